@@ -1,0 +1,41 @@
+#!/bin/sh
+# Installs the Debian packages of deps/apt-build.txt, and with "test" those of deps/apt-test.txt too.
+#
+#   scripts/install.sh [build|test]
+#
+# Does nothing, in well under a second, when all are there. Works as root, and through sudo otherwise.
+set -eu
+cd "$(dirname "$0")/.."
+
+case "${1:-build}" in
+  build) lists="deps/apt-build.txt" ;;
+  test) lists="deps/apt-build.txt deps/apt-test.txt" ;;
+  *) echo "usage: scripts/install.sh [build|test]" >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  echo "install: expected Debian 12 (apt-get, dpkg); found none of them here." >&2
+  echo "Install what $lists name by hand, then run the build again." >&2
+  exit 1
+fi
+
+wanted=$(cat $lists | sed 's/#.*//' | tr -s '[:space:]' '\n' | sed '/^$/d' | sort -u)
+present=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p' | sort -u)
+missing=""
+for package in $wanted; do
+  printf '%s\n' "$present" | grep -qxF "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "-- installing:$missing"
+if [ "$(id -u)" = 0 ]; then
+  as_root="env"
+elif command -v sudo >/dev/null; then
+  as_root="sudo env"
+else
+  echo "install: needs root to install:$missing" >&2
+  echo "Run as root, or install sudo." >&2
+  exit 1
+fi
+$as_root apt-get update -qq
+$as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
