@@ -1,0 +1,49 @@
+#!/bin/bash
+# The tests: `scripts/test.sh [all|unit|link|http|models|soak|bench|fuzz] [pytest arguments]`.
+#
+#   unit   every module's unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (build-dev)
+#   link   tests named *Link* in the release build: each used function of a library whose header is of another release
+#   http   tests/: the release binary from outside
+#   all    unit, link, http
+# The others run the tests below tests/ with that pytest marker. JOBS limits parallel compilers.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+what=${1:-all}
+shift || true
+jobs=${JOBS:-$(nproc)}
+
+scripts/install.sh test
+
+configure() {
+  mkdir -p "$2"
+  cmake --preset "$1" > "$2/configure.log" 2>&1 || { cat "$2/configure.log"; exit 1; }
+}
+
+run_unit() {
+  configure dev build-dev
+  cmake --build build-dev -j "$jobs" --target unit_tests
+  AIMASS_TEST_POSTGRES=${AIMASS_TEST_POSTGRES:-} \
+    ctest --test-dir build-dev -j "$jobs" --output-on-failure --no-tests=error 2>&1 \
+    | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test .*Passed)' 
+}
+
+run_link() {
+  configure release build
+  cmake --build build -j "$jobs" --target native_test
+  ctest --test-dir build -R Link --output-on-failure --no-tests=error 2>&1 | grep -vE '^ *Start'
+}
+
+run_pytest() {
+  local venv
+  venv=$(scripts/venv.sh)
+  "$venv/bin/pytest" tests "$@"
+}
+
+case "$what" in
+  all) run_unit; run_link; run_pytest -m "not models and not soak and not bench and not fuzz" "$@" ;;
+  unit) run_unit ;;
+  link) run_link ;;
+  http) run_pytest -m "not models and not soak and not bench and not fuzz" "$@" ;;
+  models | soak | bench | fuzz) run_pytest -m "$what" "$@" ;;
+  *) sed -n '2,8p' "$0" >&2; exit 2 ;;
+esac
