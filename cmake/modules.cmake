@@ -35,7 +35,9 @@ function(aimass_module name)
     target_link_libraries(${name}_test PRIVATE aimass_${name} GTest::gmock GTest::gtest GTest::gtest_main)
     add_dependencies(unit_tests ${name}_test)
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES LABELS ${name} TIMEOUT 300)
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES LABELS ${name} TIMEOUT 300
+      # Threads that wait must not spin: tests run side by side.
+      ENVIRONMENT "OMP_WAIT_POLICY=passive;OMP_NUM_THREADS=2;LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0")
   endif()
 endfunction()
 

@@ -22,9 +22,8 @@ configure() {
 run_unit() {
   configure dev build-dev
   cmake --build build-dev -j "$jobs" --target unit_tests
-  AIMASS_TEST_POSTGRES=${AIMASS_TEST_POSTGRES:-} \
-    ctest --test-dir build-dev -j "$jobs" --output-on-failure --no-tests=error 2>&1 \
-    | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test .*Passed)' 
+  scripts/with_postgres.sh ctest --test-dir build-dev -j "$jobs" --output-on-failure --no-tests=error 2>&1 |
+    grep -vE '^ *(Start|[0-9]+/[0-9]+ Test .*Passed)'
 }
 
 run_link() {
