@@ -1,0 +1,178 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include "base/id.h"
+
+namespace aimass {
+namespace fs = std::filesystem;
+namespace {
+
+Status WriteAll(int fd, std::string_view content, const fs::path& path) {
+  while (!content.empty()) {
+    const ssize_t written = write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return std::unexpected(SystemError(errno, "write", path));
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+// Writes a synced temporary file beside `path` and returns its name.
+Result<fs::path> WriteTemporary(const fs::path& path, std::string_view content, int mode) {
+  fs::path temporary = path;
+  temporary += ".tmp-" + NewId();
+  const FileDescriptor fd(
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
+  if (!fd.valid()) return std::unexpected(SystemError(errno, "create", path));
+  Status written = WriteAll(fd.get(), content, path);
+  if (written && fsync(fd.get()) != 0) written = std::unexpected(SystemError(errno, "sync", path));
+  if (!written) {
+    unlink(temporary.c_str());
+    return std::unexpected(std::move(written).error());
+  }
+  return temporary;
+}
+
+class Sha256Sum {
+ public:
+  Sha256Sum() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  }
+  void Add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+  std::string Hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+    std::string hex;
+    for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
+    return hex;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+}  // namespace
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    fd_ = other.Release();
+  }
+  return *this;
+}
+
+int FileDescriptor::Release() { return std::exchange(fd_, -1); }
+
+void FileDescriptor::Reset() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+Error SystemError(int error_number, std::string_view action, const fs::path& path) {
+  ErrorCode code = ErrorCode::kInternal;
+  Message hint;
+  switch (error_number) {
+    case ENOENT: code = ErrorCode::kNotFound; break;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      code = ErrorCode::kPermissionDenied;
+      hint = Msg("check who owns the folder and whether it may be written");
+      break;
+    case EEXIST: code = ErrorCode::kConflict; break;
+    case ENOSPC:
+    case EDQUOT:
+      code = ErrorCode::kStorageFull;
+      hint = Msg("free some space (or inodes) on that disk and try again; nothing was changed");
+      break;
+    default: break;
+  }
+  return Error{.code = code,
+               .message = Msg("cannot {} '{}': {}", action, path.string(),
+                              std::system_category().message(error_number)),
+               .hint = std::move(hint)};
+}
+
+Result<std::string> ReadFile(const fs::path& path, std::size_t max_bytes) {
+  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return std::unexpected(SystemError(errno, "open", path));
+  std::string content;
+  std::vector<char> block(std::size_t{1} << 16);
+  for (;;) {
+    const ssize_t got = read(fd.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(SystemError(errno, "read", path));
+    if (got == 0) return content;
+    content.append(block.data(), static_cast<std::size_t>(got));
+    if (content.size() > max_bytes) {
+      return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than {} bytes", path.string(), max_bytes);
+    }
+  }
+}
+
+Status WriteFileAtomic(const fs::path& path, std::string_view content, int mode) {
+  ASSIGN_OR_RETURN(const fs::path temporary, WriteTemporary(path, content, mode));
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    unlink(temporary.c_str());
+    return std::unexpected(SystemError(error, "rename", path));
+  }
+  return SyncPath(path.parent_path());
+}
+
+Status CreateFileAtomic(const fs::path& path, std::string_view content, int mode) {
+  ASSIGN_OR_RETURN(const fs::path temporary, WriteTemporary(path, content, mode));
+  const int linked = link(temporary.c_str(), path.c_str());
+  const int error = errno;
+  unlink(temporary.c_str());
+  if (linked != 0) return std::unexpected(SystemError(error, "create", path));
+  return SyncPath(path.parent_path());
+}
+
+Status SyncPath(const fs::path& path) {
+  const fs::path target = path.empty() ? fs::path(".") : path;
+  const FileDescriptor fd(open(target.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return std::unexpected(SystemError(errno, "open", target));
+  if (fsync(fd.get()) != 0) return std::unexpected(SystemError(errno, "sync", target));
+  return {};
+}
+
+Status MakeFolder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return std::unexpected(SystemError(error.value(), "create the folder", path));
+  return {};
+}
+
+std::string Sha256(std::string_view content) {
+  Sha256Sum sum;
+  sum.Add(content);
+  return sum.Hex();
+}
+
+Result<std::string> Sha256File(const fs::path& path) {
+  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return std::unexpected(SystemError(errno, "open", path));
+  Sha256Sum sum;
+  std::vector<char> block(std::size_t{1} << 20);
+  for (;;) {
+    const ssize_t got = read(fd.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(SystemError(errno, "read", path));
+    if (got == 0) return sum.Hex();
+    sum.Add(std::string_view(block.data(), static_cast<std::size_t>(got)));
+  }
+}
+
+}  // namespace aimass

@@ -1,0 +1,178 @@
+#include "base/json.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace aimass {
+namespace {
+
+// Finds `key` and checks its type; a nullptr means absent (or null).
+Result<const Json*> Find(const Json& object, std::string_view key) {
+  if (!object.is_object()) {
+    return Fail(ErrorCode::kInvalidArgument, "expected a JSON object with '{}', found {}", key,
+                object.type_name());
+  }
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return nullptr;
+  return &*found;
+}
+
+template <typename T, typename Check>
+Result<T> Get(const Json& object, std::string_view key, std::string_view expected, Check fits) {
+  ASSIGN_OR_RETURN(const Json* value, Find(object, key));
+  if (value == nullptr) return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", key);
+  if (!fits(*value)) {
+    return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", key, expected,
+                value->is_number() ? value->dump() : value->type_name());
+  }
+  return value->get<T>();
+}
+
+template <typename T, typename Getter>
+Result<T> GetOr(const Json& object, std::string_view key, T fallback, Getter getter) {
+  ASSIGN_OR_RETURN(const Json* value, Find(object, key));
+  if (value == nullptr) return fallback;
+  return getter(object, key);
+}
+
+// Levenshtein distance in bytes.
+std::size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+// Counts nesting before the parser does, so that hostile depth cannot exhaust the stack.
+bool DeeperThan(std::string_view text, int max_depth) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > max_depth) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Json> ParseJson(std::string_view text, int max_depth) {
+  if (DeeperThan(text, max_depth)) {
+    return Fail(ErrorCode::kInvalidArgument, "the JSON is nested deeper than {} levels", max_depth);
+  }
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    return Fail(ErrorCode::kInvalidArgument, "not valid JSON at byte {}: {}", error.byte, error.what());
+  } catch (const Json::exception& error) {
+    return Fail(ErrorCode::kInvalidArgument, "not valid JSON: {}", error.what());
+  }
+}
+
+Result<std::string> GetString(const Json& object, std::string_view key) {
+  return Get<std::string>(object, key, "a string", [](const Json& v) { return v.is_string(); });
+}
+
+Result<std::int64_t> GetInteger(const Json& object, std::string_view key) {
+  return Get<std::int64_t>(object, key, "an integer", [](const Json& v) {
+    if (v.is_number_unsigned()) return v.get<std::uint64_t>() <= INT64_MAX;
+    return v.is_number_integer();
+  });
+}
+
+Result<double> GetNumber(const Json& object, std::string_view key) {
+  return Get<double>(object, key, "a number", [](const Json& v) { return v.is_number(); });
+}
+
+Result<bool> GetBool(const Json& object, std::string_view key) {
+  return Get<bool>(object, key, "true or false", [](const Json& v) { return v.is_boolean(); });
+}
+
+Result<std::string> GetString(const Json& object, std::string_view key, std::string_view fallback) {
+  return GetOr(object, key, std::string(fallback),
+               [](const Json& o, std::string_view k) { return GetString(o, k); });
+}
+
+Result<std::int64_t> GetInteger(const Json& object, std::string_view key, std::int64_t fallback) {
+  return GetOr(object, key, fallback, [](const Json& o, std::string_view k) { return GetInteger(o, k); });
+}
+
+Result<double> GetNumber(const Json& object, std::string_view key, double fallback) {
+  return GetOr(object, key, fallback, [](const Json& o, std::string_view k) { return GetNumber(o, k); });
+}
+
+Result<bool> GetBool(const Json& object, std::string_view key, bool fallback) {
+  return GetOr(object, key, fallback, [](const Json& o, std::string_view k) { return GetBool(o, k); });
+}
+
+Status RejectUnknown(const Json& object, std::initializer_list<std::string_view> known) {
+  if (!object.is_object()) {
+    return Fail(ErrorCode::kInvalidArgument, "expected a JSON object, found {}", object.type_name());
+  }
+  for (const auto& [key, value] : object.items()) {
+    if (std::ranges::find(known, std::string_view(key)) != known.end()) continue;
+    const std::string nearest = Nearest(key, {known.begin(), known.size()});
+    auto error = Fail(ErrorCode::kUnprocessable, "unknown field '{}'; known are: {}", key,
+                      fmt::format("{}", fmt::join(known, ", ")));
+    if (nearest.empty()) return error;
+    return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));
+  }
+  return {};
+}
+
+std::string Nearest(std::string_view word, std::span<const std::string_view> known) {
+  std::string_view best;
+  std::size_t best_distance = std::max<std::size_t>(word.size() / 2, 2) + 1;
+  for (const std::string_view candidate : known) {
+    const std::size_t distance = EditDistance(word, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return std::string(best);
+}
+
+Json ToJson(const Message& message) {
+  return Json{{"format", message.format}, {"arguments", message.arguments}};
+}
+
+Message MessageFromJson(const Json& json) {
+  Message message;
+  if (!json.is_object()) return message;
+  message.format = json.value("format", "");
+  message.arguments = json.value("arguments", std::vector<std::string>{});
+  return message;
+}
+
+Json ToJson(const Error& error) {
+  return Json{{"code", CodeName(error.code)},
+              {"message", ToJson(error.message)},
+              {"hint", ToJson(error.hint)}};
+}
+
+Error ErrorFromJson(const Json& json) {
+  return Error{.code = CodeFromName(json.value("code", "internal")),
+               .message = MessageFromJson(json.value("message", Json{})),
+               .hint = MessageFromJson(json.value("hint", Json{}))};
+}
+
+}  // namespace aimass
