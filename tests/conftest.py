@@ -4,6 +4,7 @@
     client         an HTTP client (httpx) of that server, with the admin key
     aimass         runs the command line: aimass("datasets", "list", "--json").json
     start_server   starts further servers: start_server(data), to kill and start again
+    node           runs JavaScript with the packages of tests/node: node("script.mjs", argument…)
     postgres       address of a private PostgreSQL server: "postgresql://postgres@127.0.0.1:PORT/postgres"
 """
 
@@ -162,6 +163,22 @@ def aimass(server):
     def run(*arguments, **options) -> Run:
         env = {"AIMASS_URL": server.address, "AIMASS_KEY": server.key} | options.pop("env", {})
         return run_aimass(*arguments, env=env, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Runs a script with Node (the system's, or the locked one) beside the packages of tests/node/package-lock.json."""
+    program = subprocess.run([ROOT / "scripts" / "node_modules.sh"], check=True, capture_output=True,
+                             text=True).stdout.strip()
+
+    def run(script: pathlib.Path, *arguments, timeout_s: float = 120) -> subprocess.CompletedProcess:
+        # Node looks for packages beside the script, so it runs from the folder that has them.
+        place = ROOT / "build" / "node" / pathlib.Path(script).name
+        shutil.copyfile(script, place)
+        return subprocess.run([program, str(place), *map(str, arguments)], capture_output=True, text=True,
+                              timeout=timeout_s)
 
     return run
 
