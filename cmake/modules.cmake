@@ -71,6 +71,7 @@ function(aimass_plugins)
   list(FILTER sources INCLUDE REGEX "/")
   list(TRANSFORM sources REPLACE "/.*" "" OUTPUT_VARIABLE names)
   list(REMOVE_DUPLICATES names)
+  list(REMOVE_ITEM names testing)
   list(SORT names)
 
   set(declarations "")
