@@ -13,7 +13,7 @@ namespace aimass {
 
 struct Workspace {
   std::string id;
-  std::string org;   // organisation id
+  std::string org;  // organisation id
   std::string name;
   std::int64_t created_ms = 0;
 };

@@ -18,23 +18,27 @@ using BackupProgress = std::function<void(const BackupSummary& so_far, const Bac
 
 /// Copies metadata and every file that it references to `target` while the server runs.
 ///
-/// `target` is a new folder, or a new file whose name ends in .tar, .tar.gz or .tar.zst. The metadata is
-/// copied first, the files after it; files are immutable and deletions wait (DeletionGate), so every file
-/// that the copied metadata references is in the backup. It holds manifest.json with the SHA-256 of each file.
-/// It contains hashes of keys but neither a key nor admin.key.
-/// Errors   kConflict where `target` exists; kUnsupported for a database that is not SQLite; kStorageFull.
+/// `target` is a new folder, or a new file whose name ends in .tar, .tar.gz or .tar.zst. The
+/// metadata is copied first, the files after it; files are immutable and deletions wait
+/// (DeletionGate), so every file that the copied metadata references is in the backup. It holds
+/// manifest.json with the SHA-256 of each file. It contains hashes of keys but neither a key nor
+/// admin.key. Errors   kConflict where `target` exists; kUnsupported for a database that is not
+/// SQLite; kStorageFull.
 [[nodiscard]] Result<BackupSummary> Backup(Database& database, const std::string& data_folder,
-                                           const std::string& target, const CancelToken& cancel = {},
+                                           const std::string& target,
+                                           const CancelToken& cancel = {},
                                            const BackupProgress& progress = {});
 
-/// Unpacks a backup into `data_folder`, which must not exist or be empty; nothing is left there unless every
-/// file has the checksum of the manifest.
-/// Errors   kConflict: not empty; kUnprocessable: not a backup, or damaged, naming the file; kUnsupported: of
+/// Unpacks a backup into `data_folder`, which must not exist or be empty; nothing is left there
+/// unless every file has the checksum of the manifest. Errors   kConflict: not empty;
+/// kUnprocessable: not a backup, or damaged, naming the file; kUnsupported: of
 ///          a newer release.
-[[nodiscard]] Result<BackupSummary> Restore(const std::string& source, const std::string& data_folder,
+[[nodiscard]] Result<BackupSummary> Restore(const std::string& source,
+                                            const std::string& data_folder,
                                             const CancelToken& cancel = {});
 
 /// The same checks without writing the data anywhere.
-[[nodiscard]] Result<BackupSummary> VerifyBackup(const std::string& source, const CancelToken& cancel = {});
+[[nodiscard]] Result<BackupSummary> VerifyBackup(const std::string& source,
+                                                 const CancelToken& cancel = {});
 
 }  // namespace aimass

@@ -24,7 +24,8 @@ class BlobStore {
 
   /// Durable when it returns. Errors: kStorageFull, kPermissionDenied.
   [[nodiscard]] Result<BlobRef> Put(std::string_view content);
-  /// Copies the file at `path` (by hard link where the file system can, so `path` must not change later).
+  /// Copies the file at `path` (by hard link where the file system can, so `path` must not change
+  /// later).
   [[nodiscard]] Result<BlobRef> PutFile(const std::string& path);
   /// The path of the blob. Errors: kInvalidArgument for a malformed name, kNotFound.
   [[nodiscard]] Result<std::string> Path(std::string_view sha256) const;

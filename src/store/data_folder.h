@@ -20,19 +20,21 @@ class DataFolder {
   static constexpr int kFormat = 1;
 
   /// Creates what is missing and takes the lock.
-  /// Errors   kConflict: another process holds it (the message names its pid); kPermissionDenied: cannot be
-  ///          written; kInvalidArgument: is a file, or a folder with other things in it; kUnsupported: was
-  ///          written by a newer release.
+  /// Errors   kConflict: another process holds it (the message names its pid); kPermissionDenied:
+  /// cannot be
+  ///          written; kInvalidArgument: is a file, or a folder with other things in it;
+  ///          kUnsupported: was written by a newer release.
   [[nodiscard]] static Result<DataFolder> Open(const std::string& path);
 
-  [[nodiscard]] const std::string& path() const { return path_; }           // absolute
-  [[nodiscard]] std::string DatabaseUrl() const;                            // the embedded SQLite
+  [[nodiscard]] const std::string& path() const { return path_; }  // absolute
+  [[nodiscard]] std::string DatabaseUrl() const;                   // the embedded SQLite
   [[nodiscard]] std::string WorkspaceFolder(std::string_view workspace) const;  // workspaces/<id>
   [[nodiscard]] std::string JobsFolder() const { return path_ + "/jobs"; }
-  [[nodiscard]] std::string TempFolder() const { return path_ + "/tmp"; }   // emptied at Open()
+  [[nodiscard]] std::string TempFolder() const { return path_ + "/tmp"; }  // emptied at Open()
 
  private:
-  DataFolder(std::string path, FileDescriptor lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  DataFolder(std::string path, FileDescriptor lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
 
   std::string path_;
   FileDescriptor lock_;
@@ -41,8 +43,9 @@ class DataFolder {
 /// The pid of the process that holds the data folder, 0 where none does. Takes no lock.
 [[nodiscard]] std::int64_t DataFolderHolder(const std::string& path);
 
-/// A lock between the one who deletes files that metadata referenced and the one who takes a backup.
-/// Held by a backup while it makes its snapshot of metadata and files (seconds), and by every deletion.
+/// A lock between the one who deletes files that metadata referenced and the one who takes a
+/// backup. Held by a backup while it makes its snapshot of metadata and files (seconds), and by
+/// every deletion.
 class DeletionGate {
  public:
   /// Waits up to `timeout_ms`. Errors: kUnavailable. Threads, processes: any.
@@ -54,9 +57,11 @@ class DeletionGate {
   FileDescriptor lock_;
 };
 
-/// Deletes files or whole folders inside the data folder, never between a backup's metadata and its files.
-/// What does not exist is no error. Call it after the transaction that removed the references.
-/// Errors   kInvalidArgument for a path outside of the data folder; kUnavailable; kPermissionDenied.
-[[nodiscard]] Status DeleteFiles(const std::string& data_folder, const std::vector<std::string>& paths);
+/// Deletes files or whole folders inside the data folder, never between a backup's metadata and its
+/// files. What does not exist is no error. Call it after the transaction that removed the
+/// references. Errors   kInvalidArgument for a path outside of the data folder; kUnavailable;
+/// kPermissionDenied.
+[[nodiscard]] Status DeleteFiles(const std::string& data_folder,
+                                 const std::vector<std::string>& paths);
 
 }  // namespace aimass

@@ -42,16 +42,17 @@ using ProbeRegistry = Registry<Probe>;
 
 /// A file or folder that metadata says must exist.
 struct FileReference {
-  std::string path;           // absolute
-  std::string sha256;         // of a file; empty: not known
-  std::int64_t bytes = -1;    // of a file; -1: not known
-  bool folder = false;        // the whole folder belongs to it
-  std::string owner;          // for the message: "dataset 'sales'"
+  std::string path;         // absolute
+  std::string sha256;       // of a file; empty: not known
+  std::int64_t bytes = -1;  // of a file; -1: not known
+  bool folder = false;      // the whole folder belongs to it
+  std::string owner;        // for the message: "dataset 'sales'"
 };
 
-/// Who references files: a module adds one, and lists the folders in which everything must be referenced
-/// (patterns with `*` for one path segment, relative to the data folder: "workspaces/*/models/*").
-/// What lies at such a place and is referenced by nobody is an orphan, once it is older than an hour.
+/// Who references files: a module adds one, and lists the folders in which everything must be
+/// referenced (patterns with `*` for one path segment, relative to the data folder:
+/// "workspaces/*/models/*"). What lies at such a place and is referenced by nobody is an orphan,
+/// once it is older than an hour.
 struct FileOwner {
   std::string_view name;  // "models"
   std::vector<std::string> places;
@@ -59,8 +60,8 @@ struct FileOwner {
 };
 using FileOwnerRegistry = Registry<FileOwner>;
 
-/// The probes of the store itself: format, metadata integrity, referenced files and orphans, free space and
-/// inodes. `owners` must outlive `probes`.
+/// The probes of the store itself: format, metadata integrity, referenced files and orphans, free
+/// space and inodes. `owners` must outlive `probes`.
 void RegisterStoreProbes(ProbeRegistry& probes, const FileOwnerRegistry& owners);
 
 struct DoctorReport {
@@ -68,8 +69,9 @@ struct DoctorReport {
   [[nodiscard]] bool healthy() const;  // no kError
 };
 
-/// Runs every probe; one that fails becomes a finding. With `clean`, files named in `paths` are deleted.
-[[nodiscard]] Result<DoctorReport> RunDoctor(const ProbeRegistry& probes, const DoctorContext& context,
-                                             bool clean);
+/// Runs every probe; one that fails becomes a finding. With `clean`, files named in `paths` are
+/// deleted.
+[[nodiscard]] Result<DoctorReport> RunDoctor(const ProbeRegistry& probes,
+                                             const DoctorContext& context, bool clean);
 
 }  // namespace aimass
