@@ -1,0 +1,200 @@
+// libcurl 7.88.
+#include "native/curl/download.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <memory>
+#include <mutex>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+namespace aimass::curl {
+namespace {
+
+struct Transfer {
+  CURL* handle = nullptr;
+  int fd = -1;
+  const DownloadOptions* options = nullptr;
+  const CancelToken* cancel = nullptr;
+  const std::function<void(std::int64_t, std::int64_t)>* progress = nullptr;
+  std::int64_t start = 0;    // bytes that an earlier attempt left
+  std::int64_t written = 0;  // including `start`
+  bool checked = false;      // the status of the answer that is being written
+  bool too_large = false;
+  int system_error = 0;
+  Download result;
+};
+
+std::string Trimmed(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.remove_suffix(1);
+  return std::string(text);
+}
+
+std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::string_view line(data, size * count);
+  if (line.starts_with("HTTP/")) {  // of each redirect too: what counts is the last answer
+    transfer.result.etag.clear();
+    transfer.result.last_modified.clear();
+    return size * count;
+  }
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return size * count;
+  std::string name(line.substr(0, colon));
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name == "etag") transfer.result.etag = Trimmed(line.substr(colon + 1));
+  if (name == "last-modified") transfer.result.last_modified = Trimmed(line.substr(colon + 1));
+  return size * count;
+}
+
+std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  std::size_t left = size * count;
+  if (!transfer.checked) {
+    long status = 0;
+    curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200 && status != 206) return left;  // the text of an error page is not the file
+    if (status == 200 && transfer.start > 0) {        // the server sends all of it again
+      if (ftruncate(transfer.fd, 0) != 0 || lseek(transfer.fd, 0, SEEK_SET) != 0) {
+        transfer.system_error = errno;
+        return 0;
+      }
+      transfer.written = 0;
+    }
+    transfer.checked = true;
+  }
+  if (transfer.written + static_cast<std::int64_t>(left) > transfer.options->max_bytes) {
+    transfer.too_large = true;
+    return 0;
+  }
+  while (left > 0) {
+    const ssize_t done = write(transfer.fd, data, left);
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) {
+      transfer.system_error = errno;
+      return 0;
+    }
+    data += done;
+    left -= static_cast<std::size_t>(done);
+    transfer.written += done;
+  }
+  return size * count;
+}
+
+int OnProgress(void* user, curl_off_t total, curl_off_t now, curl_off_t /*up*/, curl_off_t /*up_total*/) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (*transfer.progress) (*transfer.progress)(transfer.start + now, total > 0 ? transfer.start + total : 0);
+  return transfer.cancel->cancelled() ? 1 : 0;
+}
+
+void InitializeOnce() {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
+Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& url, const std::string& path) {
+  const std::string address = WithoutSecrets(url);
+  if (transfer.cancel->cancelled()) return transfer.cancel->Check();
+  if (transfer.system_error != 0) {
+    return std::unexpected(SystemError(transfer.system_error, "write", path));
+  }
+  if (transfer.too_large) {
+    return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than the {} bytes that are allowed", address,
+                transfer.options->max_bytes);
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    return Fail(ErrorCode::kTimeout, "'{}' did not arrive within the time limit", address);
+  }
+  if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT) {
+    return Fail(ErrorCode::kInvalidArgument, "'{}' is not an http:// or https:// address", address);
+  }
+  if (code != CURLE_OK) {
+    return Fail(ErrorCode::kUnavailable, "cannot fetch '{}': {}", address, curl_easy_strerror(code));
+  }
+  long status = 0;
+  curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
+  if (status == 200 || status == 206 || status == 416) return {};
+  const ErrorCode kind = status == 404 || status == 410   ? ErrorCode::kNotFound
+                         : status == 401 || status == 403 ? ErrorCode::kPermissionDenied
+                                                          : ErrorCode::kUnavailable;
+  return Fail(kind, "'{}' answered with status {}", address, status);
+}
+
+}  // namespace
+
+std::string WithoutSecrets(const std::string& url) {
+  std::string out = url.substr(0, url.find_first_of("?#"));
+  const std::size_t scheme = out.find("://");
+  if (scheme == std::string::npos) return out;
+  const std::size_t host = scheme + 3;
+  const std::size_t slash = std::min(out.find('/', host), out.size());
+  const std::size_t at = out.rfind('@', slash);
+  if (at != std::string::npos && at >= host) out.erase(host, at + 1 - host);
+  return out;
+}
+
+Result<Download> Fetch(const std::string& url, const std::string& path, const std::string& etag,
+                       const DownloadOptions& options, const CancelToken& cancel,
+                       const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
+  InitializeOnce();
+  const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) return std::unexpected(SystemError(errno, "create", path));
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(), &curl_easy_cleanup);
+  Transfer transfer{.handle = handle.get(),
+                    .fd = fd.get(),
+                    .options = &options,
+                    .cancel = &cancel,
+                    .progress = &progress};
+  if (etag.empty()) {
+    if (ftruncate(fd.get(), 0) != 0) return std::unexpected(SystemError(errno, "write", path));
+  } else {
+    transfer.start = lseek(fd.get(), 0, SEEK_END);
+    transfer.written = transfer.start;
+  }
+  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr, &curl_slist_free_all);
+  if (transfer.start > 0) {
+    headers.reset(curl_slist_append(nullptr, fmt::format("If-Range: {}", etag).c_str()));
+    curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
+    curl_easy_setopt(handle.get(), CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(transfer.start));
+  }
+  curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(handle.get(), CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, options.max_redirects > 0 ? 1L : 0L);
+  curl_easy_setopt(handle.get(), CURLOPT_MAXREDIRS, static_cast<long>(options.max_redirects));
+  curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT_MS, 20'000L);
+  curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(options.time_limit_ms));
+  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_ms / 1000));
+  curl_easy_setopt(handle.get(), CURLOPT_USERAGENT, "aimass");
+  curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_HEADERFUNCTION, &OnHeader);
+  curl_easy_setopt(handle.get(), CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, &OnBody);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(handle.get(), CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle.get(), CURLOPT_XFERINFOFUNCTION, &OnProgress);
+  curl_easy_setopt(handle.get(), CURLOPT_XFERINFODATA, &transfer);
+  const CURLcode code = curl_easy_perform(handle.get());
+  RETURN_IF_ERROR(CheckOutcome(code, transfer, url, path));
+  char* text = nullptr;
+  if (curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_TYPE, &text) == CURLE_OK && text != nullptr) {
+    transfer.result.content_type = text;
+  }
+  if (curl_easy_getinfo(handle.get(), CURLINFO_EFFECTIVE_URL, &text) == CURLE_OK && text != nullptr) {
+    transfer.result.final_url = text;
+  }
+  transfer.result.bytes = transfer.written;
+  return transfer.result;
+}
+
+}  // namespace aimass::curl

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/error.h"
+
+namespace aimass::curl {
+
+struct DownloadOptions {
+  std::int64_t max_bytes = std::int64_t{64} << 30;
+  std::int64_t time_limit_ms = std::int64_t{6} * 3600 * 1000;
+  std::int64_t stall_ms = 60'000;  // give up after this long below 1 byte/s
+  int max_redirects = 5;
+};
+
+struct Download {
+  std::string etag;           // empty where the server sends none
+  std::string last_modified;  // likewise
+  std::string content_type;
+  std::string final_url;      // after redirects
+  std::int64_t bytes = 0;
+};
+
+/// Fetches an http:// or https:// address into the file `path`. Where `path` already has bytes of an earlier
+/// attempt and `etag` names it, goes on behind them (Range, If-Range). Decodes no Content-Encoding.
+/// Errors   kInvalidArgument (not http or https), kNotFound (404, 410), kPermissionDenied (401, 403),
+///          kPayloadTooLarge, kTimeout, kUnavailable (anything else; the address without its secrets),
+///          kStorageFull, kCancelled.
+[[nodiscard]] Result<Download> Fetch(const std::string& url, const std::string& path, const std::string& etag,
+                                     const DownloadOptions& options, const CancelToken& cancel,
+                                     const std::function<void(std::int64_t done, std::int64_t total)>& progress);
+
+/// `url` without user name, password and query, for messages and logs.
+[[nodiscard]] std::string WithoutSecrets(const std::string& url);
+
+}  // namespace aimass::curl
