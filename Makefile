@@ -8,10 +8,10 @@ build:
 	@cmake --build --preset release -j $(JOBS) --target aimass
 
 demo: build
-	@scripts/demo.sh
+	@scripts/demo.py
 
 stop:
-	@scripts/stop.sh
+	@scripts/demo.py --stop
 
 run: build
 	@build/aimass serve --data $${AIMASS_DATA:-build/data} --listen $${AIMASS_LISTEN:-127.0.0.1:8080}
