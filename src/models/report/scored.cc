@@ -1,0 +1,121 @@
+#include "models/report/scored.h"
+
+#include <bit>
+#include <cstdint>
+#include <string_view>
+
+#include "base/file.h"
+
+namespace aimass::report {
+namespace {
+
+constexpr std::size_t kMaxRows = 500'000;
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+std::string Base64(std::string_view bytes) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      text += i + k > bytes.size() ? '=' : kAlphabet[group >> (18 - 6 * k) & 63u];
+    }
+  }
+  return text;
+}
+
+std::optional<std::string> FromBase64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  for (std::size_t i = 0; i < text.size(); i += 4) {
+    std::uint32_t group = 0;
+    std::size_t padding = 0;
+    for (std::size_t k = 0; k < 4; ++k) {
+      const char c = text[i + k];
+      const std::size_t value = kAlphabet.find(c);
+      if (c == '=' && i + 4 == text.size() && k >= 2) {
+        ++padding;
+      } else if (value == std::string_view::npos || padding > 0) {
+        return std::nullopt;
+      }
+      group = group << 6 | (c == '=' ? 0u : static_cast<std::uint32_t>(value));
+    }
+    for (std::size_t k = 0; k < 3 - padding; ++k) bytes += static_cast<char>(group >> (16 - 8 * k) & 255u);
+  }
+  return bytes;
+}
+
+void AppendFloat(std::string& bytes, double value) {
+  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(bits >> shift & 255u);
+}
+
+std::vector<float> Floats(std::string_view bytes) {
+  std::vector<float> values;
+  values.reserve(bytes.size() / 4);
+  for (std::size_t i = 0; i + 4 <= bytes.size(); i += 4) {
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 4; ++k) {
+      bits |= std::uint32_t{static_cast<unsigned char>(bytes[i + k])} << (8 * k);
+    }
+    values.push_back(std::bit_cast<float>(bits));
+  }
+  return values;
+}
+
+}  // namespace
+
+Json EncodeScored(const ReportInput& input) {
+  const std::size_t rows = input.holdout.actual.size();
+  if (rows == 0 || rows > kMaxRows) return nullptr;
+  std::string actual;
+  for (const float value : input.holdout.actual) AppendFloat(actual, value);
+  std::string predicted;
+  const bool binary = input.task == TaskKind::kBinary;
+  for (std::size_t i = binary ? 1 : 0; i < input.holdout.predicted.size(); i += binary ? 2 : 1) {
+    AppendFloat(predicted, input.holdout.predicted[i]);
+  }
+  const Json identity = {{"dataset", input.dataset.value("id", "")},
+                         {"version", input.dataset.value("version", Json())},
+                         {"target", input.target},
+                         {"labels", input.labels},
+                         {"actual", Sha256(actual)}};
+  return {{"rows", rows},
+          {"fingerprint", Sha256(identity.dump())},
+          {"actual", Base64(actual)},
+          {"predicted", Base64(predicted)}};
+}
+
+Result<std::optional<Scored>> DecodeScored(const Json& report) {
+  const auto damaged = [] {
+    return Fail(ErrorCode::kUnprocessable, "the report's scored rows are damaged");
+  };
+  if (!report.is_object()) return damaged();
+  const auto found = report.find("scored");
+  if (found == report.end() || found->is_null()) return std::optional<Scored>();
+  ASSIGN_OR_RETURN(const std::string actual_text, GetString(*found, "actual"));
+  ASSIGN_OR_RETURN(const std::string predicted_text, GetString(*found, "predicted"));
+  ASSIGN_OR_RETURN(const std::string task, GetString(report, "task"));
+  const std::optional<std::string> actual = FromBase64(actual_text);
+  const std::optional<std::string> predicted = FromBase64(predicted_text);
+  if (!actual || !predicted || actual->size() % 4 != 0 || predicted->size() % 4 != 0) return damaged();
+  Scored scored;
+  ASSIGN_OR_RETURN(scored.fingerprint, GetString(*found, "fingerprint"));
+  scored.rows.actual = Floats(*actual);
+  const std::vector<float> stated = Floats(*predicted);
+  const std::size_t labels = report.contains("labels") ? report["labels"].size() : 0;
+  const std::size_t width = task == "multiclass" ? labels : 1;
+  if (width == 0 || stated.size() != scored.rows.actual.size() * width) return damaged();
+  for (const float value : stated) {
+    if (task == "binary") scored.rows.predicted.push_back(1.0 - static_cast<double>(value));
+    scored.rows.predicted.push_back(value);
+  }
+  return scored;
+}
+
+}  // namespace aimass::report
