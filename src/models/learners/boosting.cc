@@ -1,0 +1,72 @@
+#include "models/learners/boosting.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/clock.h"
+
+namespace aimass::learners {
+
+Rows Gather(const Matrix& matrix, std::span<const std::uint32_t> rows) {
+  const std::size_t width = matrix.features.size();
+  Rows out;
+  out.values.resize(rows.size() * width);
+  out.target.resize(rows.size());
+  if (!matrix.weights.empty()) out.weights.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::size_t row = rows[i];
+    std::copy_n(matrix.values.data() + row * width, width, out.values.data() + i * width);
+    out.target[i] = matrix.target[row];
+    if (!matrix.weights.empty()) out.weights[i] = matrix.weights[row];
+  }
+  return out;
+}
+
+std::vector<std::string> FeatureNames(const Matrix& matrix) {
+  std::vector<std::string> names;
+  std::set<std::string> taken;
+  for (const FeatureInfo& feature : matrix.features) {
+    std::string name = feature.name;
+    std::ranges::replace_if(
+        name,
+        [](unsigned char c) { return c <= ' ' || c == 0x7f || std::string_view("\"',:[]{}<>\\").contains(c); }, '_');
+    if (name.empty()) name = "feature";
+    std::string unique = name;
+    for (int n = 2; !taken.insert(unique).second; ++n) unique = fmt::format("{}_{}", name, n);
+    names.push_back(std::move(unique));
+  }
+  return names;
+}
+
+Status CheckFit(const LearnerData& data, const LearnerContext& context) {
+  if (data.train.empty()) return Fail(ErrorCode::kInvalidArgument, "there are no rows to train on");
+  if (data.validation.empty() && context.fixed_rounds <= 0) {
+    return Fail(ErrorCode::kInvalidArgument, "training needs validation rows or a fixed number of rounds");
+  }
+  return context.cancel.Check();
+}
+
+EarlyStopping::EarlyStopping(const LearnerContext& context, int max_rounds, int patience)
+    : context_(context),
+      max_rounds_(context.fixed_rounds > 0 ? context.fixed_rounds : max_rounds),
+      patience_(patience) {
+  if (context.fixed_rounds > 0) best_rounds_ = context.fixed_rounds;
+}
+
+bool EarlyStopping::GoOn(int round, double loss) {
+  if (context_.fixed_rounds > 0) return round + 1 < max_rounds_ && !OutOfTime();
+  if (loss < best_) {
+    best_ = loss;
+    best_rounds_ = round + 1;
+  }
+  return round + 1 - best_rounds_ < patience_ && round + 1 < max_rounds_ && !OutOfTime();
+}
+
+bool EarlyStopping::OutOfTime() {
+  if (context_.deadline_ms > 0 && SteadyMs() >= context_.deadline_ms) out_of_time_ = true;
+  return out_of_time_;
+}
+
+std::string NumberText(double value) { return fmt::format("{:.6g}", value); }
+
+}  // namespace aimass::learners
