@@ -1,7 +1,5 @@
 #include "table/batch.h"
 
-#include <charconv>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>

@@ -1,0 +1,257 @@
+#include "table/builder.h"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+namespace aimass {
+namespace {
+
+constexpr std::int64_t kUsPerDay = 86'400'000'000;
+
+/// The memory of one finished column; an ArrowArray points into it until it is released.
+struct ColumnData {
+  std::vector<std::uint8_t> validity;
+  std::vector<std::uint8_t> bits;
+  std::vector<std::int64_t> longs;
+  std::vector<std::int32_t> days;
+  std::vector<double> doubles;
+  std::vector<std::int32_t> offsets;
+  std::string bytes;
+  std::array<const void*, 3> buffers{};
+};
+
+struct BatchData {
+  std::vector<std::unique_ptr<ArrowArray>> children;
+  std::vector<ArrowArray*> pointers;
+  std::array<const void*, 1> buffers{};
+};
+
+void ReleaseColumn(ArrowArray* array) {
+  delete static_cast<ColumnData*>(array->private_data);
+  array->release = nullptr;
+}
+
+void ReleaseBatch(ArrowArray* array) {
+  const std::unique_ptr<BatchData> data(static_cast<BatchData*>(array->private_data));
+  for (const auto& child : data->children) {
+    if (child->release != nullptr) child->release(child.get());
+  }
+  array->release = nullptr;
+}
+
+void PushBit(std::vector<std::uint8_t>& bits, std::size_t index, bool value) {
+  if (index % 8 == 0) bits.push_back(0);
+  if (value) bits.back() = static_cast<std::uint8_t>(bits.back() | (1U << (index % 8)));
+}
+
+std::int32_t DayOf(std::int64_t unix_us) {
+  const std::int64_t day = unix_us / kUsPerDay - (unix_us % kUsPerDay < 0 ? 1 : 0);
+  return static_cast<std::int32_t>(day);
+}
+
+}  // namespace
+
+struct BatchBuilder::Column {
+  TypeKind kind = TypeKind::kNull;
+  std::size_t size = 0;
+  std::int64_t nulls = 0;
+  std::unique_ptr<ColumnData> data = std::make_unique<ColumnData>();
+
+  void PushValidity(bool valid) {
+    PushBit(data->validity, size++, valid);
+    if (!valid) ++nulls;
+  }
+};
+
+BatchBuilder::BatchBuilder(std::shared_ptr<const Schema> schema) : schema_(std::move(schema)) {
+  for (const ColumnInfo& info : schema_->columns) {
+    auto column = std::make_unique<Column>();
+    column->kind = info.type.kind;
+    columns_.push_back(std::move(column));
+  }
+}
+
+BatchBuilder::~BatchBuilder() = default;
+
+void BatchBuilder::AppendNull(std::size_t index) {
+  Column& column = *columns_.at(index);
+  ColumnData& data = *column.data;
+  switch (column.kind) {
+    case TypeKind::kBool:
+      PushBit(data.bits, column.size, false);
+      break;
+    case TypeKind::kFloat64:
+      data.doubles.push_back(0);
+      break;
+    case TypeKind::kDate:
+      data.days.push_back(0);
+      break;
+    case TypeKind::kText:
+    case TypeKind::kBinary:
+      data.offsets.push_back(static_cast<std::int32_t>(data.bytes.size()));
+      break;
+    default:
+      data.longs.push_back(0);
+  }
+  column.PushValidity(false);
+}
+
+void BatchBuilder::AppendBool(std::size_t index, bool value) {
+  Column& column = *columns_.at(index);
+  if (column.kind != TypeKind::kBool) return AppendCell(index, Cell::Bool(value));
+  PushBit(column.data->bits, column.size, value);
+  column.PushValidity(true);
+}
+
+void BatchBuilder::AppendInt64(std::size_t index, std::int64_t value) {
+  Column& column = *columns_.at(index);
+  if (column.kind != TypeKind::kInt64) return AppendCell(index, Cell::Number(static_cast<double>(value)));
+  column.data->longs.push_back(value);
+  column.PushValidity(true);
+}
+
+void BatchBuilder::AppendDouble(std::size_t index, double value) {
+  Column& column = *columns_.at(index);
+  if (column.kind != TypeKind::kFloat64) return AppendCell(index, Cell::Number(value));
+  column.data->doubles.push_back(value);
+  column.PushValidity(true);
+}
+
+void BatchBuilder::AppendText(std::size_t index, std::string_view value) {
+  Column& column = *columns_.at(index);
+  if (column.kind != TypeKind::kText && column.kind != TypeKind::kBinary) {
+    return AppendCell(index, Cell::Text(value));
+  }
+  ColumnData& data = *column.data;
+  data.offsets.push_back(static_cast<std::int32_t>(data.bytes.size()));
+  data.bytes.append(value);
+  column.PushValidity(true);
+}
+
+void BatchBuilder::AppendUnixUs(std::size_t index, std::int64_t unix_us) {
+  Column& column = *columns_.at(index);
+  if (column.kind == TypeKind::kDate) {
+    column.data->days.push_back(DayOf(unix_us));
+  } else if (column.kind == TypeKind::kTimestamp || column.kind == TypeKind::kTimestampTz) {
+    column.data->longs.push_back(unix_us);
+  } else {
+    return AppendCell(index, Cell::Time(unix_us));
+  }
+  column.PushValidity(true);
+}
+
+void BatchBuilder::AppendCell(std::size_t index, const Cell& cell) {
+  const TypeKind kind = columns_.at(index)->kind;
+  const bool is_number = cell.kind == CellKind::kNumber || cell.kind == CellKind::kBool;
+  switch (kind) {
+    case TypeKind::kBool:
+      if (is_number && (cell.number == 0.0 || cell.number == 1.0)) return AppendBool(index, cell.number != 0.0);
+      break;
+    case TypeKind::kInt64:
+      // 2^63 itself is a double, and does not fit.
+      if (is_number && cell.number == std::floor(cell.number) && cell.number >= -0x1p63 &&
+          cell.number < 0x1p63) {
+        return AppendInt64(index, static_cast<std::int64_t>(cell.number));
+      }
+      break;
+    case TypeKind::kFloat64:
+      if (is_number) return AppendDouble(index, cell.number);
+      break;
+    case TypeKind::kText:
+      if (cell.kind == CellKind::kText) return AppendText(index, cell.text);
+      if (cell.kind == CellKind::kBool) return AppendText(index, cell.number != 0.0 ? "true" : "false");
+      if (cell.kind == CellKind::kNumber) return AppendText(index, fmt::format("{}", cell.number));
+      break;
+    case TypeKind::kBinary:
+      if (cell.kind == CellKind::kText) return AppendText(index, cell.text);
+      break;
+    case TypeKind::kDate:
+    case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+      if (cell.kind == CellKind::kTime) return AppendUnixUs(index, cell.unix_us);
+      break;
+    default:
+      break;
+  }
+  AppendNull(index);
+}
+
+Result<Batch> BatchBuilder::Finish() {
+  const std::size_t rows = columns_.empty() ? 0 : columns_.front()->size;
+  auto batch = std::make_unique<BatchData>();
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    Column& column = *columns_[i];
+    ColumnData& data = *column.data;
+    const ColumnInfo& info = schema_->columns[i];
+    if (column.size != rows) {
+      return Fail(ErrorCode::kInternal, "column '{}' got {} values where the first column got {}", info.name,
+                  column.size, rows);
+    }
+    if (data.bytes.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+      return Fail(ErrorCode::kPayloadTooLarge, "column '{}' holds more than 2 GB of text in one batch",
+                  info.name);
+    }
+    std::int64_t buffers = 2;
+    data.buffers[0] = column.nulls == 0 ? nullptr : data.validity.data();
+    switch (column.kind) {
+      case TypeKind::kNull:
+        buffers = 0;
+        break;
+      case TypeKind::kBool:
+        data.buffers[1] = data.bits.data();
+        break;
+      case TypeKind::kInt64:
+      case TypeKind::kTimestamp:
+      case TypeKind::kTimestampTz:
+        data.buffers[1] = data.longs.data();
+        break;
+      case TypeKind::kFloat64:
+        data.buffers[1] = data.doubles.data();
+        break;
+      case TypeKind::kDate:
+        data.buffers[1] = data.days.data();
+        break;
+      case TypeKind::kText:
+      case TypeKind::kBinary:
+        data.offsets.push_back(static_cast<std::int32_t>(data.bytes.size()));
+        data.buffers[1] = data.offsets.data();
+        data.buffers[2] = data.bytes.data();
+        buffers = 3;
+        break;
+      default:
+        return Fail(ErrorCode::kInternal, "a batch cannot be built with column '{}' of type {}", info.name,
+                    TypeName(info.type));
+    }
+    auto array = std::make_unique<ArrowArray>();
+    *array = ArrowArray{.length = static_cast<std::int64_t>(rows),
+                        .null_count = column.nulls,
+                        .offset = 0,
+                        .n_buffers = buffers,
+                        .n_children = 0,
+                        .buffers = data.buffers.data(),
+                        .children = nullptr,
+                        .dictionary = nullptr,
+                        .release = ReleaseColumn,
+                        .private_data = column.data.release()};
+    column = Column{.kind = column.kind};
+    batch->pointers.push_back(array.get());
+    batch->children.push_back(std::move(array));
+  }
+  ArrowArray out{.length = static_cast<std::int64_t>(rows),
+                 .null_count = 0,
+                 .offset = 0,
+                 .n_buffers = 1,
+                 .n_children = static_cast<std::int64_t>(batch->pointers.size()),
+                 .buffers = batch->buffers.data(),
+                 .children = batch->pointers.data(),
+                 .dictionary = nullptr,
+                 .release = ReleaseBatch,
+                 .private_data = nullptr};
+  out.private_data = batch.release();
+  return Batch(schema_, out);
+}
+
+}  // namespace aimass
