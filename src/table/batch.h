@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "table/arrow_c.h"
@@ -71,6 +72,8 @@ class Batch {
   [[nodiscard]] std::size_t num_rows() const { return static_cast<std::size_t>(array_.length); }
   [[nodiscard]] ColumnView column(std::size_t index) const;
   [[nodiscard]] const ArrowArray& array() const { return array_; }
+  /// Hands the Arrow array over to the caller, who releases it; the batch is empty then.
+  [[nodiscard]] ArrowArray ReleaseArray() { return std::exchange(array_, ArrowArray{}); }
 
  private:
   std::shared_ptr<const Schema> schema_;

@@ -1,0 +1,421 @@
+// DuckDB 1.5.5 through its C API; the header is 1.4.4's (database_test.cc calls each function that is used).
+#include "native/duckdb/database.h"
+
+#include <duckdb.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+#include "native/duckdb/types.h"
+
+namespace aimass::duckdb {
+
+struct Database::State {
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { duckdb_close(&database); }
+
+  duckdb_database database = nullptr;
+};
+
+namespace {
+
+/// A BatchReader as the ArrowArrayStream that DuckDB scans.
+class RegisteredRows {
+ public:
+  explicit RegisteredRows(std::unique_ptr<BatchReader> rows) : rows_(std::move(rows)) {
+    stream_ = ArrowArrayStream{.get_schema = GetSchema,
+                               .get_next = GetNext,
+                               .get_last_error = GetLastError,
+                               .release = [](ArrowArrayStream* stream) { stream->release = nullptr; },
+                               .private_data = this};
+  }
+  RegisteredRows(const RegisteredRows&) = delete;
+  RegisteredRows& operator=(const RegisteredRows&) = delete;
+
+  [[nodiscard]] ArrowArrayStream* stream() { return &stream_; }
+
+ private:
+  static constexpr int kIoError = 5;
+
+  static int GetSchema(ArrowArrayStream* stream, ArrowSchema* out) {
+    SchemaToArrow(static_cast<RegisteredRows*>(stream->private_data)->rows_->schema(), out);
+    return 0;
+  }
+
+  static int GetNext(ArrowArrayStream* stream, ArrowArray* out) {
+    auto* self = static_cast<RegisteredRows*>(stream->private_data);
+    *out = ArrowArray{};
+    auto batch = self->rows_->Next();
+    if (!batch) {
+      self->error_ = batch.error().ToString();
+      return kIoError;
+    }
+    if (*batch) *out = (*batch)->ReleaseArray();
+    return 0;
+  }
+
+  static const char* GetLastError(ArrowArrayStream* stream) {
+    return static_cast<RegisteredRows*>(stream->private_data)->error_.c_str();
+  }
+
+  std::unique_ptr<BatchReader> rows_;
+  ArrowArrayStream stream_;
+  std::string error_;
+};
+
+}  // namespace
+
+struct Connection::State {
+  explicit State(std::shared_ptr<Database::State> owner) : database(std::move(owner)) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { duckdb_disconnect(&connection); }
+
+  std::shared_ptr<Database::State> database;
+  std::vector<std::unique_ptr<RegisteredRows>> registered;  // outlive the connection that scans them
+  duckdb_connection connection = nullptr;
+};
+
+namespace {
+
+constexpr std::chrono::milliseconds kWatchInterval{50};
+
+/// Interrupts a connection when its caller cancels or its time is up.
+class Watch {
+ public:
+  Watch(duckdb_connection connection, QueryOptions options)
+      : connection_(connection),
+        options_(std::move(options)),
+        deadline_ms_(options_.timeout_ms > 0 ? SteadyMs() + options_.timeout_ms : 0),
+        thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+
+  /// What the interrupted statement's error means.
+  [[nodiscard]] Error Explain(Error error) const {
+    if (error.code == ErrorCode::kCancelled && timed_out_.load()) {
+      return {.code = ErrorCode::kTimeout,
+              .message = Msg("the query took longer than its limit of {} s",
+                             static_cast<double>(options_.timeout_ms) / 1000.0),
+              .hint = {}};
+    }
+    return error;
+  }
+
+  [[nodiscard]] Status Check() const {
+    if (timed_out_.load() || options_.cancel.cancelled()) {
+      return std::unexpected(
+          Explain({.code = ErrorCode::kCancelled, .message = Msg("the query was cancelled"), .hint = {}}));
+    }
+    return {};
+  }
+
+ private:
+  void Run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, stop, kWatchInterval, [&] { return stop.stop_requested(); })) {
+      if (stop.stop_requested()) return;
+      if (deadline_ms_ > 0 && SteadyMs() >= deadline_ms_) timed_out_.store(true);
+      // Again and again: DuckDB forgets an interrupt that comes just before a statement starts.
+      if (timed_out_.load() || options_.cancel.cancelled()) duckdb_interrupt(connection_);
+    }
+  }
+
+  duckdb_connection connection_;
+  QueryOptions options_;
+  std::int64_t deadline_ms_;
+  std::atomic<bool> timed_out_ = false;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread thread_;  // last: it ends before what it uses
+};
+
+/// A prepared statement that frees itself.
+class Statement {
+ public:
+  Statement() = default;
+  Statement(Statement&& other) noexcept : prepared_(std::exchange(other.prepared_, nullptr)) {}
+  Statement& operator=(Statement&&) = delete;
+  ~Statement() { duckdb_destroy_prepare(&prepared_); }
+
+  static Result<Statement> Prepare(duckdb_connection connection, std::string_view sql) {
+    duckdb_extracted_statements extracted = nullptr;
+    const std::string text(sql);
+    const idx_t count = duckdb_extract_statements(connection, text.c_str(), &extracted);
+    if (count != 1) {
+      const char* error = duckdb_extract_statements_error(extracted);
+      auto failure = count == 0 && error != nullptr
+                         ? std::unexpected(ErrorFromText(error))
+                         : Fail(ErrorCode::kInvalidArgument, "expected one SQL statement, found {}", count);
+      duckdb_destroy_extracted(&extracted);
+      return failure;
+    }
+    Statement statement;
+    const duckdb_state state =
+        duckdb_prepare_extracted_statement(connection, extracted, 0, &statement.prepared_);
+    duckdb_destroy_extracted(&extracted);
+    if (state != DuckDBSuccess) {
+      const char* error = duckdb_prepare_error(statement.prepared_);
+      return std::unexpected(ErrorFromText(error == nullptr ? "" : error));
+    }
+    return statement;
+  }
+
+  [[nodiscard]] idx_t columns() const { return duckdb_prepared_statement_column_count(prepared_); }
+  [[nodiscard]] std::string ColumnName(idx_t column) const {
+    return TakeText(const_cast<char*>(duckdb_prepared_statement_column_name(prepared_, column)));
+  }
+  [[nodiscard]] LogicalType ColumnType(idx_t column) const {
+    return LogicalType(duckdb_prepared_statement_column_logical_type(prepared_, column));
+  }
+  [[nodiscard]] duckdb_prepared_statement get() const { return prepared_; }
+
+ private:
+  duckdb_prepared_statement prepared_ = nullptr;
+};
+
+/// A statement whose columns all have types that we know, and their names.
+struct Prepared {
+  Statement statement;
+  std::vector<std::string> names;
+};
+
+/// Prepares `sql`; where a column's type has to be cast, over a view, so that any text that parses works.
+Result<Prepared> PrepareExport(duckdb_connection connection, std::string_view sql) {
+  ASSIGN_OR_RETURN(Statement statement, Statement::Prepare(connection, sql));
+  std::vector<std::string> names;
+  std::string columns;
+  std::string aliases;
+  bool changed = false;
+  for (idx_t i = 0; i < statement.columns(); ++i) {
+    const LogicalType type = statement.ColumnType(i);
+    const Export as = ExportOf(type.get());
+    names.push_back(statement.ColumnName(i));
+    changed |= as.changed;
+    const std::string comma = i == 0 ? "" : ", ";
+    columns += as.changed ? fmt::format("{}CAST(c{} AS {})", comma, i, as.sql) : fmt::format("{}c{}", comma, i);
+    aliases += fmt::format("{}c{}", comma, i);
+  }
+  if (!changed) return Prepared{.statement = std::move(statement), .names = std::move(names)};
+
+  static constexpr std::string_view kView = "\"rows of the query\"";
+  duckdb_result result;
+  const std::string view = fmt::format("CREATE OR REPLACE TEMP VIEW {}({}) AS {}", kView, aliases, sql);
+  const duckdb_state state = duckdb_query(connection, view.c_str(), &result);
+  const char* error = duckdb_result_error(&result);
+  const std::string text = error == nullptr ? "" : error;
+  duckdb_destroy_result(&result);
+  if (state != DuckDBSuccess) return std::unexpected(ErrorFromText(text));
+  ASSIGN_OR_RETURN(Statement cast,
+                   Statement::Prepare(connection, fmt::format("SELECT {} FROM {}", columns, kView)));
+  return Prepared{.statement = std::move(cast), .names = std::move(names)};
+}
+
+Status Check(duckdb_error_data error) {
+  if (error == nullptr) return {};
+  Status status;
+  if (duckdb_error_data_has_error(error)) {
+    const char* text = duckdb_error_data_message(error);
+    status = std::unexpected(ErrorFromText(text == nullptr ? "" : text));
+  }
+  duckdb_destroy_error_data(&error);
+  return status;
+}
+
+Result<Schema> SchemaOf(duckdb_arrow_options options, std::vector<duckdb_logical_type> types,
+                        const std::vector<std::string>& names) {
+  std::vector<const char*> texts;
+  for (const std::string& name : names) texts.push_back(name.c_str());
+  ArrowSchema arrow{};
+  RETURN_IF_ERROR(Check(duckdb_to_arrow_schema(options, types.data(), texts.data(), types.size(), &arrow)));
+  auto schema = SchemaFromArrow(arrow);
+  if (arrow.release != nullptr) arrow.release(&arrow);
+  return schema;
+}
+
+/// The rows of a running statement. DuckDB makes them while they are pulled.
+class QueryReader final : public BatchReader {
+ public:
+  QueryReader(std::shared_ptr<Connection::State> connection, Prepared prepared, const QueryOptions& options)
+      : connection_(std::move(connection)),
+        prepared_(std::move(prepared)),
+        watch_(connection_->connection, options) {}
+  QueryReader(const QueryReader&) = delete;
+  QueryReader& operator=(const QueryReader&) = delete;
+  ~QueryReader() override {
+    if (options_ != nullptr) duckdb_destroy_arrow_options(&options_);
+    duckdb_destroy_result(&result_);
+  }
+
+  Status Start() {
+    RETURN_IF_ERROR(watch_.Check());
+    duckdb_pending_result pending = nullptr;
+    if (duckdb_pending_prepared_streaming(prepared_.statement.get(), &pending) != DuckDBSuccess) {
+      const char* error = duckdb_pending_error(pending);
+      auto failure = std::unexpected(watch_.Explain(ErrorFromText(error == nullptr ? "" : error)));
+      duckdb_destroy_pending(&pending);
+      return failure;
+    }
+    const duckdb_state state = duckdb_execute_pending(pending, &result_);
+    duckdb_destroy_pending(&pending);
+    if (state != DuckDBSuccess) return Failure();
+
+    options_ = duckdb_result_get_arrow_options(&result_);
+    std::vector<LogicalType> types;
+    std::vector<duckdb_logical_type> handles;
+    for (idx_t i = 0; i < duckdb_column_count(&result_); ++i) {
+      types.emplace_back(duckdb_column_logical_type(&result_, i));
+      handles.push_back(types.back().get());
+    }
+    ASSIGN_OR_RETURN(Schema schema, SchemaOf(options_, std::move(handles), prepared_.names));
+    schema_ = std::make_shared<const Schema>(std::move(schema));
+    return {};
+  }
+
+  [[nodiscard]] const Schema& schema() const override { return *schema_; }
+
+  [[nodiscard]] Result<std::optional<Batch>> Next() override {
+    RETURN_IF_ERROR(watch_.Check());
+    duckdb_data_chunk chunk = duckdb_fetch_chunk(result_);
+    if (chunk == nullptr) {
+      RETURN_IF_ERROR(Failure());
+      return std::nullopt;
+    }
+    ArrowArray array{};
+    const Status converted = Check(duckdb_data_chunk_to_arrow(options_, chunk, &array));
+    duckdb_destroy_data_chunk(&chunk);
+    RETURN_IF_ERROR(converted);
+    return Batch(schema_, array);
+  }
+
+ private:
+  Status Failure() {
+    const char* error = duckdb_result_error(&result_);
+    if (error == nullptr) return {};
+    return std::unexpected(watch_.Explain(ErrorFromText(error)));
+  }
+
+  std::shared_ptr<Connection::State> connection_;
+  Prepared prepared_;
+  duckdb_result result_{};
+  duckdb_arrow_options options_ = nullptr;
+  std::shared_ptr<const Schema> schema_;
+  Watch watch_;
+};
+
+/// An option of an instance that is set before it opens.
+Status SetConfig(duckdb_config config, const char* name, const std::string& value) {
+  if (duckdb_set_config(config, name, value.c_str()) == DuckDBSuccess) return {};
+  return Fail(ErrorCode::kInvalidArgument, "DuckDB's option '{}' cannot be '{}'", name, value);
+}
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+Connection::~Connection() = default;
+
+Status Connection::Execute(std::string_view sql, const QueryOptions& options) {
+  const Watch watch(state_->connection, options);
+  RETURN_IF_ERROR(watch.Check());
+  duckdb_result result;
+  const duckdb_state state = duckdb_query(state_->connection, std::string(sql).c_str(), &result);
+  Status status;
+  if (state != DuckDBSuccess) {
+    const char* error = duckdb_result_error(&result);
+    status = std::unexpected(watch.Explain(ErrorFromText(error == nullptr ? "" : error)));
+  }
+  duckdb_destroy_result(&result);
+  return status;
+}
+
+Result<std::unique_ptr<BatchReader>> Connection::Query(std::string_view sql, const QueryOptions& options) {
+  ASSIGN_OR_RETURN(Prepared prepared, PrepareExport(state_->connection, sql));
+  auto reader = std::make_unique<QueryReader>(state_, std::move(prepared), options);
+  RETURN_IF_ERROR(reader->Start());
+  return reader;
+}
+
+Result<Schema> Connection::Describe(std::string_view sql) {
+  ASSIGN_OR_RETURN(const Prepared prepared, PrepareExport(state_->connection, sql));
+  duckdb_arrow_options options = nullptr;
+  duckdb_connection_get_arrow_options(state_->connection, &options);
+  std::vector<LogicalType> types;
+  std::vector<duckdb_logical_type> handles;
+  for (idx_t i = 0; i < prepared.statement.columns(); ++i) {
+    types.push_back(prepared.statement.ColumnType(i));
+    handles.push_back(types.back().get());
+  }
+  auto schema = SchemaOf(options, std::move(handles), prepared.names);
+  duckdb_destroy_arrow_options(&options);
+  return schema;
+}
+
+Status Connection::Register(std::string_view name, std::unique_ptr<BatchReader> rows) {
+  state_->registered.push_back(std::make_unique<RegisteredRows>(std::move(rows)));
+  auto* const stream = reinterpret_cast<duckdb_arrow_stream>(state_->registered.back()->stream());
+  if (duckdb_arrow_scan(state_->connection, std::string(name).c_str(), stream) == DuckDBSuccess) return {};
+  return Fail(ErrorCode::kInternal, "rows could not be given to DuckDB as table '{}'", name);
+}
+
+void Connection::Interrupt() { duckdb_interrupt(state_->connection); }
+
+void* Connection::handle() const { return state_->connection; }
+
+Database::Database(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+Result<Database> Database::Open(const Options& options) {
+  duckdb_config config = nullptr;
+  if (duckdb_create_config(&config) != DuckDBSuccess) {
+    return Fail(ErrorCode::kInternal, "DuckDB failed: {}", "no memory for its options");
+  }
+  const std::pair<const char*, std::string> settings[] = {
+      {"threads", std::to_string(std::max(1, options.threads))},
+      {"max_memory", fmt::format("{}B", options.memory_bytes)},
+      {"temp_directory", options.temp_folder},
+      {"autoinstall_known_extensions", "false"},
+      {"autoload_known_extensions", "false"},
+      {"allow_community_extensions", "false"},
+      {"preserve_insertion_order", "true"},
+  };
+  Status configured;
+  for (const auto& [name, value] : settings) {
+    if (configured) configured = SetConfig(config, name, value);
+  }
+  auto state = std::make_shared<State>();
+  char* error = nullptr;
+  if (configured && duckdb_open_ext(nullptr, &state->database, config, &error) != DuckDBSuccess) {
+    configured = std::unexpected(ErrorFromText(TakeText(error)));
+  }
+  duckdb_destroy_config(&config);
+  RETURN_IF_ERROR(configured);
+
+  Database database(std::move(state));
+  ASSIGN_OR_RETURN(Connection connection, database.Connect());
+  std::string setup;
+  for (const std::string& path : options.extensions) setup += fmt::format("LOAD {};\n", QuoteText(path));
+  // The order matters: once access is off, the lists are fixed; once locked, so is everything.
+  setup += fmt::format("SET GLOBAL TimeZone = 'UTC';\nSET GLOBAL allowed_paths = {};\n"
+                       "SET GLOBAL allowed_directories = {};\nSET GLOBAL enable_external_access = false;\n"
+                       "SET GLOBAL lock_configuration = true;",
+                       QuoteList(options.allowed_paths), QuoteList(options.allowed_folders));
+  RETURN_IF_ERROR(connection.Execute(setup));
+  return database;
+}
+
+Result<Connection> Database::Connect() {
+  auto state = std::make_shared<Connection::State>(state_);
+  if (duckdb_connect(state_->database, &state->connection) != DuckDBSuccess) {
+    return Fail(ErrorCode::kInternal, "DuckDB failed: {}", "no new session");
+  }
+  return Connection(std::move(state));
+}
+
+}  // namespace aimass::duckdb

@@ -1,0 +1,203 @@
+#include "native/duckdb/types.h"
+
+#include <array>
+#include <utility>
+
+#include "native/duckdb/database.h"
+
+namespace aimass::duckdb {
+namespace {
+
+Export Cast(std::string sql) { return {.sql = std::move(sql), .changed = true}; }
+
+Export List(duckdb_logical_type child, bool is_array) {
+  const LogicalType owned(child);
+  Export item = ExportOf(owned.get());
+  item.sql += "[]";
+  item.changed |= is_array;
+  return item;
+}
+
+Export Map(duckdb_logical_type type) {
+  const LogicalType key_type(duckdb_map_type_key_type(type));
+  const LogicalType value_type(duckdb_map_type_value_type(type));
+  const Export key = ExportOf(key_type.get());
+  const Export value = ExportOf(value_type.get());
+  return {.sql = fmt::format("MAP({}, {})", key.sql, value.sql), .changed = key.changed || value.changed};
+}
+
+Export Struct(duckdb_logical_type type) {
+  Export all{.sql = "STRUCT("};
+  const idx_t count = duckdb_struct_type_child_count(type);
+  for (idx_t i = 0; i < count; ++i) {
+    const LogicalType child_type(duckdb_struct_type_child_type(type, i));
+    const Export child = ExportOf(child_type.get());
+    const std::string name = TakeText(duckdb_struct_type_child_name(type, i));
+    // A struct without names (row(1, 2)) has empty ones, which no cast can name.
+    if (name.empty()) return Cast("VARCHAR");
+    all.sql += (i == 0 ? "" : ", ") + QuoteName(name) + " " + child.sql;
+    all.changed |= child.changed;
+  }
+  all.sql += ")";
+  return all;
+}
+
+constexpr std::array<std::pair<std::string_view, ErrorCode>, 18> kPrefixes{{
+    {"Parser Error: ", ErrorCode::kInvalidArgument},
+    {"Binder Error: ", ErrorCode::kInvalidArgument},
+    {"Catalog Error: ", ErrorCode::kInvalidArgument},
+    {"Syntax Error: ", ErrorCode::kInvalidArgument},
+    {"Expression Error: ", ErrorCode::kInvalidArgument},
+    {"Not implemented Error: ", ErrorCode::kInvalidArgument},
+    {"Parameter Not Resolved Error: ", ErrorCode::kInvalidArgument},
+    {"Parameter Not Allowed Error: ", ErrorCode::kInvalidArgument},
+    {"Conversion Error: ", ErrorCode::kUnprocessable},
+    {"Invalid Input Error: ", ErrorCode::kUnprocessable},
+    {"Out of Range Error: ", ErrorCode::kUnprocessable},
+    {"Mismatch Type Error: ", ErrorCode::kUnprocessable},
+    {"Divide by Zero Error: ", ErrorCode::kUnprocessable},
+    {"Constraint Error: ", ErrorCode::kUnprocessable},
+    {"Out of Memory Error: ", ErrorCode::kResourceExhausted},
+    {"Permission Error: ", ErrorCode::kPermissionDenied},
+    {"INTERRUPT Error: ", ErrorCode::kCancelled},
+    {"IO Error: ", ErrorCode::kUnavailable},
+}};
+
+std::string Quoted(std::string_view text, char quote) {
+  std::string out(1, quote);
+  for (const char c : text) {
+    if (c == quote) out += quote;
+    out += c;
+  }
+  return out + quote;
+}
+
+}  // namespace
+
+Export ExportOf(duckdb_logical_type type) {
+  switch (duckdb_get_type_id(type)) {
+    case DUCKDB_TYPE_BOOLEAN: return {"BOOLEAN"};
+    case DUCKDB_TYPE_TINYINT: return {"TINYINT"};
+    case DUCKDB_TYPE_SMALLINT: return {"SMALLINT"};
+    case DUCKDB_TYPE_INTEGER: return {"INTEGER"};
+    case DUCKDB_TYPE_BIGINT: return {"BIGINT"};
+    case DUCKDB_TYPE_UTINYINT: return {"UTINYINT"};
+    case DUCKDB_TYPE_USMALLINT: return {"USMALLINT"};
+    case DUCKDB_TYPE_UINTEGER: return {"UINTEGER"};
+    case DUCKDB_TYPE_UBIGINT: return {"UBIGINT"};
+    case DUCKDB_TYPE_FLOAT: return {"FLOAT"};
+    case DUCKDB_TYPE_DOUBLE: return {"DOUBLE"};
+    case DUCKDB_TYPE_VARCHAR: return {"VARCHAR"};
+    case DUCKDB_TYPE_BLOB: return {"BLOB"};
+    case DUCKDB_TYPE_DATE: return {"DATE"};
+    case DUCKDB_TYPE_TIME: return {"TIME"};
+    case DUCKDB_TYPE_TIMESTAMP: return {"TIMESTAMP"};
+    case DUCKDB_TYPE_TIMESTAMP_TZ: return {"TIMESTAMP WITH TIME ZONE"};
+    case DUCKDB_TYPE_SQLNULL: return {"\"NULL\""};
+    case DUCKDB_TYPE_DECIMAL:
+      return {fmt::format("DECIMAL({}, {})", duckdb_decimal_width(type), duckdb_decimal_scale(type))};
+    case DUCKDB_TYPE_HUGEINT:
+    case DUCKDB_TYPE_UHUGEINT:
+      return Cast("DECIMAL(38, 0)");
+    case DUCKDB_TYPE_TIMESTAMP_S:
+    case DUCKDB_TYPE_TIMESTAMP_MS:
+    case DUCKDB_TYPE_TIMESTAMP_NS:
+      return Cast("TIMESTAMP");
+    case DUCKDB_TYPE_TIME_NS:
+      return Cast("TIME");
+    case DUCKDB_TYPE_LIST:
+      return List(duckdb_list_type_child_type(type), false);
+    case DUCKDB_TYPE_ARRAY:
+      return List(duckdb_array_type_child_type(type), true);
+    case DUCKDB_TYPE_MAP:
+      return Map(type);
+    case DUCKDB_TYPE_STRUCT:
+      return Struct(type);
+    default:
+      return Cast("VARCHAR");  // enum, uuid, interval, bit, union, time with time zone, variant, geometry …
+  }
+}
+
+Error ErrorFromText(std::string_view text) {
+  ErrorCode code = ErrorCode::kInternal;
+  for (const auto& [prefix, known] : kPrefixes) {
+    if (text.starts_with(prefix)) {
+      code = known;
+      text.remove_prefix(prefix.size());
+      break;
+    }
+  }
+  while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return {.code = code, .message = Msg("the SQL cannot be run: {}", text), .hint = {}};
+    case ErrorCode::kUnprocessable:
+      return {.code = code, .message = Msg("the SQL stopped at a value: {}", text), .hint = {}};
+    case ErrorCode::kResourceExhausted:
+      return {.code = code,
+              .message = Msg("the SQL needs more memory than its limit: {}", text),
+              .hint = Msg("read fewer columns or rows, or raise the limit")};
+    case ErrorCode::kPermissionDenied:
+      return {.code = code, .message = Msg("the SQL reaches for something outside its datasets: {}", text),
+              .hint = {}};
+    case ErrorCode::kCancelled:
+      return {.code = code, .message = Msg("the query was cancelled"), .hint = {}};
+    case ErrorCode::kUnavailable:
+      return {.code = code, .message = Msg("a file could not be read or written: {}", text), .hint = {}};
+    default:
+      return {.code = ErrorCode::kInternal, .message = Msg("DuckDB failed: {}", text), .hint = {}};
+  }
+}
+
+std::string TakeText(char* text) {
+  std::string copy = text == nullptr ? "" : text;
+  duckdb_free(text);
+  return copy;
+}
+
+std::string QuoteName(std::string_view name) { return Quoted(name, '"'); }
+std::string QuoteText(std::string_view text) { return Quoted(text, '\''); }
+
+std::string QuoteList(const std::vector<std::string>& texts) {
+  std::string list = "[";
+  for (const std::string& text : texts) list += (list.size() == 1 ? "" : ", ") + QuoteText(text);
+  return list + "]";
+}
+
+std::string SqlType(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::kBool: return "BOOLEAN";
+    case TypeKind::kInt8: return "TINYINT";
+    case TypeKind::kInt16: return "SMALLINT";
+    case TypeKind::kInt32: return "INTEGER";
+    case TypeKind::kInt64: return "BIGINT";
+    case TypeKind::kUInt8: return "UTINYINT";
+    case TypeKind::kUInt16: return "USMALLINT";
+    case TypeKind::kUInt32: return "UINTEGER";
+    case TypeKind::kUInt64: return "UBIGINT";
+    case TypeKind::kFloat32: return "FLOAT";
+    case TypeKind::kFloat64: return "DOUBLE";
+    case TypeKind::kDecimal: return fmt::format("DECIMAL({}, {})", type.precision, type.scale);
+    case TypeKind::kText: return "VARCHAR";
+    case TypeKind::kBinary: return "BLOB";
+    case TypeKind::kDate: return "DATE";
+    case TypeKind::kTime: return "TIME";
+    case TypeKind::kTimestamp: return "TIMESTAMP";
+    case TypeKind::kTimestampTz: return "TIMESTAMP WITH TIME ZONE";
+    case TypeKind::kList: return SqlType(type.children.at(0).type) + "[]";
+    case TypeKind::kMap:
+      return fmt::format("MAP({}, {})", SqlType(type.children.at(0).type), SqlType(type.children.at(1).type));
+    case TypeKind::kStruct: {
+      std::string text = "STRUCT(";
+      for (const ColumnInfo& child : type.children) {
+        text += (text.back() == '(' ? "" : ", ") + QuoteName(child.name) + " " + SqlType(child.type);
+      }
+      return text + ")";
+    }
+    case TypeKind::kNull:
+      break;
+  }
+  return "\"NULL\"";
+}
+
+}  // namespace aimass::duckdb
