@@ -48,6 +48,8 @@ std::string_view NameOf(LogLevel level) {
 
 }  // namespace
 
+bool LogEnabled(LogLevel level) { return Logger()->should_log(ToSpdlog(level)); }
+
 void Log(LogLevel level, std::string_view event, const Json& fields) {
   const auto& logger = Logger();
   if (!logger->should_log(ToSpdlog(level))) return;

@@ -15,6 +15,9 @@ enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 /// Threads  any.
 void Log(LogLevel level, std::string_view event, const Json& fields = Json::object());
 
+/// Whether an entry of `level` would be written: ask before fields are put together on a hot path.
+[[nodiscard]] bool LogEnabled(LogLevel level);
+
 /// Where entries go: standard error by default; a file is rotated at 50 MB, five are kept.
 [[nodiscard]] Status LogToFile(const std::string& path);
 void SetLogLevel(LogLevel level);

@@ -1,0 +1,3 @@
+#include "main/cli/cli.h"
+
+int main(int argc, char** argv) { return aimass::cli::RunCli(argc, argv); }

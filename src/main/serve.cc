@@ -1,0 +1,238 @@
+// The server as a whole: what it is made of, in the order in which it is put together. A table of contents.
+#include "main/serve.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <optional>
+
+#include "access/access.h"
+#include "api/events.h"
+#include "api/health.h"
+#include "api/http/server.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "store/data_folder.h"
+#include "store/database.h"
+
+namespace aimass {
+namespace {
+
+std::string OwnBinary() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+}
+
+Status SetUpLog(const Config& config) {
+  ASSIGN_OR_RETURN(const LogLevel level, LogLevelFromName(config.Text("log.level")));
+  if (!config.Text("log.file").empty()) RETURN_IF_ERROR(LogToFile(config.Text("log.file")));
+  SetLogLevel(level);
+  return {};
+}
+
+std::vector<std::string> Words(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const std::size_t space = text.find(' ');
+    if (space != 0) words.emplace_back(text.substr(0, space));
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+  }
+  return words;
+}
+
+}  // namespace
+
+struct ServerInstance::State {
+  explicit State(const Config& c, DataFolder&& opened)
+      : config(c),
+        folder(std::move(opened)),
+        io("io", Threads("pools.io_threads"), Queue()),
+        sql("sql", Threads("pools.sql_threads"), Queue()),
+        infer("infer", Threads("pools.infer_threads"), Queue()) {}
+
+  [[nodiscard]] std::size_t Threads(std::string_view name) const {
+    return static_cast<std::size_t>(config.Integer(name));
+  }
+  [[nodiscard]] std::size_t Queue() const {
+    return static_cast<std::size_t>(config.Integer("pools.max_queued"));
+  }
+  [[nodiscard]] std::string StatePath() const { return folder.path() + "/server.json"; }
+
+  Status OpenStore();
+  void BindRoutes();
+  void AddMetrics();
+  Status Listen();
+  void Stop();
+
+  // Destroyed from the bottom up: requests end before what they use.
+  Config config;
+  DataFolder folder;
+  std::unique_ptr<Database> database;
+  std::unique_ptr<Access> access;
+  Pool io;
+  Pool sql;
+  Pool infer;
+  EventHub events;
+  http::Metrics metrics;
+  http::Router router;
+  std::unique_ptr<http::Server> server;
+  bool stopped = false;
+};
+
+Status ServerInstance::State::OpenStore() {
+  const std::string& url = config.Text("store.url");
+  ASSIGN_OR_RETURN(database, Database::Open(url.empty() ? folder.DatabaseUrl() : url));
+  std::vector<Migration> migrations;
+  for (auto& steps : {Access::Migrations()}) migrations.insert(migrations.end(), steps.begin(), steps.end());
+  RETURN_IF_ERROR(database->Migrate(migrations));
+  access = std::make_unique<Access>(*database, folder.path());
+  return access->Start();
+}
+
+void ServerInstance::State::BindRoutes() {
+  std::vector<ReadinessCheck> checks;
+  checks.push_back({"database", [this]() -> Status {
+                      RETURN_IF_ERROR(database->Select("SELECT 1"));
+                      return {};
+                    }});
+  BindHealthApi(std::move(checks), metrics, io, router);
+}
+
+void ServerInstance::State::AddMetrics() {
+  http::AddProcessMetrics(metrics);
+  for (const Pool* pool : {&io, &sql, &infer}) {
+    const std::string labels = fmt::format("pool=\"{}\"", pool->name());
+    metrics.Add("aimass_pool_queued", "gauge", "Work that waits for a thread of the pool.", labels,
+                [pool] { return static_cast<double>(pool->queued()); });
+    metrics.Add("aimass_pool_max_queued", "gauge", "Where the pool answers 429.", labels,
+                [pool] { return static_cast<double>(pool->max_queued()); });
+  }
+  metrics.Add("aimass_event_readers", "gauge", "Open streams of /api/v1/events.", "",
+              [this] { return static_cast<double>(events.readers()); });
+}
+
+Status ServerInstance::State::Listen() {
+  ASSIGN_OR_RETURN(const ListenAddress listen, ParseListen(config.Text("listen")));
+  http::ServerOptions options;
+  options.host = listen.host;
+  options.port = listen.port;
+  options.threads = static_cast<int>(config.Integer("http.threads"));
+  options.max_connections = static_cast<std::size_t>(config.Integer("http.max_connections"));
+  options.idle_ms = config.Integer("http.idle_s") * 1000;
+  options.head_ms = config.Integer("http.request_s") * 1000;
+  options.body_ms = options.head_ms;
+  options.cors_origins = Words(config.Text("http.cors_origins"));
+  options.temp_folder = folder.TempFolder();
+  server = std::make_unique<http::Server>(
+      router, io, metrics, [this](std::string_view bearer) { return access->Authenticate(bearer); },
+      std::move(options));
+  server->OnStop([this] { events.Close(); });
+  RETURN_IF_ERROR(server->Start());
+  const Json state{{"address", server->address()}, {"pid", getpid()}, {"version", Version()}};
+  return WriteFileAtomic(StatePath(), state.dump() + "\n");
+}
+
+void ServerInstance::State::Stop() {
+  if (stopped || server == nullptr) return;
+  stopped = true;
+  std::error_code ignored;
+  std::filesystem::remove(StatePath(), ignored);
+  if (server->Stop(config.Integer("http.drain_s") * 1000)) return;
+  // A handler that does not end (a query, a model) must not hold the process: nothing that it could still write
+  // was promised to anybody.
+  Log(LogLevel::kWarning, "stopped_with_running_requests", {{"connections", server->connections()}});
+  _exit(0);
+}
+
+ServerInstance::ServerInstance(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ServerInstance::~ServerInstance() { Stop(); }
+const std::string& ServerInstance::address() const { return state_->server->address(); }
+void ServerInstance::Stop() { state_->Stop(); }
+
+std::string ServerInstance::key() const {
+  const auto text = ReadFile(state_->folder.path() + "/admin.key", 4096);
+  return text ? text->substr(0, text->find_first_of("\r\n")) : std::string();
+}
+
+Result<std::unique_ptr<ServerInstance>> ServerInstance::Start(const Config& config) {
+  ASSIGN_OR_RETURN(DataFolder folder, DataFolder::Open(config.Text("data")));
+  auto state = std::make_unique<State>(config, std::move(folder));
+  RETURN_IF_ERROR(state->OpenStore());
+  state->BindRoutes();
+  state->AddMetrics();
+  RETURN_IF_ERROR(state->Listen());
+  return std::unique_ptr<ServerInstance>(new ServerInstance(std::move(state)));
+}
+
+namespace {
+
+/// SIGINT and SIGTERM as a descriptor that can be awaited. Not blocked signals: children would inherit them.
+class StopSignal {
+ public:
+  StopSignal() {
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) return;
+    read_ = FileDescriptor(ends[0]);
+    write_ = FileDescriptor(ends[1]);
+    write_end = ends[1];
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      const char byte = 0;
+      const int saved = errno;
+      static_cast<void>(!::write(write_end, &byte, 1));
+      errno = saved;
+    };
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &ignore, nullptr);
+    sigaction(SIGHUP, &ignore, nullptr);
+  }
+
+  void Await() const {
+    char byte = 0;
+    while (::read(read_.get(), &byte, 1) < 0 && errno == EINTR) {
+    }
+  }
+
+ private:
+  // A signal handler has no other way to find it.
+  static inline volatile int write_end = -1;
+  FileDescriptor read_;
+  FileDescriptor write_;
+};
+
+}  // namespace
+
+int Serve(const Config& config) {
+  const std::int64_t started_ms = SteadyMs();
+  const auto fail = [](const Error& error) {
+    Log(LogLevel::kError, "start_failed",
+        {{"error", error.ToString()}, {"hint", Render(error.hint, Language::kEnglish)}});
+    return 1;
+  };
+  if (auto log = SetUpLog(config); !log) return fail(log.error());
+  const StopSignal signal;
+  auto instance = ServerInstance::Start(config);
+  if (!instance) return fail(instance.error());
+  Log(LogLevel::kInfo, "ready",
+      {{"address", (*instance)->address()},
+       {"data", config.Text("data")},
+       {"pid", getpid()},
+       {"version", Version()},
+       {"ms", SteadyMs() - started_ms}});
+  signal.Await();
+  Log(LogLevel::kInfo, "stopping", {});
+  (*instance)->Stop();
+  instance->reset();
+  Log(LogLevel::kInfo, "stopped", {});
+  return 0;
+}
+
+}  // namespace aimass
