@@ -1,4 +1,4 @@
-// DuckDB 1.5.5 through its C API; the header is 1.4.4's (database_test.cc calls each function that is used).
+// DuckDB 1.5.5 through its C API; the header is 1.4.4's (the tests beside this file call each function that is used).
 #include "native/duckdb/database.h"
 
 #include <duckdb.h>
@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "native/duckdb/scan.h"
 #include "native/duckdb/types.h"
 
 namespace aimass::duckdb {
@@ -25,54 +26,6 @@ struct Database::State {
   duckdb_database database = nullptr;
 };
 
-namespace {
-
-/// A BatchReader as the ArrowArrayStream that DuckDB scans.
-class RegisteredRows {
- public:
-  explicit RegisteredRows(std::unique_ptr<BatchReader> rows) : rows_(std::move(rows)) {
-    stream_ = ArrowArrayStream{.get_schema = GetSchema,
-                               .get_next = GetNext,
-                               .get_last_error = GetLastError,
-                               .release = [](ArrowArrayStream* stream) { stream->release = nullptr; },
-                               .private_data = this};
-  }
-  RegisteredRows(const RegisteredRows&) = delete;
-  RegisteredRows& operator=(const RegisteredRows&) = delete;
-
-  [[nodiscard]] ArrowArrayStream* stream() { return &stream_; }
-
- private:
-  static constexpr int kIoError = 5;
-
-  static int GetSchema(ArrowArrayStream* stream, ArrowSchema* out) {
-    SchemaToArrow(static_cast<RegisteredRows*>(stream->private_data)->rows_->schema(), out);
-    return 0;
-  }
-
-  static int GetNext(ArrowArrayStream* stream, ArrowArray* out) {
-    auto* self = static_cast<RegisteredRows*>(stream->private_data);
-    *out = ArrowArray{};
-    auto batch = self->rows_->Next();
-    if (!batch) {
-      self->error_ = batch.error().ToString();
-      return kIoError;
-    }
-    if (*batch) *out = (*batch)->ReleaseArray();
-    return 0;
-  }
-
-  static const char* GetLastError(ArrowArrayStream* stream) {
-    return static_cast<RegisteredRows*>(stream->private_data)->error_.c_str();
-  }
-
-  std::unique_ptr<BatchReader> rows_;
-  ArrowArrayStream stream_;
-  std::string error_;
-};
-
-}  // namespace
-
 struct Connection::State {
   explicit State(std::shared_ptr<Database::State> owner) : database(std::move(owner)) {}
   State(const State&) = delete;
@@ -80,7 +33,6 @@ struct Connection::State {
   ~State() { duckdb_disconnect(&connection); }
 
   std::shared_ptr<Database::State> database;
-  std::vector<std::unique_ptr<RegisteredRows>> registered;  // outlive the connection that scans them
   duckdb_connection connection = nullptr;
 };
 
@@ -205,27 +157,11 @@ Result<Prepared> PrepareExport(duckdb_connection connection, std::string_view sq
   if (!changed) return Prepared{.statement = std::move(statement), .names = std::move(names)};
 
   static constexpr std::string_view kView = "\"rows of the query\"";
-  duckdb_result result;
-  const std::string view = fmt::format("CREATE OR REPLACE TEMP VIEW {}({}) AS {}", kView, aliases, sql);
-  const duckdb_state state = duckdb_query(connection, view.c_str(), &result);
-  const char* error = duckdb_result_error(&result);
-  const std::string text = error == nullptr ? "" : error;
-  duckdb_destroy_result(&result);
-  if (state != DuckDBSuccess) return std::unexpected(ErrorFromText(text));
+  RETURN_IF_ERROR(RunStatement(connection, fmt::format("CREATE OR REPLACE TEMP VIEW {}({}) AS {}", kView,
+                                                       aliases, sql)));
   ASSIGN_OR_RETURN(Statement cast,
                    Statement::Prepare(connection, fmt::format("SELECT {} FROM {}", columns, kView)));
   return Prepared{.statement = std::move(cast), .names = std::move(names)};
-}
-
-Status Check(duckdb_error_data error) {
-  if (error == nullptr) return {};
-  Status status;
-  if (duckdb_error_data_has_error(error)) {
-    const char* text = duckdb_error_data_message(error);
-    status = std::unexpected(ErrorFromText(text == nullptr ? "" : text));
-  }
-  duckdb_destroy_error_data(&error);
-  return status;
 }
 
 Result<Schema> SchemaOf(duckdb_arrow_options options, std::vector<duckdb_logical_type> types,
@@ -233,7 +169,7 @@ Result<Schema> SchemaOf(duckdb_arrow_options options, std::vector<duckdb_logical
   std::vector<const char*> texts;
   for (const std::string& name : names) texts.push_back(name.c_str());
   ArrowSchema arrow{};
-  RETURN_IF_ERROR(Check(duckdb_to_arrow_schema(options, types.data(), texts.data(), types.size(), &arrow)));
+  RETURN_IF_ERROR(CheckErrorData(duckdb_to_arrow_schema(options, types.data(), texts.data(), types.size(), &arrow)));
   auto schema = SchemaFromArrow(arrow);
   if (arrow.release != nullptr) arrow.release(&arrow);
   return schema;
@@ -288,7 +224,7 @@ class QueryReader final : public BatchReader {
       return std::nullopt;
     }
     ArrowArray array{};
-    const Status converted = Check(duckdb_data_chunk_to_arrow(options_, chunk, &array));
+    const Status converted = CheckErrorData(duckdb_data_chunk_to_arrow(options_, chunk, &array));
     duckdb_destroy_data_chunk(&chunk);
     RETURN_IF_ERROR(converted);
     return Batch(schema_, array);
@@ -325,15 +261,10 @@ Connection::~Connection() = default;
 Status Connection::Execute(std::string_view sql, const QueryOptions& options) {
   const Watch watch(state_->connection, options);
   RETURN_IF_ERROR(watch.Check());
-  duckdb_result result;
-  const duckdb_state state = duckdb_query(state_->connection, std::string(sql).c_str(), &result);
-  Status status;
-  if (state != DuckDBSuccess) {
-    const char* error = duckdb_result_error(&result);
-    status = std::unexpected(watch.Explain(ErrorFromText(error == nullptr ? "" : error)));
+  if (Status status = RunStatement(state_->connection, std::string(sql)); !status) {
+    return std::unexpected(watch.Explain(std::move(status).error()));
   }
-  duckdb_destroy_result(&result);
-  return status;
+  return {};
 }
 
 Result<std::unique_ptr<BatchReader>> Connection::Query(std::string_view sql, const QueryOptions& options) {
@@ -359,10 +290,7 @@ Result<Schema> Connection::Describe(std::string_view sql) {
 }
 
 Status Connection::Register(std::string_view name, std::unique_ptr<BatchReader> rows) {
-  state_->registered.push_back(std::make_unique<RegisteredRows>(std::move(rows)));
-  auto* const stream = reinterpret_cast<duckdb_arrow_stream>(state_->registered.back()->stream());
-  if (duckdb_arrow_scan(state_->connection, std::string(name).c_str(), stream) == DuckDBSuccess) return {};
-  return Fail(ErrorCode::kInternal, "rows could not be given to DuckDB as table '{}'", name);
+  return RegisterRows(state_->connection, name, std::move(rows));
 }
 
 void Connection::Interrupt() { duckdb_interrupt(state_->connection); }

@@ -113,7 +113,6 @@ TEST(DuckDbLink, EveryFunctionThatWeUseAnswers) {
             "[{\"a\":1},[{\"key\":1,\"value\":2}],[3]]");
   connection.Interrupt();
   EXPECT_NE(connection.handle(), nullptr);
-  auto schema = std::make_shared<const Schema>(Schema{{{.name = "n", .type = {.kind = TypeKind::kInt64}}}});
   EXPECT_EQ(Rows(connection, "SELECT version()"), "[\"v1.5.5\"]");
 }
 
@@ -250,6 +249,25 @@ TEST(DuckDbRegister, ReadsOneColumnAlone) {
   Connection connection = Connect();
   ASSERT_TRUE(connection.Register("rows", std::make_unique<Numbers>(false)));
   EXPECT_EQ(Rows(connection, "SELECT sum(n) FROM rows WHERE n > 10"), "[4498445]");
+}
+
+/// The rows of a query on another instance.
+std::unique_ptr<BatchReader> Elsewhere(std::string_view sql) {
+  Connection connection = Connect();
+  auto reader = connection.Query(sql);
+  EXPECT_TRUE(reader) << reader.error().ToString();
+  return std::move(*reader);
+}
+
+TEST_P(EveryType, ReturnsThroughARegisteredReader) {
+  const std::string sql =
+      fmt::format("SELECT i, x FROM range(5000) t(i) LEFT JOIN (SELECT {} AS x) ON i % 3 <> 0 ORDER BY i",
+                  GetParam().sql);
+  Connection connection = Connect();
+  ASSERT_TRUE(connection.Register("rows", Elsewhere(sql)));
+  EXPECT_EQ(Types(connection, "SELECT x FROM rows"), fmt::format("x:{}", GetParam().type));
+  EXPECT_EQ(Rows(connection, "SELECT x FROM rows WHERE i BETWEEN 3332 AND 3334"),
+            fmt::format("[{0}],[null],[{0}]", GetParam().json));
 }
 
 TEST(DuckDbRegister, PassesOnTheReadersError) {

@@ -149,6 +149,28 @@ Error ErrorFromText(std::string_view text) {
   }
 }
 
+Status CheckErrorData(duckdb_error_data data) {
+  if (data == nullptr) return {};
+  Status status;
+  if (duckdb_error_data_has_error(data)) {
+    const char* text = duckdb_error_data_message(data);
+    status = std::unexpected(ErrorFromText(text == nullptr ? "" : text));
+  }
+  duckdb_destroy_error_data(&data);
+  return status;
+}
+
+Status RunStatement(duckdb_connection connection, const std::string& sql) {
+  duckdb_result result;
+  Status status;
+  if (duckdb_query(connection, sql.c_str(), &result) != DuckDBSuccess) {
+    const char* error = duckdb_result_error(&result);
+    status = std::unexpected(ErrorFromText(error == nullptr ? "" : error));
+  }
+  duckdb_destroy_result(&result);
+  return status;
+}
+
 std::string TakeText(char* text) {
   std::string copy = text == nullptr ? "" : text;
   duckdb_free(text);

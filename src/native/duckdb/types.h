@@ -19,6 +19,12 @@ struct Export {
 /// An error of DuckDB ("Binder Error: …") as ours, told apart by the word it begins with.
 [[nodiscard]] Error ErrorFromText(std::string_view text);
 
+/// The error in `data`, if there is one. Frees it.
+[[nodiscard]] Status CheckErrorData(duckdb_error_data data);
+
+/// Runs statements whose rows nobody wants.
+[[nodiscard]] Status RunStatement(duckdb_connection connection, const std::string& sql);
+
 /// A logical type that frees itself.
 class LogicalType {
  public:
