@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -43,6 +44,12 @@ class Connection {
 
 /// The data folder of a command: `given` (--data), AIMASS_DATA, ./aimass-data where it exists, ~/.aimass.
 [[nodiscard]] std::string DataFolderOf(const std::string& given);
+
+/// AIMASS_CONFIG, ./aimass.yaml where it exists, /etc/aimass/aimass.yaml.
+[[nodiscard]] std::string DefaultConfigFile();
+
+/// Ends early on Ctrl-C.
+void SleepMs(std::int64_t ms);
 
 /// The address of the live server that DATA/server.json names; empty where there is none.
 [[nodiscard]] std::string LiveServer(const std::string& data);

@@ -34,6 +34,7 @@ class Context {
   ~Context();
 
   CommonOptions common;
+  int exit_code = 0;  // of a verb that worked but found something bad (doctor): 1
   [[nodiscard]] Language language() const { return language_; }
   [[nodiscard]] bool json() const { return common.json; }
 
@@ -82,6 +83,7 @@ Status GetAndShow(Context& context, const std::string& path, Show show) {
 [[nodiscard]] Result<Json> ListAll(Client& server, const std::string& path, std::int64_t limit);
 
 /// Members of an answer, for printing: never fail, "–" where there is none.
+[[nodiscard]] std::string CellText(const Json& value);
 [[nodiscard]] std::string TextOf(const Json& object, std::string_view key);
 [[nodiscard]] std::int64_t IntegerOf(const Json& object, std::string_view key,
                                      std::int64_t fallback = 0);

@@ -20,6 +20,9 @@ namespace aimass::cli {
 /// Control characters (of data that is not ours) made visible, so that they cannot steer the terminal.
 [[nodiscard]] std::string Printable(std::string_view text);
 
+/// Lines of at most `width` columns: broken at spaces, and between Chinese characters, never before 、，。.
+[[nodiscard]] std::vector<std::string> Wrap(std::string_view text, int width);
+
 /// Columns of the terminal on `descriptor`; nullopt where it is none.
 [[nodiscard]] std::optional<int> TerminalWidth(int descriptor);
 /// Whether colour may be used: a terminal, no NO_COLOR, TERM is not "dumb".

@@ -29,6 +29,8 @@ struct VerbInfo {
   };
   std::vector<Example> examples;
   std::map<std::string, std::vector<std::string>> choices;  // option "--format" → its values
+  std::vector<std::string> musts;  // options and positionals that must be given, as CLI11 names them
+  std::vector<std::string> flags;  // "--json": takes no value
   std::string details;
   std::string group;  // heading in the parent's list
   Action run;
@@ -80,6 +82,9 @@ class Verb {
   Verb& Hidden();
   Verb& Run(Action action);
 
+  /// For texts that are declared as Label: `Message("{}", label.In(verb.language()))`.
+  [[nodiscard]] Language language() const;
+
  private:
   friend class CommandLine;
   Verb(CommandLine* line, CLI::App* app) : line_(line), app_(app) {}
@@ -106,6 +111,7 @@ class CommandLine {
   struct Parsed {
     Action run;        // set where a verb shall run
     std::string help;  // set where help was asked for, or a noun stands without its verb
+    bool incomplete = false;  // that noun without its verb: wrong usage
   };
   /// `arguments` without the program's name. Errors: kInvalidArgument: wrong usage (exit code 2).
   [[nodiscard]] Result<Parsed> Parse(const std::vector<std::string>& arguments);
@@ -119,8 +125,12 @@ class CommandLine {
   friend class Verb;
   struct State;
 
+  struct Walk;
+
   [[nodiscard]] std::string Help(const CLI::App& app) const;
-  [[nodiscard]] Status CheckWords(const std::vector<std::string>& arguments) const;
+  /// Reads the words as a person would, before CLI11: an unknown verb or option gets its nearest neighbour.
+  [[nodiscard]] Result<Walk> WalkWords(const std::vector<std::string>& arguments) const;
+  [[nodiscard]] Status CheckGiven(const CLI::App& app) const;
   VerbInfo& Info(const CLI::App* app);
   [[nodiscard]] const VerbInfo& Info(const CLI::App* app) const;
 

@@ -1,0 +1,111 @@
+#include "main/cli/cli.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "main/cli/context.h"
+#include "main/cli/nouns.h"
+#include "main/cli/verb.h"
+
+namespace aimass::cli {
+namespace {
+
+std::string Variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// --lang, else the locale as POSIX looks for it. Needed before the verbs are built, because their texts are in it.
+Language ChooseLanguage(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    if (arguments[i].starts_with("--lang=")) return LanguageOf(arguments[i].substr(7));
+    if (arguments[i] == "--lang" && i + 1 < arguments.size()) return LanguageOf(arguments[i + 1]);
+  }
+  for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
+    if (const std::string value = Variable(name); !value.empty()) return LanguageOf(value);
+  }
+  return Language::kEnglish;
+}
+
+bool WantsJson(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--") return false;
+    if (argument == "--json") return true;
+  }
+  return false;
+}
+
+void AddCommonOptions(Verb& root, CommonOptions& common) {
+  root.Flag("--json", common.json, Msg("machine output: one JSON document on standard output, nothing else"))
+      .Option("--server", "URL", common.server, Msg("work on that server; also AIMASS_URL"))
+      .Option("--key", "KEY", common.key, Msg("the key for it; also AIMASS_KEY"))
+      .Option("--data", "DIR", common.data,
+              Msg("work on that data folder; also AIMASS_DATA; else ./aimass-data where it exists, else ~/.aimass"))
+      .Option("--lang", "zh|en", common.lang, Msg("language of texts; else that of the locale"))
+      .Choices({"zh", "en"});
+}
+
+void AddVerbs(Verb& root, const CommandLine& line) {
+  root.Details(Msg("Without --server, AI Mass works on a data folder: through the server that runs on it, or, "
+                   "where none runs, on its own for the length of the command."))
+      .Example("aimass datasets import customers customers.csv", Msg("bring data in"))
+      .Example("aimass sql 'SELECT city, count(*) FROM customers GROUP BY city'", Msg("ask"))
+      .Example("aimass train customers --target churn --time 60s --deploy churn", Msg("train and deploy"))
+      .Example("aimass predict churn new-customers.csv --out scored.csv", Msg("score a file"))
+      .Example("aimass serve --data my-data", Msg("start the server: console, REST, every protocol"));
+  AddDatasetsCommands(root);
+  AddSqlCommand(root);
+  AddTrainCommand(root);
+  AddModelsCommands(root);
+  AddPredictCommand(root);
+  AddEndpointsCommands(root);
+  AddJobsCommands(root);
+  AddKeysCommands(root);
+  AddServerCommands(root);
+  AddCompletionCommand(root, line);
+}
+
+int RunParsed(CommandLine& line, Context& context, const std::vector<std::string>& arguments) {
+  auto parsed = line.Parse(arguments);
+  if (!parsed) {
+    context.common.json = WantsJson(arguments);
+    context.Print(parsed.error());
+    return 2;
+  }
+  if (!parsed->run) {
+    std::fputs(parsed->help.c_str(), parsed->incomplete ? stderr : stdout);
+    return parsed->incomplete ? 2 : 0;
+  }
+  InstallInterrupt();
+  const Status done = parsed->run(context);
+  context.Disconnect();
+  if (!done) context.Print(done.error());
+  const bool written = std::fflush(stdout) == 0;
+  return done && written ? context.exit_code : 1;
+}
+
+}  // namespace
+
+int RunCli(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  const Language language = ChooseLanguage(arguments);
+  Context context(language);
+  try {
+    CommandLine line(language);
+    Verb root = line.Root();
+    AddCommonOptions(root, context.common);
+    AddVerbs(root, line);
+    return RunParsed(line, context, arguments);
+  } catch (const std::exception& error) {  // of the standard library: no memory, mostly
+    context.Print(Fail(ErrorCode::kInternal, "unexpected: {}", error.what()).error());
+    return 1;
+  }
+}
+
+}  // namespace aimass::cli
