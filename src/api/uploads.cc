@@ -28,7 +28,9 @@ std::string HttpDate(std::int64_t unix_ms) {
 }
 
 Response Answer(int status, const Upload* upload = nullptr) {
-  Response response{.status = status, .content_type = ""};
+  Response response;
+  response.status = status;
+  response.content_type.clear();
   response.headers.emplace_back("Tus-Resumable", kVersion);
   response.headers.emplace_back("Cache-Control", "no-store");
   if (upload != nullptr) {

@@ -347,6 +347,10 @@ Task<std::optional<HttpError>> Connection::ReadBody(RequestParser& parser, Excha
   SetDeadline(shared_.options.body_ms);
   while (!parser.done()) {
     if (buffered().empty() && co_await ReadMore(kReadBlock) == 0) {
+      if (to_file && !coded && exchange.plan.route->options.partial_body) {
+        exchange.keep_alive = false;
+        break;
+      }
       if (timed_out_) co_return Timeout(shared_.options.body_ms);
       co_return HttpError{.status = 400,
                           .error = {.code = ErrorCode::kInvalidArgument,
@@ -442,7 +446,7 @@ Task<bool> Connection::Send(Exchange& exchange, Response response) {
   AppendField(head, "X-Content-Type-Options", "nosniff");
   for (const auto& [name, value] : response.headers) AppendField(head, name, value);
   if (!HasField(response, "cache-control")) AppendField(head, "Cache-Control", "no-store");
-  if (!bodiless) AppendField(head, "Content-Type", response.content_type);
+  if (!bodiless && !response.content_type.empty()) AppendField(head, "Content-Type", response.content_type);
 
   if (!response.file.empty()) co_return co_await SendFile(exchange, response, head);
   if (streams && (response.stream != nullptr || response.async_stream != nullptr)) {

@@ -17,6 +17,8 @@ struct RouteOptions {
   bool open_on_loopback = false;                  // no key needed from loopback (/metrics, /docs)
   std::size_t max_body_bytes = 16u << 20;
   bool stream_body = false;                       // the body goes to a temporary file (uploads)
+  bool partial_body = false;                      // with stream_body: what came before the connection broke
+                                                  // is handed over too (resumable uploads)
 };
 
 /// Paths with {name} segments, matched by segment. Filled before the server starts, read-only then.
