@@ -1,0 +1,167 @@
+#include "models/tune/blend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+namespace aimass {
+namespace {
+
+constexpr std::size_t kMostScoredRows = 20'000;
+constexpr int kMostSteps = 24;
+constexpr std::size_t kLeastRowsToCalibrate = 200;
+
+// Slope and intercept that minimise the smooth loss: Newton's method on a convex function of one or two numbers.
+struct Affine {
+  double slope = 1.0;
+  double intercept = 0.0;
+};
+
+Affine FitPlatt(std::span<const float> actual, std::span<const double> margins) {
+  Affine fit;
+  for (int iteration = 0; iteration < 50; ++iteration) {
+    double ga = 0.0, gb = 0.0, haa = 1e-9, hab = 0.0, hbb = 1e-9;
+    for (std::size_t i = 0; i < actual.size(); ++i) {
+      const double m = margins[i];
+      const double p = 1.0 / (1.0 + std::exp(-(fit.slope * m + fit.intercept)));
+      const double d = p - actual[i];
+      const double h = std::max(p * (1.0 - p), 1e-12);
+      ga += d * m, gb += d, haa += h * m * m, hab += h * m, hbb += h;
+    }
+    const double determinant = haa * hbb - hab * hab;
+    if (!(determinant > 1e-12)) break;
+    const double da = (hbb * ga - hab * gb) / determinant;
+    const double db = (haa * gb - hab * ga) / determinant;
+    fit.slope -= da;
+    fit.intercept -= db;
+    if (std::fabs(da) + std::fabs(db) < 1e-9) break;
+  }
+  return fit;
+}
+
+Affine FitLine(std::span<const float> actual, std::span<const double> values) {
+  const auto n = static_cast<double>(actual.size());
+  const double mean_x = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  const double mean_y = std::accumulate(actual.begin(), actual.end(), 0.0) / n;
+  double xx = 0.0, xy = 0.0;
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    xx += (values[i] - mean_x) * (values[i] - mean_x);
+    xy += (values[i] - mean_x) * (actual[i] - mean_y);
+  }
+  if (xx <= 0.0) return {};
+  return {.slope = xy / xx, .intercept = mean_y - xy / xx * mean_x};
+}
+
+// The temperature's inverse by golden section: the loss is convex in it.
+Affine FitTemperature(std::size_t classes, std::span<const float> actual, std::span<const double> margins) {
+  const auto loss = [&](double log_slope) {
+    std::vector<double> scaled(margins.begin(), margins.end());
+    for (double& margin : scaled) margin *= std::exp(log_slope);
+    return SmoothLoss(TaskKind::kMulticlass, classes, actual, scaled);
+  };
+  constexpr double kGolden = 0.6180339887498949;
+  double low = std::log(0.25), high = std::log(4.0);
+  double a = high - kGolden * (high - low), b = low + kGolden * (high - low);
+  double loss_a = loss(a), loss_b = loss(b);
+  for (int i = 0; i < 25; ++i) {
+    if (loss_a < loss_b) {
+      high = b, b = a, loss_b = loss_a, a = high - kGolden * (high - low), loss_a = loss(a);
+    } else {
+      low = a, a = b, loss_a = loss_b, b = low + kGolden * (high - low), loss_b = loss(b);
+    }
+  }
+  return {.slope = std::exp(0.5 * (low + high)), .intercept = 0.0};
+}
+
+void Calibrate(const Scorer& scorer, std::span<const float> actual, std::span<const double> margins, Blend* blend) {
+  if (actual.size() < kLeastRowsToCalibrate) return;
+  Affine fit;
+  std::string name;
+  switch (scorer.task()) {
+    case TaskKind::kBinary: fit = FitPlatt(actual, margins), name = "platt"; break;
+    case TaskKind::kMulticlass: fit = FitTemperature(scorer.classes(), actual, margins), name = "temperature"; break;
+    case TaskKind::kRegression: fit = FitLine(actual, margins), name = "linear"; break;
+  }
+  if (!std::isfinite(fit.slope) || !std::isfinite(fit.intercept) || fit.slope < 0.1 || fit.slope > 10.0) return;
+  std::vector<double> moved(margins.begin(), margins.end());
+  for (double& margin : moved) margin = fit.slope * margin + fit.intercept;
+  const double before = SmoothLoss(scorer.task(), scorer.classes(), actual, margins);
+  const double after = SmoothLoss(scorer.task(), scorer.classes(), actual, moved);
+  // Two numbers fitted on n rows lower the loss by about 1/n by chance alone.
+  if (!(after < before - std::max(0.002 * std::fabs(before), (scorer.task() == TaskKind::kRegression ? before : 1.0) *
+                                                                  4.0 / static_cast<double>(actual.size())))) {
+    return;
+  }
+  blend->calibration = name;
+  blend->slope = fit.slope;
+  blend->bias = fit.intercept;
+  for (Blend::Part& part : blend->parts) part.weight *= fit.slope;
+}
+
+}  // namespace
+
+Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<const float> actual, const Scorer& scorer,
+                        const BlendOptions& options) {
+  if (candidates.empty()) return Fail(ErrorCode::kInternal, "there is no candidate to choose from");
+  const std::size_t outputs = scorer.outputs();
+  // Every k-th row is enough to choose by.
+  const std::size_t step = (actual.size() + kMostScoredRows - 1) / kMostScoredRows;
+  std::vector<float> truth;
+  for (std::size_t i = 0; i < actual.size(); i += step) truth.push_back(actual[i]);
+  std::vector<std::vector<double>> margins(candidates.size());
+  for (std::size_t c = 0; c < candidates.size(); ++c) {
+    for (std::size_t i = 0; i < actual.size(); i += step) {
+      for (std::size_t o = 0; o < outputs; ++o) margins[c].push_back(candidates[c].margins[i * outputs + o]);
+    }
+  }
+  const auto best = static_cast<std::size_t>(
+      std::ranges::min_element(candidates, {}, &Candidate::loss) - candidates.begin());
+  std::vector<double> sum = margins[best];
+  std::map<std::size_t, int> counts{{best, 1}};
+  double fit_ms = candidates[best].fit_ms;
+  ASSIGN_OR_RETURN(double score, scorer.Score(truth, sum));
+  double loss = scorer.LossOf(score);
+  std::vector<double> trial(sum.size());
+  for (int n = 1; n < kMostSteps; ++n) {
+    std::size_t chosen = candidates.size();
+    double chosen_loss = loss;
+    for (std::size_t c = 0; c < candidates.size(); ++c) {
+      const bool fresh = !counts.contains(c);
+      if (fresh && (counts.size() >= options.most_members || fit_ms + candidates[c].fit_ms > options.most_fit_ms)) {
+        continue;
+      }
+      for (std::size_t i = 0; i < sum.size(); ++i) trial[i] = (sum[i] + margins[c][i]) / (n + 1);
+      ASSIGN_OR_RETURN(const double trial_score, scorer.Score(truth, trial));
+      // A new member costs time in every prediction: it has to be worth it.
+      const double trial_loss = scorer.LossOf(trial_score) + (fresh ? 1e-5 * std::fabs(loss) : 0.0);
+      if (trial_loss < chosen_loss) chosen = c, chosen_loss = trial_loss;
+    }
+    if (chosen == candidates.size()) break;
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += margins[chosen][i];
+    if (counts[chosen]++ == 0) fit_ms += candidates[chosen].fit_ms;
+    loss = chosen_loss;
+  }
+  const int total = std::accumulate(counts.begin(), counts.end(), 0, [](int n, const auto& c) { return n + c.second; });
+  Blend blend;
+  for (const auto& [candidate, count] : counts) {
+    blend.parts.push_back({.candidate = candidate, .weight = static_cast<double>(count) / total});
+  }
+  std::ranges::stable_sort(blend.parts, std::greater{}, &Blend::Part::weight);
+
+  std::vector<std::vector<float>> chosen;
+  for (const Blend::Part& part : blend.parts) chosen.push_back(candidates[part.candidate].margins);
+  Calibrate(scorer, actual, BlendMargins(blend, chosen), &blend);
+  ASSIGN_OR_RETURN(blend.score, scorer.Score(actual, BlendMargins(blend, chosen)));
+  return blend;
+}
+
+std::vector<double> BlendMargins(const Blend& blend, const std::vector<std::vector<float>>& margins) {
+  std::vector<double> out(margins.empty() ? 0 : margins.front().size(), blend.bias);
+  for (std::size_t p = 0; p < blend.parts.size(); ++p) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += blend.parts[p].weight * margins[p][i];
+  }
+  return out;
+}
+
+}  // namespace aimass
