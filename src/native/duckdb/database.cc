@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "native/duckdb/scalar.h"
 #include "native/duckdb/scan.h"
 #include "native/duckdb/types.h"
 
@@ -295,7 +296,9 @@ Status Connection::Register(std::string_view name, std::unique_ptr<BatchReader> 
 
 void Connection::Interrupt() { duckdb_interrupt(state_->connection); }
 
-void* Connection::handle() const { return state_->connection; }
+Status Connection::RegisterFunction(const ScalarFunction& function) {
+  return RegisterScalar(state_->connection, function);
+}
 
 Database::Database(std::shared_ptr<State> state) : state_(std::move(state)) {}
 

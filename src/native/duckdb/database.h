@@ -8,6 +8,7 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
+#include "native/duckdb/function.h"
 #include "table/batch.h"
 
 namespace aimass::duckdb {
@@ -58,8 +59,8 @@ class Connection {
   /// Makes the running statement fail with kCancelled. Threads: any.
   void Interrupt();
 
-  /// The library's own handle (a duckdb_connection), for src/datasets/sql/functions.cc.
-  [[nodiscard]] void* handle() const;
+  /// Adds `function` to the SQL of this session.
+  [[nodiscard]] Status RegisterFunction(const ScalarFunction& function);
 
   struct State;
 

@@ -13,60 +13,6 @@
 namespace aimass::duckdb {
 namespace {
 
-LogicalType LogicalTypeOf(const Type& type);
-
-duckdb_type SimpleTypeOf(TypeKind kind) {
-  switch (kind) {
-    case TypeKind::kBool: return DUCKDB_TYPE_BOOLEAN;
-    case TypeKind::kInt8: return DUCKDB_TYPE_TINYINT;
-    case TypeKind::kInt16: return DUCKDB_TYPE_SMALLINT;
-    case TypeKind::kInt32: return DUCKDB_TYPE_INTEGER;
-    case TypeKind::kInt64: return DUCKDB_TYPE_BIGINT;
-    case TypeKind::kUInt8: return DUCKDB_TYPE_UTINYINT;
-    case TypeKind::kUInt16: return DUCKDB_TYPE_USMALLINT;
-    case TypeKind::kUInt32: return DUCKDB_TYPE_UINTEGER;
-    case TypeKind::kUInt64: return DUCKDB_TYPE_UBIGINT;
-    case TypeKind::kFloat32: return DUCKDB_TYPE_FLOAT;
-    case TypeKind::kFloat64: return DUCKDB_TYPE_DOUBLE;
-    case TypeKind::kText: return DUCKDB_TYPE_VARCHAR;
-    case TypeKind::kBinary: return DUCKDB_TYPE_BLOB;
-    case TypeKind::kDate: return DUCKDB_TYPE_DATE;
-    case TypeKind::kTime: return DUCKDB_TYPE_TIME;
-    case TypeKind::kTimestamp: return DUCKDB_TYPE_TIMESTAMP;
-    case TypeKind::kTimestampTz: return DUCKDB_TYPE_TIMESTAMP_TZ;
-    default: return DUCKDB_TYPE_SQLNULL;
-  }
-}
-
-LogicalType StructTypeOf(const std::vector<ColumnInfo>& members) {
-  std::vector<LogicalType> types;
-  std::vector<duckdb_logical_type> handles;
-  std::vector<const char*> names;
-  for (const ColumnInfo& member : members) {
-    types.push_back(LogicalTypeOf(member.type));
-    handles.push_back(types.back().get());
-    names.push_back(member.name.c_str());
-  }
-  return LogicalType(duckdb_create_struct_type(handles.data(), names.data(), handles.size()));
-}
-
-LogicalType LogicalTypeOf(const Type& type) {
-  switch (type.kind) {
-    case TypeKind::kDecimal:
-      return LogicalType(duckdb_create_decimal_type(static_cast<std::uint8_t>(type.precision),
-                                                    static_cast<std::uint8_t>(type.scale)));
-    case TypeKind::kList:
-      return LogicalType(duckdb_create_list_type(LogicalTypeOf(type.children.at(0).type).get()));
-    case TypeKind::kMap:
-      return LogicalType(duckdb_create_map_type(LogicalTypeOf(type.children.at(0).type).get(),
-                                                LogicalTypeOf(type.children.at(1).type).get()));
-    case TypeKind::kStruct:
-      return StructTypeOf(type.children);
-    default:
-      return LogicalType(duckdb_create_logical_type(SimpleTypeOf(type.kind)));
-  }
-}
-
 /// A run of rows of a shared batch, as an Arrow array that keeps the batch alive.
 struct Slice {
   std::shared_ptr<Batch> batch;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "native/duckdb/database.h"
 
@@ -62,6 +63,41 @@ constexpr std::array<std::pair<std::string_view, ErrorCode>, 18> kPrefixes{{
     {"INTERRUPT Error: ", ErrorCode::kCancelled},
     {"IO Error: ", ErrorCode::kUnavailable},
 }};
+
+duckdb_type SimpleTypeOf(TypeKind kind) {
+  switch (kind) {
+    case TypeKind::kBool: return DUCKDB_TYPE_BOOLEAN;
+    case TypeKind::kInt8: return DUCKDB_TYPE_TINYINT;
+    case TypeKind::kInt16: return DUCKDB_TYPE_SMALLINT;
+    case TypeKind::kInt32: return DUCKDB_TYPE_INTEGER;
+    case TypeKind::kInt64: return DUCKDB_TYPE_BIGINT;
+    case TypeKind::kUInt8: return DUCKDB_TYPE_UTINYINT;
+    case TypeKind::kUInt16: return DUCKDB_TYPE_USMALLINT;
+    case TypeKind::kUInt32: return DUCKDB_TYPE_UINTEGER;
+    case TypeKind::kUInt64: return DUCKDB_TYPE_UBIGINT;
+    case TypeKind::kFloat32: return DUCKDB_TYPE_FLOAT;
+    case TypeKind::kFloat64: return DUCKDB_TYPE_DOUBLE;
+    case TypeKind::kText: return DUCKDB_TYPE_VARCHAR;
+    case TypeKind::kBinary: return DUCKDB_TYPE_BLOB;
+    case TypeKind::kDate: return DUCKDB_TYPE_DATE;
+    case TypeKind::kTime: return DUCKDB_TYPE_TIME;
+    case TypeKind::kTimestamp: return DUCKDB_TYPE_TIMESTAMP;
+    case TypeKind::kTimestampTz: return DUCKDB_TYPE_TIMESTAMP_TZ;
+    default: return DUCKDB_TYPE_SQLNULL;
+  }
+}
+
+LogicalType StructTypeOf(const std::vector<ColumnInfo>& members) {
+  std::vector<LogicalType> types;
+  std::vector<duckdb_logical_type> handles;
+  std::vector<const char*> names;
+  for (const ColumnInfo& member : members) {
+    types.push_back(LogicalTypeOf(member.type));
+    handles.push_back(types.back().get());
+    names.push_back(member.name.c_str());
+  }
+  return LogicalType(duckdb_create_struct_type(handles.data(), names.data(), handles.size()));
+}
 
 std::string Quoted(std::string_view text, char quote) {
   std::string out(1, quote);
@@ -146,6 +182,23 @@ Error ErrorFromText(std::string_view text) {
       return {.code = code, .message = Msg("a file could not be read or written: {}", text), .hint = {}};
     default:
       return {.code = ErrorCode::kInternal, .message = Msg("DuckDB failed: {}", text), .hint = {}};
+  }
+}
+
+LogicalType LogicalTypeOf(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::kDecimal:
+      return LogicalType(duckdb_create_decimal_type(static_cast<std::uint8_t>(type.precision),
+                                                    static_cast<std::uint8_t>(type.scale)));
+    case TypeKind::kList:
+      return LogicalType(duckdb_create_list_type(LogicalTypeOf(type.children.at(0).type).get()));
+    case TypeKind::kMap:
+      return LogicalType(duckdb_create_map_type(LogicalTypeOf(type.children.at(0).type).get(),
+                                                LogicalTypeOf(type.children.at(1).type).get()));
+    case TypeKind::kStruct:
+      return StructTypeOf(type.children);
+    default:
+      return LogicalType(duckdb_create_logical_type(SimpleTypeOf(type.kind)));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "table/schema.h"
 
 namespace aimass::duckdb {
 
@@ -39,6 +40,9 @@ class LogicalType {
  private:
   duckdb_logical_type type_;
 };
+
+/// Our type as DuckDB's.
+[[nodiscard]] LogicalType LogicalTypeOf(const Type& type);
 
 /// Frees what duckdb_malloc gave, after copying it.
 [[nodiscard]] std::string TakeText(char* text);
