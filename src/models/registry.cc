@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -379,7 +380,17 @@ Status ModelRegistry::Recover() {
   std::set<std::string> owned;
   for (const SqlRow& row : rows) owned.insert(data_folder_ + "/" + row.Text(0));
   std::vector<std::string> orphans;
+  std::set<std::string> staged;
+  for (const SqlRow& row : open) staged.insert(row.Text(3));
   for (const fs::path& workspace : Children(data_folder_ + "/workspaces")) {
+    // Copies that imports made: a waiting job may still read its own for a week.
+    for (const fs::path& copy : Children(workspace / "imports")) {
+      std::error_code error;
+      const auto age = fs::file_time_type::clock::now() - fs::last_write_time(copy, error);
+      if (!error && age > std::chrono::days(7) && !staged.contains(copy.string())) {
+        orphans.push_back(copy.string());
+      }
+    }
     for (const fs::path& model : Children(workspace / "models")) {
       bool used = false;
       for (const fs::path& version : Children(model)) {
