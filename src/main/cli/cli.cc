@@ -12,6 +12,7 @@
 #include "main/cli/context.h"
 #include "main/cli/nouns.h"
 #include "main/cli/verb.h"
+#include "main/run_job.h"
 
 namespace aimass::cli {
 namespace {
@@ -84,6 +85,7 @@ int RunParsed(CommandLine& line, Context& context, const std::vector<std::string
   }
   InstallInterrupt();
   const Status done = parsed->run(context);
+  std::fflush(stdout);  // before the server inside ends
   context.Disconnect();
   if (!done) context.Print(done.error());
   const bool written = std::fflush(stdout) == 0;
@@ -94,6 +96,8 @@ int RunParsed(CommandLine& line, Context& context, const std::vector<std::string
 
 int RunCli(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  // What the server's executor calls; not for people, and its process has nothing of the command line.
+  if (arguments.size() == 2 && arguments[0] == "run-job") return RunJob(arguments[1]);
   const Language language = ChooseLanguage(arguments);
   Context context(language);
   try {

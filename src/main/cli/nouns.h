@@ -14,7 +14,7 @@ void AddPredictCommand(Verb& root);
 void AddEndpointsCommands(Verb& root);
 void AddJobsCommands(Verb& root);
 void AddKeysCommands(Verb& root);
-void AddServerCommands(Verb& root);       // serve, config, doctor, backup, restore, version, run-job
+void AddServerCommands(Verb& root);       // serve, config, doctor, backup, restore, version
 void AddCompletionCommand(Verb& root, const CommandLine& line);
 
 }  // namespace aimass::cli

@@ -1,0 +1,49 @@
+#include "main/maintenance.h"
+
+#include <filesystem>
+#include <memory>
+
+#include "store/database.h"
+#include "store/doctor.h"
+
+namespace aimass {
+namespace {
+
+struct Opened {
+  std::string folder;
+  std::unique_ptr<Database> database;
+};
+
+Result<Opened> OpenExisting(const Config& config) {
+  Opened opened{.folder = config.Text("data"), .database = nullptr};
+  const std::string file = opened.folder + "/metadata.db";
+  const std::string& url = config.Text("store.url");
+  std::error_code error;
+  if (url.empty() && !std::filesystem::exists(file, error)) {
+    return WithHint(Fail(ErrorCode::kNotFound, "'{}' is no data folder: it has no metadata.db", opened.folder),
+                    Msg("name the data folder with --data"));
+  }
+  ASSIGN_OR_RETURN(opened.database, Database::Open(url.empty() ? "sqlite://" + file : url));
+  return opened;
+}
+
+}  // namespace
+
+Result<Json> ExamineData(const Config& config, bool deep, bool clean, Language language) {
+  ASSIGN_OR_RETURN(const Opened opened, OpenExisting(config));
+  FileOwnerRegistry owners("file owner");
+  ProbeRegistry probes("probe");
+  RegisterStoreProbes(probes, owners);
+  const DoctorContext context{.data_folder = opened.folder, .database = *opened.database, .deep = deep};
+  ASSIGN_OR_RETURN(const DoctorReport report, RunDoctor(probes, context, clean));
+  Json findings = Json::array();
+  for (const Finding& finding : report.findings) findings.push_back(ToJson(finding, language));
+  return Json{{"healthy", report.healthy()}, {"findings", findings}};
+}
+
+Result<BackupSummary> BackUpData(const Config& config, const std::string& target, const BackupProgress& progress) {
+  ASSIGN_OR_RETURN(const Opened opened, OpenExisting(config));
+  return Backup(*opened.database, opened.folder, target, {}, progress);
+}
+
+}  // namespace aimass
