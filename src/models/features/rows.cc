@@ -9,13 +9,24 @@ void RowTable::Append(Batch batch) {
   starts_.push_back(rows_);
   rows_ += batch.num_rows();
   batches_.push_back(std::move(batch));
-  // A view points at its batch's own schema and arrays, which lie on the heap but for the struct array itself:
-  // a growing vector moves that, so the views are made anew.
-  columns_.clear();
-  for (const Batch& held : batches_) {
-    std::vector<ColumnView>& views = columns_.emplace_back();
-    for (std::size_t c = 0; c < schema_.columns.size(); ++c) views.push_back(held.column(c));
+  std::vector<ColumnView>& views = columns_.emplace_back();
+  for (std::size_t c = 0; c < schema_.columns.size(); ++c) views.push_back(batches_.back().column(c));
+}
+
+Status RowTable::AppendAll(RowTable other) {
+  for (std::size_t c = 0; c < schema_.columns.size(); ++c) {
+    const ColumnInfo& mine = schema_.columns[c];
+    if (c >= other.schema_.columns.size() || other.schema_.columns[c].name != mine.name) {
+      return Fail(ErrorCode::kUnprocessable, "the test dataset has no column '{}'", mine.name);
+    }
+    const ColumnInfo& theirs = other.schema_.columns[c];
+    if (theirs.type != mine.type) {
+      return Fail(ErrorCode::kUnprocessable, "column '{}' is {} in the dataset, but {} in the test dataset", mine.name,
+                  TypeName(mine.type), TypeName(theirs.type));
+    }
   }
+  for (Batch& batch : other.batches_) Append(std::move(batch));
+  return {};
 }
 
 Cell RowTable::At(std::size_t row, std::size_t column) const {

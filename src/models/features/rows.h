@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "table/batch.h"
@@ -17,6 +18,8 @@ class RowTable {
 
   /// `batch` must have this table's columns, in its order.
   void Append(Batch batch);
+  /// All rows of `other`. Errors: kUnprocessable where its columns differ in name, order or type.
+  [[nodiscard]] Status AppendAll(RowTable other);
 
   [[nodiscard]] const Schema& schema() const { return schema_; }
   [[nodiscard]] std::size_t rows() const { return rows_; }
@@ -24,7 +27,7 @@ class RowTable {
 
  private:
   Schema schema_;
-  std::vector<Batch> batches_;
+  std::deque<Batch> batches_;  // never moved: the views point into them
   std::vector<std::size_t> starts_;                // first row of each batch
   std::vector<std::vector<ColumnView>> columns_;   // by batch
   std::size_t rows_ = 0;

@@ -1,0 +1,113 @@
+#include "models/train_folder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+#include "base/file.h"
+#include "models/folder.h"
+#include "runtimes/runtime.h"
+#include "table/schema.h"
+
+namespace aimass {
+namespace {
+
+constexpr std::size_t kMostExplainedRows = 300;
+
+std::string Text(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// MLflow's column types.
+std::string_view MlflowType(std::string_view type_name) {
+  const auto type = TypeFromName(type_name);
+  if (!type) return "string";
+  if (type->kind == TypeKind::kBool) return "boolean";
+  if (IsNumeric(*type)) return "double";
+  if (IsTemporal(*type)) return "datetime";
+  return "string";
+}
+
+}  // namespace
+
+Status StageModel(const std::string& folder, const StagedModel& model) {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
+  RETURN_IF_ERROR(MakeFolder(folder));
+  RETURN_IF_ERROR(WriteFileAtomic(folder + "/model.json", Text(model.model, 2)));
+  RETURN_IF_ERROR(WriteFileAtomic(folder + "/features.json", Text(model.features, -1)));
+  RETURN_IF_ERROR(WriteFileAtomic(folder + "/golden.json", Text(model.golden, -1)));
+  if (!model.trials.is_null()) RETURN_IF_ERROR(WriteFileAtomic(folder + "/trials.json", Text(model.trials, 1)));
+  for (const FittedMember& member : model.members) {
+    RETURN_IF_ERROR(WriteFileAtomic(folder + "/" + member.file, member.artefact));
+  }
+  return {};
+}
+
+Status FinishModel(const std::string& folder, const Json& report, const FeaturePipeline& pipeline,
+                   const std::string& name) {
+  Json inputs = Json::array();
+  for (std::size_t i = 0; i < pipeline.columns().size(); ++i) {
+    inputs.push_back({{"name", pipeline.columns()[i]}, {"type", MlflowType(pipeline.types()[i])}, {"required", false}});
+  }
+  // Double-quoted YAML scalars are JSON strings.
+  const std::string mlmodel = fmt::format(
+      "artifact_path: model\n"
+      "flavors:\n"
+      "  aimass:\n"
+      "    format: 1\n"
+      "    model: model.json\n"
+      "    features: features.json\n"
+      "metadata:\n"
+      "  name: {}\n"
+      "signature:\n"
+      "  inputs: {}\n",
+      Json(name).dump(), Json(inputs.dump()).dump());
+  RETURN_IF_ERROR(WriteFileAtomic(folder + "/MLmodel", mlmodel));
+  RETURN_IF_ERROR(WriteFileAtomic(folder + "/report.json", Text(report, -1)));
+  return WriteSums(folder);
+}
+
+Result<std::vector<ColumnImportance>> ImportanceOf(const std::string& folder, std::span<const float> rows,
+                                                   std::size_t num_rows, std::span<const FeatureInfo> features) {
+  RuntimeRegistry runtimes("runtime");
+  RegisterAllRuntimes(runtimes);
+  ASSIGN_OR_RETURN(const Json model, ReadModelJson(folder));
+  const std::size_t width = features.size();
+  const std::size_t step = std::max<std::size_t>(1, (num_rows + kMostExplainedRows - 1) / kMostExplainedRows);
+  const std::size_t explained = (num_rows + step - 1) / step;
+  std::vector<double> sums;  // [explained × outputs × width]
+  std::size_t outputs = 1;
+  for (const Json& member : model.at("members")) {
+    ASSIGN_OR_RETURN(const RuntimeType* type, runtimes.Find(member.at("runtime").get<std::string>()));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Predictor> predictor, type->load(folder + "/" + member.at("file").get<std::string>()));
+    outputs = predictor->num_outputs();
+    sums.resize(explained * outputs * width, 0.0);
+    std::vector<double> out(outputs * (width + 1));
+    const double weight = member.at("weight").get<double>();
+    for (std::size_t i = 0; i < explained; ++i) {
+      RETURN_IF_ERROR(predictor->Contributions(rows.subspan(i * step * width, width), out));
+      for (std::size_t o = 0; o < outputs; ++o) {
+        for (std::size_t f = 0; f < width; ++f) sums[(i * outputs + o) * width + f] += weight * out[o * (width + 1) + f];
+      }
+    }
+  }
+  // Features of one column are added up before the absolute value: they may cancel each other.
+  std::map<std::string, double> by_column;
+  double total = 0.0;
+  for (std::size_t row = 0; row < explained * outputs; ++row) {
+    std::map<std::string_view, double> in_row;
+    for (std::size_t f = 0; f < width; ++f) in_row[features[f].column] += sums[row * width + f];
+    for (const auto& [column, value] : in_row) {
+      by_column[std::string(column)] += std::fabs(value);
+      total += std::fabs(value);
+    }
+  }
+  std::vector<ColumnImportance> out;
+  for (const auto& [column, value] : by_column) out.push_back({.column = column, .share = total > 0.0 ? value / total : 0.0});
+  std::ranges::stable_sort(out, std::greater{}, &ColumnImportance::share);
+  return out;
+}
+
+}  // namespace aimass
