@@ -361,21 +361,6 @@ Task<std::optional<HttpError>> Connection::ReadBody(RequestParser& parser, Excha
     const auto used = parser.TakeBody(buffered(), &raw);
     if (!used) co_return used.error();
     Consume(*used);
-    if (*used == 0) {  // a chunk's head that is not complete yet
-      if (buffered().size() > (16u << 10)) {
-        co_return HttpError{.status = 400,
-                            .error = {.code = ErrorCode::kInvalidArgument,
-                                      .message = Msg("the body's chunks are malformed: {}", "chunk extension"),
-                                      .hint = {}}};
-      }
-      if (co_await ReadMore(kReadBlock) == 0) {
-        if (timed_out_) co_return Timeout(shared_.options.body_ms);
-        co_return HttpError{.status = 400,
-                            .error = {.code = ErrorCode::kInvalidArgument,
-                                      .message = Msg("the body ended after {} bytes", raw_bytes),
-                                      .hint = {}}};
-      }
-    }
     raw_bytes += raw.size();
     progress += raw.size();
     if (progress >= kBodyProgress) {

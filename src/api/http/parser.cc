@@ -7,6 +7,8 @@
 #include <boost/optional.hpp>
 #include <cctype>
 
+#include "api/http/chunks.h"
+
 namespace aimass::http {
 namespace {
 
@@ -73,23 +75,23 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
     }
     if (auto framed = CheckFraming(); !framed) return std::unexpected(framed.error());
     head_.keep_alive = keep_alive();
-    eager(true);
+    left_ = head_.content_length.value_or(0);
     return used + skipped;
   }
 
   std::expected<std::size_t, HttpError> TakeBody(std::string_view bytes, std::string* out) {
-    out_ = out;
-    std::size_t used = 0;
-    while (!is_done() && used < bytes.size()) {
-      error_code error;
-      const std::size_t n = put({bytes.data() + used, bytes.size() - used}, error);
-      used += n;
-      if (error == beast::http::error::need_more) break;
-      if (error) return Refuse(400, "the body's chunks are malformed: {}", error.message());
+    if (head_.chunked) {
+      const std::size_t used = chunks_.Put(bytes, out);
+      if (chunks_.bad()) return Refuse(400, "the body's chunks are malformed");
+      return used;
     }
+    const auto used = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+    out->append(bytes.substr(0, used));
+    left_ -= used;
     return used;
   }
 
+  [[nodiscard]] bool done() const { return head_.chunked ? chunks_.done() : left_ == 0; }
   const Head& head() const { return head_; }
 
  private:
@@ -159,7 +161,6 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   }
   void on_response_impl(int, string_view, int, error_code&) override {}
   void on_field_impl(beast::http::field, string_view name, string_view value, error_code&) override {
-    if (in_body_) return;  // trailers: nobody may be surprised by a field after the body
     const std::string lower = Lower({name.data(), name.size()});
     if (lower == "content-length") ++lengths_;
     if (lower == "transfer-encoding") ++encodings_;
@@ -171,26 +172,23 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
     }
     head_.fields.emplace_back(lower, std::string(value.data(), value.size()));
   }
-  void on_header_impl(error_code&) override { in_body_ = true; }
+  // The body is not Beast's business: eager(false) ends its work with the head.
+  void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-  std::size_t on_body_impl(string_view body, error_code&) override {
-    out_->append(body.data(), body.size());
-    return body.size();
-  }
+  std::size_t on_body_impl(string_view body, error_code&) override { return body.size(); }
   void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code&) override {
-    out_->append(body.data(), body.size());
     return body.size();
   }
   void on_finish_impl(error_code&) override {}
 
   const HeadLimits limits_;
   Head head_;
-  std::string* out_ = nullptr;
+  ChunkDecoder chunks_;
+  std::uint64_t left_ = 0;  // of a body with a Content-Length
   int lengths_ = 0;
   int encodings_ = 0;
   int hosts_ = 0;
-  bool in_body_ = false;
 };
 
 RequestParser::RequestParser(HeadLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
@@ -203,6 +201,6 @@ const Head& RequestParser::head() const { return impl_->head(); }
 std::expected<std::size_t, HttpError> RequestParser::TakeBody(std::string_view bytes, std::string* out) {
   return impl_->TakeBody(bytes, out);
 }
-bool RequestParser::done() const { return impl_->is_done(); }
+bool RequestParser::done() const { return impl_->done(); }
 
 }  // namespace aimass::http

@@ -34,7 +34,7 @@ struct Head {
   [[nodiscard]] bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };
 
-/// One HTTP/1 request out of a byte stream, over Beast's parser, with everything refused that two readers
+/// One HTTP/1 request out of a byte stream: the head by Beast's parser, with everything refused that two readers
 /// could understand in two ways (request smuggling): Content-Length beside Transfer-Encoding, either of them
 /// twice, codings other than chunked, folded fields, bare CR or LF, a bad chunk.
 ///
