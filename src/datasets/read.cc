@@ -118,7 +118,13 @@ Result<std::unique_ptr<BatchReader>> Read(const Caller& caller, const ReadReques
                           .memory_bytes = request.memory_bytes,
                           .temp_folder = request.temp_folder};
   for (const DatasetSnapshot& dataset : plan.datasets) {
-    for (const DataFile& file : dataset.files) options.allowed_paths.push_back(file.path);
+    for (const DataFile& file : dataset.files) {
+      options.allowed_paths.push_back(file.path);
+      // DuckDB asks for the pattern first, then for the file that it found.
+      if (std::string pattern = WithoutPatterns(file.path); pattern != file.path) {
+        options.allowed_paths.push_back(std::move(pattern));
+      }
+    }
   }
   if (!request.temp_folder.empty()) RETURN_IF_ERROR(MakeFolder(request.temp_folder));
   ASSIGN_OR_RETURN(auto database, duckdb::Database::Open(options));

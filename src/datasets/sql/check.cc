@@ -71,6 +71,8 @@ class Walker {
     }
     if (!node.is_object()) return {};
     if (const std::string kind = Text(node, "class"); !kind.empty()) return WalkExpression(node, kind, scope);
+    // A constant ({"type": {…}, "value": …}) holds no part of a query.
+    if (const auto found = node.find("type"); found != node.end() && found->is_object()) return {};
     const std::string type = Text(node, "type");
     if (type.empty() || IsAmong(kModifiers, type) || IsAmong(kTableNodes, type)) {
       return WalkMembers(node, scope);
@@ -87,10 +89,16 @@ class Walker {
  private:
   Status WalkMembers(const Json& node, const Scope& scope) {
     for (const auto& [key, value] : node.items()) {
-      // Values and types hold no part of a query.
-      if (key == "value" || key == "cast_type" || key == "type") continue;
-      RETURN_IF_ERROR(Walk(value, scope));
+      RETURN_IF_ERROR(key == "cast_type" ? WalkType(value, scope) : Walk(value, scope));
     }
+    return {};
+  }
+
+  /// Types have a "type" of their own kind; only expressions inside them matter.
+  Status WalkType(const Json& node, const Scope& scope) {
+    if (node.is_object() && node.contains("class")) return Walk(node, scope);
+    if (!node.is_structured()) return {};
+    for (const Json& item : node) RETURN_IF_ERROR(WalkType(item, scope));
     return {};
   }
 
@@ -234,22 +242,26 @@ std::unexpected<Error> NotSelect(std::string_view sql) {
   return failure;
 }
 
-/// `position` counts bytes from the start.
+/// Adds line and column; DuckDB counts characters from the start of the text.
 std::unexpected<Error> ParseFailure(std::string_view sql, const Json& answer) {
   const std::string message = Text(answer, "error_message");
-  std::size_t position = 0;
   const std::string digits = Text(answer, "position");
-  std::from_chars(digits.data(), digits.data() + digits.size(), position);
-  if (digits.empty() || position > sql.size()) {
+  std::size_t position = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
+  if (error != std::errc() || end == digits.data()) {
     return Fail(ErrorCode::kInvalidArgument, "the SQL does not parse: {}", message);
   }
-  const std::string_view before = sql.substr(0, position);
-  const std::size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-  const auto line = std::ranges::count(before, '\n') + 1;
-  // Characters, not bytes: continuation bytes do not count.
-  const auto column = std::ranges::count_if(before.substr(line_start), [](char c) {
-                        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-                      }) + 1;
+  std::size_t line = 1;
+  std::size_t column = 0;
+  for (const char c : sql) {
+    if ((static_cast<unsigned char>(c) & 0xC0U) == 0x80U) continue;  // inside a character
+    ++column;
+    if (position-- == 0) break;
+    if (c == '\n') {
+      ++line;
+      column = 0;
+    }
+  }
   return Fail(ErrorCode::kInvalidArgument, "the SQL does not parse: {} (line {}, column {})", message, line,
               column);
 }

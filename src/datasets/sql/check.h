@@ -20,7 +20,7 @@ struct TableReference {
 };
 
 struct CheckedSql {
-  std::vector<TableReference> tables;  // each once, in the order of their first use
+  std::vector<TableReference> tables;  // each once
 };
 
 /// Whether `sql` may run: exactly one SELECT (also VALUES, FROM-first, WITH, DESCRIBE and SUMMARIZE of a query)

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "native/duckdb/scalar.h"
 #include "native/duckdb/scan.h"
 #include "native/duckdb/types.h"
@@ -157,11 +158,12 @@ Result<Prepared> PrepareExport(duckdb_connection connection, std::string_view sq
   }
   if (!changed) return Prepared{.statement = std::move(statement), .names = std::move(names)};
 
-  static constexpr std::string_view kView = "\"rows of the query\"";
-  RETURN_IF_ERROR(RunStatement(connection, fmt::format("CREATE OR REPLACE TEMP VIEW {}({}) AS {}", kView,
+  // A name that no dataset can have: a temporary view would hide a table of the same name.
+  const std::string view = QuoteName("rows of " + NewId());
+  RETURN_IF_ERROR(RunStatement(connection, fmt::format("CREATE TEMP VIEW {}({}) AS {}", view,
                                                        aliases, sql)));
   ASSIGN_OR_RETURN(Statement cast,
-                   Statement::Prepare(connection, fmt::format("SELECT {} FROM {}", columns, kView)));
+                   Statement::Prepare(connection, fmt::format("SELECT {} FROM {}", columns, view)));
   return Prepared{.statement = std::move(cast), .names = std::move(names)};
 }
 
@@ -246,6 +248,10 @@ class QueryReader final : public BatchReader {
   Watch watch_;
 };
 
+/// Ends the transaction of rows that were not read to their end: it would be rolled back later, and with it
+/// what is added to the catalogue meanwhile.
+Status EndStreams(duckdb_connection connection) { return RunStatement(connection, "SELECT 1"); }
+
 /// An option of an instance that is set before it opens.
 Status SetConfig(duckdb_config config, const char* name, const std::string& value) {
   if (duckdb_set_config(config, name, value.c_str()) == DuckDBSuccess) return {};
@@ -291,12 +297,14 @@ Result<Schema> Connection::Describe(std::string_view sql) {
 }
 
 Status Connection::Register(std::string_view name, std::unique_ptr<BatchReader> rows) {
+  RETURN_IF_ERROR(EndStreams(state_->connection));
   return RegisterRows(state_->connection, name, std::move(rows));
 }
 
 void Connection::Interrupt() { duckdb_interrupt(state_->connection); }
 
 Status Connection::RegisterFunction(const ScalarFunction& function) {
+  RETURN_IF_ERROR(EndStreams(state_->connection));
   return RegisterScalar(state_->connection, function);
 }
 
