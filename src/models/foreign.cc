@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -14,6 +13,7 @@
 #include "base/id.h"
 #include "models/features/pipeline.h"
 #include "models/folder.h"
+#include "models/golden.h"
 #include "models/learners/library.h"
 #include "models/random.h"
 #include "runtimes/runtime.h"
@@ -85,17 +85,6 @@ std::vector<float> GoldenValues(const std::vector<learners::SplitPoints>& points
   return values;
 }
 
-/// As docs/formats/model.md says: little-endian float32, every NaN alike.
-std::string EncodedSha256(std::span<const float> values) {
-  std::string bytes;
-  bytes.reserve(values.size() * 4);
-  for (const float value : values) {
-    const std::uint32_t bits = std::isnan(value) ? 0x7fc00000u : std::bit_cast<std::uint32_t>(value);
-    for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(bits >> shift & 255u);
-  }
-  return Sha256(bytes);
-}
-
 Result<Json> Golden(const ForeignSignature& signature, const std::string& bytes, const std::string& member) {
   const std::size_t features = signature.features.size();
   ASSIGN_OR_RETURN(const auto points, learners::FindSplitPoints(signature.library, bytes, features));
@@ -136,7 +125,7 @@ Result<Json> Golden(const ForeignSignature& signature, const std::string& bytes,
   return Json{{"format", 1},
               {"columns", signature.features},
               {"rows", std::move(rows)},
-              {"features_sha256", EncodedSha256(values)},
+              {"features_sha256", HashOfFeatures(values)},
               {"margins", std::move(golden)},
               {"tolerance", kTolerance}};
 }

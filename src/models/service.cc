@@ -1,7 +1,6 @@
 #include "models/service.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "models/foreign.h"
 #include "models/learner.h"
 #include "models/metric.h"
+#include "models/train.h"
 
 namespace aimass {
 namespace {
@@ -30,24 +30,21 @@ Status CheckColumn(const DatasetSnapshot& dataset, std::string_view role, std::s
   return failure;
 }
 
-Result<std::vector<std::string>> GetTexts(const Json& object, std::string_view key) {
-  std::vector<std::string> texts;
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return texts;
-  const bool all_text =
-      found->is_array() && std::ranges::all_of(*found, [](const Json& x) { return x.is_string(); });
-  if (!all_text) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' must be a list of texts, found {}", key, found->dump());
+/// A metric that fits the task, as far as that is known before the rows are read.
+Status CheckMetric(const TrainParameters& parameters) {
+  MetricRegistry metrics("metric");
+  RegisterAllMetrics(metrics);
+  if (parameters.task != "auto") {
+    ASSIGN_OR_RETURN(const TaskKind task, TaskFromName(parameters.task));
+    RETURN_IF_ERROR(FindMetric(metrics, parameters.metric, task));
+  } else if (parameters.metric != "auto") {
+    if (auto found = metrics.Find(parameters.metric); !found) {
+      Error error = std::move(found).error();
+      error.code = ErrorCode::kUnprocessable;  // the address is right, the body is not
+      return std::unexpected(std::move(error));
+    }
   }
-  for (const Json& text : *found) texts.push_back(text.get<std::string>());
-  return texts;
-}
-
-Result<std::int64_t> GetIntegerIn(const Json& object, std::string_view key, std::int64_t fallback,
-                                  std::int64_t low, std::int64_t high) {
-  ASSIGN_OR_RETURN(const std::int64_t value, GetInteger(object, key, fallback));
-  if (value >= low && value <= high) return value;
-  return Fail(ErrorCode::kUnprocessable, "'{}' must be {} to {}, found {}", key, low, high, value);
+  return {};
 }
 
 /// The snapshot of the dataset whose id is `id`, even where it was renamed since.
@@ -110,7 +107,8 @@ Result<Job> ModelService::Train(const Caller& caller, const Json& request,
                                 std::string_view idempotency_key) {
   RETURN_IF_ERROR(RejectUnknown(request, {"name", "dataset", "dataset_version", "target", "task", "time_s",
                                           "threads", "seed", "deploy", "time_column", "keep", "drop",
-                                          "metric", "test", "final_rows"}));
+                                          "metric", "test", "final_rows", "baseline_column",
+                                          "max_trials"}));
   const Caller reader = caller.For("train");
   ASSIGN_OR_RETURN(const std::string dataset_name, GetString(request, "dataset"));
   std::optional<std::int64_t> dataset_version;
@@ -121,103 +119,59 @@ Result<Job> ModelService::Train(const Caller& caller, const Json& request,
                    datasets_.Snapshot(reader, dataset_name, dataset_version));
   ASSIGN_OR_RETURN(std::string name, GetString(request, "name", dataset.name));
   ASSIGN_OR_RETURN(name, CheckName("model", name));
-  ASSIGN_OR_RETURN(const std::string target, GetString(request, "target"));
-  RETURN_IF_ERROR(CheckColumn(dataset, "target", target));
-  ASSIGN_OR_RETURN(const std::string time_column, GetString(request, "time_column", ""));
-  if (!time_column.empty()) RETURN_IF_ERROR(CheckColumn(dataset, "time_column", time_column));
-  ASSIGN_OR_RETURN(const std::vector<std::string> keep, GetTexts(request, "keep"));
-  ASSIGN_OR_RETURN(const std::vector<std::string> drop, GetTexts(request, "drop"));
-  for (const std::string& column : keep) RETURN_IF_ERROR(CheckColumn(dataset, "keep", column));
-  for (const std::string& column : drop) RETURN_IF_ERROR(CheckColumn(dataset, "drop", column));
-
-  ASSIGN_OR_RETURN(const std::string task, GetString(request, "task", "auto"));
-  ASSIGN_OR_RETURN(const std::string metric, GetString(request, "metric", "auto"));
-  MetricRegistry metrics("metric");
-  RegisterAllMetrics(metrics);
-  if (task != "auto") {
-    ASSIGN_OR_RETURN(const TaskKind kind, TaskFromName(task));
-    RETURN_IF_ERROR(FindMetric(metrics, metric, kind));
-    const auto existing = registry_.Get(caller, name);
-    if (existing && existing->task != task) {
-      return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}", existing->name,
-                  existing->task, task);
-    }
-  } else if (metric != "auto") {
-    if (auto found = metrics.Find(metric); !found) {
-      Error error = std::move(found).error();
-      error.code = ErrorCode::kUnprocessable;  // the address is right, the body is not
-      return std::unexpected(std::move(error));
-    }
-  }
-  ASSIGN_OR_RETURN(const double time_s, GetNumber(request, "time_s", 60.0));
-  if (!(time_s >= 1.0 && time_s <= 7.0 * 86'400.0)) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must be {} to {}, found {}", "time_s", 1, 7 * 86'400, time_s);
-  }
-  ASSIGN_OR_RETURN(const std::int64_t threads, GetIntegerIn(request, "threads", 2, 1, 256));
-  ASSIGN_OR_RETURN(const std::int64_t seed, GetIntegerIn(request, "seed", 1, 0, 4'294'967'295));
-  ASSIGN_OR_RETURN(const std::string final_rows, GetString(request, "final_rows", "auto"));
-  if (final_rows != "auto" && final_rows != "all" && final_rows != "training") {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "final_rows",
-                "auto all training", final_rows);
+  ASSIGN_OR_RETURN(const std::int64_t seed, GetInteger(request, "seed", 1));
+  if (seed < 0 || seed > 4'294'967'295) {
+    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "seed", 0,
+                4'294'967'295, seed);
   }
   ASSIGN_OR_RETURN(std::string deploy, GetString(request, "deploy", ""));
   if (!deploy.empty()) {
     ASSIGN_OR_RETURN(deploy, CheckName("endpoint", deploy));
   }
 
-  Json test = Json::object();
-  if (const auto given = request.find("test"); given != request.end() && !given->is_null()) {
-    if (!given->is_object()) {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "test", "an object", given->dump());
+  Json parameters = request;
+  parameters.erase("dataset_version");
+  parameters["name"] = name;
+  parameters["deploy"] = deploy;
+  parameters["dataset"] = ToJson(dataset);
+  if (const auto test = request.find("test"); test != request.end() && !test->is_null()) {
+    if (!test->is_object()) {
+      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "test", "an object", test->dump());
     }
-    RETURN_IF_ERROR(RejectUnknown(*given, {"fraction", "after", "dataset"}));
-    if (given->size() != 1) {
+    RETURN_IF_ERROR(RejectUnknown(*test, {"fraction", "after", "dataset"}));
+    if (test->size() != 1) {
       return Fail(ErrorCode::kUnprocessable, "'test' needs exactly one of fraction, after, dataset; found {}",
-                  given->size());
+                  test->size());
     }
-    if (given->contains("fraction")) {
-      ASSIGN_OR_RETURN(const double fraction, GetNumber(*given, "fraction"));
-      if (!(fraction > 0.0 && fraction < 1.0)) {
-        return Fail(ErrorCode::kUnprocessable, "'{}' must be {} to {}, found {}", "fraction", 0, 1, fraction);
-      }
-      test["fraction"] = fraction;
-    } else if (given->contains("after")) {
-      if (time_column.empty()) {
-        return Fail(ErrorCode::kUnprocessable, "'after' needs a 'time_column'");
-      }
-      const Json& after = (*given)["after"];
-      if (!after.is_string() && !after.is_number()) {
-        return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "after", "a time or a number",
-                    after.dump());
-      }
-      test["after"] = after;
-    } else {
-      ASSIGN_OR_RETURN(const std::string test_name, GetString(*given, "dataset"));
+    if (test->contains("dataset")) {
+      ASSIGN_OR_RETURN(const std::string test_name, GetString(*test, "dataset"));
       ASSIGN_OR_RETURN(const DatasetSnapshot rows, datasets_.Snapshot(reader, test_name));
+      ASSIGN_OR_RETURN(const std::string target, GetString(request, "target"));
       RETURN_IF_ERROR(CheckColumn(rows, "target", target));
-      test["dataset"] = ToJson(rows);
+      parameters["test"]["dataset"] = ToJson(rows);
     }
   }
-
+  // What the job itself would refuse is refused at once.
+  ASSIGN_OR_RETURN(const TrainParameters checked, TrainParametersFromJson(parameters));
+  RETURN_IF_ERROR(CheckColumn(dataset, "target", checked.target));
+  for (const auto& [role, column] : {std::pair{"time_column", checked.time_column},
+                                     std::pair{"baseline_column", checked.baseline_column}}) {
+    if (!column.empty()) RETURN_IF_ERROR(CheckColumn(dataset, role, column));
+  }
+  for (const std::string& column : checked.keep) RETURN_IF_ERROR(CheckColumn(dataset, "keep", column));
+  for (const std::string& column : checked.drop) RETURN_IF_ERROR(CheckColumn(dataset, "drop", column));
+  RETURN_IF_ERROR(CheckMetric(checked));
+  if (checked.task != "auto") {
+    const auto existing = registry_.Get(caller, name);
+    if (existing && existing->task != checked.task) {
+      return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}", existing->name,
+                  existing->task, checked.task);
+    }
+  }
   SubmitOptions options;
-  options.limits.threads = static_cast<int>(threads);
+  options.limits.threads = checked.threads;
   options.idempotency_key = std::string(idempotency_key);
-  return queue_.Submit(reader, "train",
-                       {{"name", name},
-                        {"dataset", ToJson(dataset)},
-                        {"target", target},
-                        {"task", task},
-                        {"time_s", time_s},
-                        {"threads", threads},
-                        {"seed", seed},
-                        {"keep", keep},
-                        {"drop", drop},
-                        {"time_column", time_column},
-                        {"test", std::move(test)},
-                        {"metric", metric},
-                        {"final_rows", final_rows},
-                        {"deploy", deploy}},
-                       options);
+  return queue_.Submit(reader, "train", std::move(parameters), options);
 }
 
 Result<Job> ModelService::Reproduce(const Caller& caller, std::string_view name, std::string_view version,
