@@ -1,0 +1,183 @@
+#include "main/cli/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace aimass::cli {
+namespace {
+
+constexpr std::size_t kReasons = 3;
+constexpr std::size_t kLabels = 5;
+constexpr std::size_t kMetrics = 3;
+
+std::string NumberOf(const Json& value) { return value.is_number() ? Number(value.get<double>()) : "–"; }
+
+std::string Labels(const Json& labels) {
+  std::string text;
+  for (std::size_t i = 0; i < labels.size() && i < kLabels; ++i) {
+    text += (i > 0 ? ", " : "") + CellText(labels[i]);
+  }
+  return labels.size() > kLabels ? text + " …" : text;
+}
+
+std::string TaskWords(Context& context, const Json& report) {
+  const std::string task = TextOf(report, "task");
+  const std::string target = TextOf(report, "target");
+  const std::string labels = Labels(MemberOf(report, "labels"));
+  if (task == "binary") return context.Text(Msg("{} is one of two classes: {}", target, labels));
+  if (task == "multiclass") {
+    return context.Text(Msg("{} is one of {} classes: {}", target, MemberOf(report, "labels").size(), labels));
+  }
+  if (task == "regression") return context.Text(Msg("{} is a number", target));
+  return task;
+}
+
+std::string MembersWords(const Json& search) {
+  std::string text;
+  for (const Json& member : MemberOf(search, "members")) {
+    const Json& weight = MemberOf(member, "weight");
+    text += (text.empty() ? "" : " + ") + TextOf(member, "learner");
+    if (weight.is_number() && MemberOf(search, "members").size() > 1) {
+      text += fmt::format(" ({:.2f})", weight.get<double>());
+    }
+  }
+  return text.empty() ? "–" : text;
+}
+
+std::string LabelOf(Context& context, const Json& metric) {
+  const Json& label = MemberOf(metric, "label");
+  const Json& text = MemberOf(label, context.language() == Language::kChinese ? "zh" : "en");
+  if (text.is_string()) return CellText(text);
+  return label.is_string() ? CellText(label) : TextOf(metric, "name");
+}
+
+// The optimised measure first, then the others in their order.
+std::vector<Json> MetricsInOrder(const Json& report) {
+  std::vector<Json> metrics;
+  const Json& holdout = MemberOf(MemberOf(report, "evaluation"), "holdout");
+  for (const Json& metric : MemberOf(holdout, "metrics")) metrics.push_back(metric);
+  const std::string first = TextOf(report, "metric");
+  std::ranges::stable_partition(metrics, [&](const Json& metric) { return TextOf(metric, "name") == first; });
+  return metrics;
+}
+
+}  // namespace
+
+void SayReport(Context& context, const Json& report) {
+  const auto line = [&](const Message& name, const std::string& text) {
+    context.Say(PadRight(context.Text(name), 14) + text);
+  };
+  context.Say(Paint(Colour::kBold,
+                    context.Text(Msg("Model {}, version {}", TextOf(report, "model"), TextOf(report, "version"))), 1));
+  line(Msg("Task"), TaskWords(context, report));
+  const Json& search = MemberOf(report, "search");
+  line(Msg("Best model"), context.Text(Msg("{}, out of {} trials", MembersWords(search), TextOf(search, "trials"))));
+  const Json& split = MemberOf(report, "split");
+  const std::string method = TextOf(split, "method");
+  line(Msg("Tested on"),
+       context.Text(method == "time"
+                        ? Msg("{} rows that it never saw, the latest by {}", Thousands(IntegerOf(split, "holdout_rows")),
+                              TextOf(split, "column"))
+                        : Msg("{} rows that it never saw", Thousands(IntegerOf(split, "holdout_rows")))));
+  const Json& baseline = MemberOf(report, "baseline");
+  std::size_t shown = 0;
+  for (const Json& metric : MetricsInOrder(report)) {
+    if (shown++ == kMetrics) break;
+    std::string text = PadRight(NumberOf(MemberOf(metric, "value")), 9);
+    if (MemberOf(metric, "low").is_number() && MemberOf(metric, "high").is_number()) {
+      text += "  " + context.Text(Msg("95 % sure between {} and {}", NumberOf(MemberOf(metric, "low")),
+                                      NumberOf(MemberOf(metric, "high"))));
+    }
+    const Json& simple = MemberOf(MemberOf(baseline, "metrics"), TextOf(metric, "name"));
+    if (simple.is_number()) text += "  " + context.Text(Msg("(without a model: {})", NumberOf(simple)));
+    const Json& column = MemberOf(baseline, "column");
+    const Json& ranked = MemberOf(MemberOf(column, "metrics"), TextOf(metric, "name"));
+    if (ranked.is_number()) {
+      text += "  " + context.Text(Msg("(by {} alone: {})", TextOf(column, "name"), NumberOf(ranked)));
+    }
+    context.Say(PadRight(LabelOf(context, metric), 14) + (Width(LabelOf(context, metric)) >= 14 ? "  " : "") + text);
+  }
+  std::string important;
+  std::size_t columns = 0;
+  for (const Json& each : MemberOf(report, "importance")) {
+    if (columns++ == 5) break;
+    const Json& share = MemberOf(each, "share");
+    important += (important.empty() ? "" : ", ") + TextOf(each, "column") +
+                 (share.is_number() ? fmt::format(" {:.0f} %", share.get<double>() * 100) : "");
+  }
+  if (!important.empty()) line(Msg("Looks at"), important);
+  for (const Json& dropped : MemberOf(report, "dropped")) {
+    line(Msg("Left out"), TextOf(dropped, "column") + ": " + TextOf(dropped, "reason"));
+  }
+}
+
+std::string ShellQuoted(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+void SayEndpoint(Context& context, const std::string& endpoint, const Json& example) {
+  const Connection& connection = context.connection();
+  const Json body = {{"rows", Json::array({example.is_object() ? example : Json::object()})}, {"explain", true}};
+  const std::string path = "/api/v1/endpoints/" + Encode(endpoint) + "/predict";
+  if (connection.embedded()) {
+    context.Say(Msg("Deployed at endpoint {}. Serve it: aimass serve --data {}", endpoint,
+                    ShellQuoted(connection.data())));
+    context.Say(Msg("Ask it: aimass predict {} FILE --out OUT", endpoint));
+    return;
+  }
+  auto server = context.Server();
+  if (!server) return;
+  const std::string key = connection.data().empty()
+                              ? "$AIMASS_KEY"
+                              : fmt::format("$(cat {})", ShellQuoted(connection.data() + "/admin.key"));
+  context.Say(Msg("Deployed at {}", (*server)->url() + path));
+  context.Say(Msg("Ask it:"));
+  context.Say(fmt::format("  curl -s -H \"Authorization: Bearer {}\" -H 'Content-Type: application/json' \\\n"
+                          "    -d {} \\\n    {}{}",
+                          key, ShellQuoted(body.dump(-1, ' ', false, Json::error_handler_t::replace)),
+                          (*server)->url(), path));
+}
+
+void SayPrediction(Context& context, const Json& prediction) {
+  if (const Json& label = MemberOf(prediction, "label"); !label.is_null()) {
+    context.Say(Msg("Prediction: {}", Paint(Colour::kBold, CellText(label), 1)));
+    std::vector<std::pair<std::string, double>> shares;
+    const Json& probabilities = MemberOf(prediction, "probabilities");
+    if (probabilities.is_object()) {
+      for (const auto& [name, share] : probabilities.items()) {
+        if (share.is_number()) shares.emplace_back(name, share.get<double>());
+      }
+    }
+    std::ranges::stable_sort(shares, std::greater{}, [](const auto& each) { return each.second; });
+    if (shares.size() > kLabels) shares.resize(kLabels);
+    for (const auto& [name, share] : shares) {
+      context.Say(fmt::format("  {:>6.2f} %  {}", share * 100, Printable(name)));
+    }
+  } else {
+    context.Say(Msg("Prediction: {}", Paint(Colour::kBold, NumberOf(MemberOf(prediction, "value")), 1)));
+    const Json& interval = MemberOf(prediction, "interval");
+    const Json& low = interval.is_array() && interval.size() == 2 ? interval[0] : MemberOf(interval, "low");
+    const Json& high = interval.is_array() && interval.size() == 2 ? interval[1] : MemberOf(interval, "high");
+    if (low.is_number()) context.Say(Msg("  mostly between {} and {}", NumberOf(low), NumberOf(high)));
+  }
+  std::vector<Json> reasons;
+  for (const Json& each : MemberOf(MemberOf(prediction, "explanation"), "contributions")) {
+    const Json& amount = MemberOf(each, "contribution");
+    if (amount.is_number() && amount.get<double>() != 0.0) reasons.push_back(each);
+  }
+  const auto strength = [](const Json& each) { return std::abs(each["contribution"].get<double>()); };
+  std::ranges::stable_sort(reasons, std::greater{}, strength);
+  if (reasons.size() > kReasons) reasons.resize(kReasons);
+  if (!reasons.empty()) context.Say(Msg("Because of"));
+  for (const Json& each : reasons) {
+    const double amount = each["contribution"].get<double>();
+    context.Say(fmt::format("  {} = {}  ({}, {:+.2f})", TextOf(each, "column"), TextOf(each, "value"),
+                            context.Text(amount > 0 ? Msg("speaks for it") : Msg("speaks against it")), amount));
+  }
+}
+
+}  // namespace aimass::cli
