@@ -14,7 +14,8 @@
 
 namespace aimass {
 
-/// One attempt of a job, ready to start: the spec lies in a file, the executor runs `binary run-job SPEC`.
+/// One attempt of a job, ready to start: the spec lies in a file, the executor runs `binary run-job
+/// SPEC`.
 struct JobLaunch {
   std::string binary;
   std::string spec_path;
