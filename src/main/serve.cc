@@ -12,11 +12,17 @@
 #include "api/events.h"
 #include "api/health.h"
 #include "api/http/server.h"
+#include "api/routes.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "datasets/catalog.h"
+#include "datasets/uploads.h"
+#include "jobs/queue.h"
+#include "models/registry.h"
+#include "models/service.h"
 #include "store/data_folder.h"
 #include "store/database.h"
 
@@ -51,9 +57,16 @@ struct ServerInstance::State {
   explicit State(const Config& c, DataFolder&& opened)
       : config(c),
         folder(std::move(opened)),
+        uploads(folder.path()),
         io("io", Threads("pools.io_threads"), Queue()),
         sql("sql", Threads("pools.sql_threads"), Queue()),
         infer("infer", Threads("pools.infer_threads"), Queue()) {}
+  ~State() {
+    server.reset();
+    jobs.reset();  // its threads call what is declared after it
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
   [[nodiscard]] std::size_t Threads(std::string_view name) const {
     return static_cast<std::size_t>(config.Integer(name));
@@ -64,16 +77,22 @@ struct ServerInstance::State {
   [[nodiscard]] std::string StatePath() const { return folder.path() + "/server.json"; }
 
   Status OpenStore();
+  void AddModules();
   void BindRoutes();
   void AddMetrics();
   Status Listen();
   void Stop();
 
-  // Destroyed from the bottom up: requests end before what they use.
+  // Destroyed from the bottom up, after Stop() ended requests and jobs, which use all of it.
   Config config;
   DataFolder folder;
   std::unique_ptr<Database> database;
   std::unique_ptr<Access> access;
+  UploadStore uploads;
+  std::unique_ptr<DatasetCatalog> datasets;
+  std::unique_ptr<ModelRegistry> models;
+  std::unique_ptr<JobQueue> jobs;
+  std::unique_ptr<ModelService> model_service;
   Pool io;
   Pool sql;
   Pool infer;
@@ -88,10 +107,27 @@ Status ServerInstance::State::OpenStore() {
   const std::string& url = config.Text("store.url");
   ASSIGN_OR_RETURN(database, Database::Open(url.empty() ? folder.DatabaseUrl() : url));
   std::vector<Migration> migrations;
-  for (auto& steps : {Access::Migrations()}) migrations.insert(migrations.end(), steps.begin(), steps.end());
+  for (const auto& steps : {Access::Migrations(), JobQueue::Migrations(), DatasetCatalog::Migrations(),
+                            ModelRegistry::Migrations()}) {
+    migrations.insert(migrations.end(), steps.begin(), steps.end());
+  }
   RETURN_IF_ERROR(database->Migrate(migrations));
   access = std::make_unique<Access>(*database, folder.path());
   return access->Start();
+}
+
+void ServerInstance::State::AddModules() {
+  datasets = std::make_unique<DatasetCatalog>(*database, folder.path());
+  models = std::make_unique<ModelRegistry>(*database, folder.path());
+  JobQueue::Options options;
+  options.data_folder = folder.path();
+  options.binary = OwnBinary();
+  options.max_running = static_cast<int>(config.Integer("jobs.max_running"));
+  options.default_limits.memory_bytes = config.Integer("jobs.memory_mb") << 20;
+  options.default_limits.threads = static_cast<int>(config.Integer("jobs.threads"));
+  jobs = std::make_unique<JobQueue>(*database, std::move(options));
+  model_service = std::make_unique<ModelService>(*models, *datasets, *jobs, folder.path());
+  model_service->RegisterCommits();
 }
 
 void ServerInstance::State::BindRoutes() {
@@ -101,6 +137,15 @@ void ServerInstance::State::BindRoutes() {
                       return {};
                     }});
   BindHealthApi(std::move(checks), metrics, io, router);
+  BindApi({.data_folder = folder.path(),
+           .io = io,
+           .access = *access,
+           .jobs = *jobs,
+           .events = events,
+           .uploads = uploads,
+           .models = *models,
+           .model_service = *model_service},
+          router);
 }
 
 void ServerInstance::State::AddMetrics() {
@@ -112,6 +157,10 @@ void ServerInstance::State::AddMetrics() {
     metrics.Add("aimass_pool_max_queued", "gauge", "Where the pool answers 429.", labels,
                 [pool] { return static_cast<double>(pool->max_queued()); });
   }
+  metrics.Add("aimass_jobs_queued", "gauge", "Jobs that wait.", "",
+              [this] { return static_cast<double>(jobs->queued()); });
+  metrics.Add("aimass_jobs_running", "gauge", "Jobs that run.", "",
+              [this] { return static_cast<double>(jobs->running()); });
   metrics.Add("aimass_event_readers", "gauge", "Open streams of /api/v1/events.", "",
               [this] { return static_cast<double>(events.readers()); });
 }
@@ -142,7 +191,7 @@ void ServerInstance::State::Stop() {
   stopped = true;
   std::error_code ignored;
   std::filesystem::remove(StatePath(), ignored);
-  if (server->Stop(config.Integer("http.drain_s") * 1000)) return;
+  if (server->Stop(config.Integer("http.drain_s") * 1000)) return jobs.reset();
   // A handler that does not end (a query, a model) must not hold the process: nothing that it could still write
   // was promised to anybody.
   Log(LogLevel::kWarning, "stopped_with_running_requests", {{"connections", server->connections()}});
@@ -163,8 +212,10 @@ Result<std::unique_ptr<ServerInstance>> ServerInstance::Start(const Config& conf
   ASSIGN_OR_RETURN(DataFolder folder, DataFolder::Open(config.Text("data")));
   auto state = std::make_unique<State>(config, std::move(folder));
   RETURN_IF_ERROR(state->OpenStore());
+  state->AddModules();
   state->BindRoutes();
   state->AddMetrics();
+  RETURN_IF_ERROR(state->jobs->Start());
   RETURN_IF_ERROR(state->Listen());
   return std::unique_ptr<ServerInstance>(new ServerInstance(std::move(state)));
 }

@@ -1,0 +1,17 @@
+// Every kind of job that this build has: a table of contents.
+#include "main/run_job.h"
+
+#include "jobs/queue.h"
+#include "models/foreign.h"
+#include "models/train.h"
+
+namespace aimass {
+
+int RunJob(const std::string& spec_path) {
+  JobKindRegistry kinds("job kind");
+  RegisterTrainJobs(kinds);
+  RegisterImportModelJob(kinds);
+  return RunJobProcess(kinds, spec_path);
+}
+
+}  // namespace aimass
