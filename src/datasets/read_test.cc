@@ -162,6 +162,7 @@ TEST_F(ReadTest, StaysWithinItsMemory) {
                   .memory_bytes = 200 << 20,
                   .temp_folder = folder_ + "/spill"}),
             "[3000000]");
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ + "/spill"));
 }
 
 TEST_F(ReadTest, StopsWhenCancelledAndAtItsTimeLimit) {

@@ -1,5 +1,6 @@
 #include "table/batch.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -158,6 +159,14 @@ Batch& Batch::operator=(Batch&& other) noexcept {
 
 Batch::~Batch() {
   if (array_.release != nullptr) array_.release(&array_);
+}
+
+Batch FirstRows(Batch batch, std::int64_t rows) {
+  // Only the outer length says how many rows there are; columns may be longer.
+  std::shared_ptr<const Schema> schema = batch.shared_schema();
+  ArrowArray array = batch.ReleaseArray();
+  array.length = std::min(array.length, rows);
+  return Batch(std::move(schema), array);
 }
 
 ColumnView Batch::column(std::size_t index) const {

@@ -80,6 +80,9 @@ class Batch {
   ArrowArray array_;
 };
 
+/// The first `rows` rows of `batch`, without copying them.
+[[nodiscard]] Batch FirstRows(Batch batch, std::int64_t rows);
+
 /// Rows in order, batch by batch: what flows between all parts. Single consumer.
 class BatchReader {
  public:

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -23,9 +24,14 @@ struct Database::State {
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  ~State() { duckdb_close(&database); }
+  ~State() {
+    duckdb_close(&database);
+    std::error_code ignored;
+    if (!temp_folder.empty()) std::filesystem::remove_all(temp_folder, ignored);
+  }
 
   duckdb_database database = nullptr;
+  std::string temp_folder;  // of this instance alone: two in one folder would write over each other
 };
 
 struct Connection::State {
@@ -315,10 +321,12 @@ Result<Database> Database::Open(const Options& options) {
   if (duckdb_create_config(&config) != DuckDBSuccess) {
     return Fail(ErrorCode::kInternal, "DuckDB failed: {}", "no memory for its options");
   }
+  auto state = std::make_shared<State>();
+  if (!options.temp_folder.empty()) state->temp_folder = options.temp_folder + "/duckdb-" + NewId();
   const std::pair<const char*, std::string> settings[] = {
       {"threads", std::to_string(std::max(1, options.threads))},
       {"max_memory", fmt::format("{}B", options.memory_bytes)},
-      {"temp_directory", options.temp_folder},
+      {"temp_directory", state->temp_folder},
       {"autoinstall_known_extensions", "false"},
       {"autoload_known_extensions", "false"},
       {"allow_community_extensions", "false"},
@@ -328,7 +336,6 @@ Result<Database> Database::Open(const Options& options) {
   for (const auto& [name, value] : settings) {
     if (configured) configured = SetConfig(config, name, value);
   }
-  auto state = std::make_shared<State>();
   char* error = nullptr;
   if (configured && duckdb_open_ext(nullptr, &state->database, config, &error) != DuckDBSuccess) {
     configured = std::unexpected(ErrorFromText(TakeText(error)));

@@ -18,7 +18,8 @@ namespace aimass::duckdb {
 struct Options {
   int threads = 2;
   std::int64_t memory_bytes = std::int64_t{1} << 30;
-  std::string temp_folder;                   // where sorts and joins may spill; empty: they may not
+  std::string temp_folder;                   // sorts and joins may spill into a folder of their own in it,
+                                             // which is removed afterwards; empty: they may not
   std::vector<std::string> allowed_paths;    // files it may read and write; nothing else on disk or network
   std::vector<std::string> allowed_folders;  // folders with all that is below them
   std::vector<std::string> extensions;       // signed extension files that are loaded first
