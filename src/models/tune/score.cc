@@ -31,7 +31,8 @@ std::vector<double> ToPredictions(TaskKind task, std::size_t classes, std::span<
 Result<Scorer> Scorer::Make(const MetricRegistry& metrics, std::string_view metric, TaskKind task,
                             std::size_t classes) {
   Scorer scorer;
-  ASSIGN_OR_RETURN(scorer.metric_, FindMetric(metrics, metric.empty() ? "auto" : metric, task));
+  ASSIGN_OR_RETURN(const MetricType* type, FindMetric(metrics, metric.empty() ? "auto" : metric, task));
+  scorer.metric_ = *type;
   scorer.task_ = task;
   scorer.classes_ = classes;
   return scorer;
@@ -39,7 +40,7 @@ Result<Scorer> Scorer::Make(const MetricRegistry& metrics, std::string_view metr
 
 Result<double> Scorer::Score(std::span<const float> actual, std::span<const double> margins) const {
   const std::vector<double> predicted = ToPredictions(task_, classes_, margins);
-  return ComputeMetric(*metric_, {.task = task_, .classes = classes_, .actual = actual, .predicted = predicted});
+  return ComputeMetric(metric_, {.task = task_, .classes = classes_, .actual = actual, .predicted = predicted});
 }
 
 double SmoothLoss(TaskKind task, std::size_t classes, std::span<const float> actual, std::span<const double> margins) {

@@ -18,16 +18,16 @@ class Scorer {
   /// Errors   as FindMetric.
   [[nodiscard]] static Result<Scorer> Make(const MetricRegistry& metrics, std::string_view metric, TaskKind task,
                                            std::size_t classes);
-  [[nodiscard]] std::string_view metric() const { return metric_->name; }
+  [[nodiscard]] std::string_view metric() const { return metric_.name; }
   /// The metric's own value.
   [[nodiscard]] Result<double> Score(std::span<const float> actual, std::span<const double> margins) const;
-  [[nodiscard]] double LossOf(double score) const { return metric_->higher_is_better ? -score : score; }
+  [[nodiscard]] double LossOf(double score) const { return metric_.higher_is_better ? -score : score; }
   [[nodiscard]] TaskKind task() const { return task_; }
   [[nodiscard]] std::size_t classes() const { return classes_; }
   [[nodiscard]] std::size_t outputs() const { return task_ == TaskKind::kMulticlass ? classes_ : 1; }
 
  private:
-  const MetricType* metric_ = nullptr;
+  MetricType metric_;  // a copy: the registry need not outlive it
   TaskKind task_ = TaskKind::kBinary;
   std::size_t classes_ = 0;
 };
