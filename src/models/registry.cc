@@ -232,7 +232,7 @@ Status ModelRegistry::SetAlias(const Caller& caller, std::string_view name, std:
     return Fail(ErrorCode::kNotFound, "model '{}' has no version '{}'; it has: {}", model.name, version,
                 VersionsText(model));
   }
-  return database_.Transact([&](SqlSession& session) -> Status {
+  RETURN_IF_ERROR(database_.Transact([&](SqlSession& session) -> Status {
     RETURN_IF_ERROR(session.Execute(
         "DELETE FROM model_aliases WHERE workspace = ? AND model_id = ? AND alias = ?",
         {caller.workspace, model.id, checked}));
@@ -240,7 +240,9 @@ Status ModelRegistry::SetAlias(const Caller& caller, std::string_view name, std:
         "INSERT INTO model_aliases (workspace, model_id, alias, version) VALUES (?, ?, ?, ?)",
         {caller.workspace, model.id, checked, version}));
     return {};
-  });
+  }));
+  Changed(caller);
+  return {};
 }
 
 Result<ModelInfo> ModelRegistry::Rename(const Caller& caller, std::string_view name,
@@ -253,6 +255,7 @@ Result<ModelInfo> ModelRegistry::Rename(const Caller& caller, std::string_view n
     if (changed.error().code != ErrorCode::kConflict) return std::unexpected(changed.error());
     return Fail(ErrorCode::kConflict, "a model '{}' exists already", checked);
   }
+  Changed(caller);
   return Get(caller, checked);
 }
 
@@ -356,7 +359,9 @@ Result<ModelVersion> ModelRegistry::AddVersion(const Caller& caller, std::string
   one.front().id = model_id;
   RETURN_IF_ERROR(FillVersions(one));
   for (ModelVersion& added : one.front().versions) {
-    if (added.version == version) return std::move(added);
+    if (added.version != version) continue;
+    Changed(caller);
+    return std::move(added);
   }
   return Fail(ErrorCode::kInternal, "version {} of model '{}' vanished while it was added", version,
               checked);
@@ -438,6 +443,7 @@ Status ModelRegistry::Delete(const Caller& caller, std::string_view name,
     if (!version) RETURN_IF_ERROR(session.Execute("DELETE FROM models WHERE id = ?", {model.id}));
     return {};
   }));
+  Changed(caller);
   // Rows first: after a crash here Recover() removes the folders that nobody owns.
   if (!version) folders.push_back(data_folder_ + "/workspaces/" + model.workspace + "/models/" + model.id);
   for (const std::string& folder : folders) RETURN_IF_ERROR(MakeWritable(folder));
@@ -445,5 +451,18 @@ Status ModelRegistry::Delete(const Caller& caller, std::string_view name,
 }
 
 void ModelRegistry::AddUseCheck(UseCheck check) { use_checks_.push_back(std::move(check)); }
+
+Result<std::string> ModelRegistry::NameOf(const Caller& caller, std::string_view id) const {
+  ASSIGN_OR_RETURN(const auto rows, database_.Select("SELECT name FROM models WHERE workspace = ? AND id = ?",
+                                                     {caller.workspace, std::string(id)}));
+  if (rows.empty()) return Fail(ErrorCode::kNotFound, "no model with id '{}'", id);
+  return rows[0].Text(0);
+}
+
+void ModelRegistry::AddChangeListener(ChangeListener listener) { listeners_.push_back(std::move(listener)); }
+
+void ModelRegistry::Changed(const Caller& caller) const {
+  for (const ChangeListener& listener : listeners_) listener(caller);
+}
 
 }  // namespace aimass

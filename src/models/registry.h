@@ -71,7 +71,15 @@ class ModelRegistry {
       const Caller&, const std::string& model_id, std::optional<std::int64_t> version)>;
   void AddUseCheck(UseCheck check);
 
+  /// The name of the model `id`. Errors: kNotFound.
+  [[nodiscard]] Result<std::string> NameOf(const Caller& caller, std::string_view id) const;
+  /// Told after versions, aliases or names of a workspace changed, on the thread that changed them, before it
+  /// goes on: who serves models has swapped them when the change is answered.
+  using ChangeListener = std::function<void(const Caller& caller)>;
+  void AddChangeListener(ChangeListener listener);
+
  private:
+  void Changed(const Caller& caller) const;
   [[nodiscard]] Status FillVersions(std::vector<ModelInfo>& models) const;
   [[nodiscard]] Status MoveIn(const std::string& staged, const std::string& folder) const;
   [[nodiscard]] Status Finish(const std::string& model_id, std::int64_t version);
@@ -79,6 +87,7 @@ class ModelRegistry {
   Database& database_;
   std::string data_folder_;
   std::vector<UseCheck> use_checks_;
+  std::vector<ChangeListener> listeners_;
 };
 
 }  // namespace aimass
