@@ -367,7 +367,8 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
   context.Report({.fraction = 0.0, .step = Msg("preparing features"), .rows = std::nullopt, .eta_ms = std::nullopt});
   ASSIGN_OR_RETURN(const FittedFeatures features, FitFeatures(recipe, table, target, split.training));
   for (const LeftOutColumn& column : features.left_out) {
-    context.Log(Msg("column '{}' is left out: {}", column.column, Render(column.reason, Language::kEnglish)));
+    context.Log(Msg("column '{}' is left out:", column.column));
+    context.Log(column.reason);
   }
   const Folds folds = MakeFolds(table, target, split.training, split.method == "time" ? split.time_column : "", kFolds,
                                 parameters.seed);
