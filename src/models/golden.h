@@ -15,8 +15,8 @@ struct GoldenRows {
   std::size_t count = 0;
 };
 
-/// 150 rows from across the table, or all with repetition, and 50 more with cells emptied or changed to what
-/// training never saw.
+/// 150 rows from across the table, or all with repetition, and 50 more with cells emptied or
+/// changed to what training never saw.
 [[nodiscard]] GoldenRows MakeGoldenRows(const FeaturePipeline& pipeline, const RowTable& table,
                                         std::span<const std::uint32_t> rows, std::uint64_t seed);
 

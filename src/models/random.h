@@ -13,7 +13,8 @@ class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed) {}
   /// A stream of its own for part `stream` of whatever `seed` stands for.
-  Random(std::uint64_t seed, std::uint64_t stream) : state_(seed ^ (stream * 0xd1342543de82ef95ULL)) {
+  Random(std::uint64_t seed, std::uint64_t stream)
+      : state_(seed ^ (stream * 0xd1342543de82ef95ULL)) {
     Next();
     state_ += stream;
   }
@@ -28,9 +29,13 @@ class Random {
   /// [0, 1)
   double Unit() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
   /// 0 … n-1; n > 0
-  std::size_t Below(std::size_t n) { return static_cast<std::size_t>(Unit() * static_cast<double>(n)); }
+  std::size_t Below(std::size_t n) {
+    return static_cast<std::size_t>(Unit() * static_cast<double>(n));
+  }
   double Uniform(double low, double high) { return low + (high - low) * Unit(); }
-  double LogUniform(double low, double high) { return std::exp(Uniform(std::log(low), std::log(high))); }
+  double LogUniform(double low, double high) {
+    return std::exp(Uniform(std::log(low), std::log(high)));
+  }
   /// Approximately normal, mean 0 and deviation 1, within ±6.
   double Normal() {
     double sum = -6.0;

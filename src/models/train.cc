@@ -1,6 +1,6 @@
 // From a dataset to a staged model version. The order of the work:
-//   read rows → target → split → features → search → blend = recipe → fit on the training rows, measure on the
-//   hold-out → fit on all rows → folder → report.
+//   read rows → target → split → features → search → blend = recipe → fit on the training rows,
+//   measure on the hold-out → fit on all rows → folder → report.
 // A recipe and the rows determine every byte of the model; only the search looks at a clock.
 #include "models/train.h"
 
@@ -33,18 +33,21 @@ Result<std::vector<std::string>> GetStrings(const Json& json, std::string_view k
   std::vector<std::string> out;
   const auto found = json.find(key);
   if (found == json.end() || found->is_null()) return out;
-  if (!found->is_array() || !std::ranges::all_of(*found, [](const Json& item) { return item.is_string(); })) {
+  if (!found->is_array() ||
+      !std::ranges::all_of(*found, [](const Json& item) { return item.is_string(); })) {
     return Fail(ErrorCode::kUnprocessable, "'{}' must be a list of column names", key);
   }
   return found->get<std::vector<std::string>>();
 }
 
-Status CheckColumns(const Schema& schema, const std::vector<std::string>& names, std::string_view parameter) {
+Status CheckColumns(const Schema& schema, const std::vector<std::string>& names,
+                    std::string_view parameter) {
   std::vector<std::string_view> known;
   for (const ColumnInfo& column : schema.columns) known.push_back(column.name);
   for (const std::string& name : names) {
     if (schema.Find(name)) continue;
-    auto error = Fail(ErrorCode::kUnprocessable, "'{}' names the column '{}', which is not there; the columns are: {}",
+    auto error = Fail(ErrorCode::kUnprocessable,
+                      "'{}' names the column '{}', which is not there; the columns are: {}",
                       parameter, name, fmt::format("{}", fmt::join(known, ", ")));
     const std::string nearest = Nearest(name, known);
     if (nearest.empty()) return error;
@@ -53,7 +56,8 @@ Status CheckColumns(const Schema& schema, const std::vector<std::string>& names,
   return {};
 }
 
-// More folds make a better estimate and cost as many fits; on many rows a few folds measure well enough.
+// More folds make a better estimate and cost as many fits; on many rows a few folds measure well
+// enough.
 int ScoredFolds(std::size_t rows, std::size_t features, double time_s) {
   const double cells = static_cast<double>(rows) * static_cast<double>(features);
   const double per_second = cells / std::max(time_s, 1.0);
@@ -72,7 +76,8 @@ std::vector<Trial> LoadTrials(const JobContext& context, std::size_t margins, do
     Result<Trial> trial = TrialFromJson(item);
     if (!trial) break;
     if (trial->state == "complete") {
-      const auto bytes = ReadFile(fmt::format("{}/trial-{}.f32", context.spec().work_folder, trial->number));
+      const auto bytes =
+          ReadFile(fmt::format("{}/trial-{}.f32", context.spec().work_folder, trial->number));
       if (!bytes || bytes->size() != margins * sizeof(float)) break;
       trial->margins.resize(margins);
       std::memcpy(trial->margins.data(), bytes->data(), bytes->size());
@@ -88,20 +93,27 @@ struct Searched {
   Scorer scorer;
   int scored_folds = kFolds;
   Blend blend;
-  std::vector<double> out_of_fold;    // the blend's margins [scored × outputs]
+  std::vector<double> out_of_fold;  // the blend's margins [scored × outputs]
 };
 
-Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& parameters, const LearnerRegistry& learners,
-                                const TargetColumn& target, const FittedFeatures& features, const Folds& folds,
-                                int fits_after, std::int64_t start_ms, double* used_ms) {
+Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& parameters,
+                                const LearnerRegistry& learners, const TargetColumn& target,
+                                const FittedFeatures& features, const Folds& folds, int fits_after,
+                                std::int64_t start_ms, double* used_ms) {
   MetricRegistry metrics("metric");
   RegisterAllMetrics(metrics);
   ASSIGN_OR_RETURN(const Scorer scorer,
                    Scorer::Make(metrics, parameters.metric, target.task, target.labels.size()));
-  Searched out{.trials = {}, .scored = {}, .scorer = scorer, .scored_folds = 1, .blend = {}, .out_of_fold = {}};
+  Searched out{.trials = {},
+               .scored = {},
+               .scorer = scorer,
+               .scored_folds = 1,
+               .blend = {},
+               .out_of_fold = {}};
   const Matrix& matrix = features.matrix;
   // A learner that was given 20 trials needs no clock: the folds must not depend on one either.
-  out.scored_folds = std::min(folds.count, ScoredFolds(matrix.rows(), matrix.features.size(), parameters.time_s));
+  out.scored_folds =
+      std::min(folds.count, ScoredFolds(matrix.rows(), matrix.features.size(), parameters.time_s));
   out.scored = ScoredRowNumbers(folds.of, out.scored_folds);
   const std::size_t outputs = scorer.outputs();
 
@@ -110,23 +122,35 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
   const std::int64_t begin_ms = start_ms - static_cast<std::int64_t>(*used_ms);
   const auto end_ms = begin_ms + static_cast<std::int64_t>(parameters.time_s * 1000.0);
   // What comes after the fits (golden rows, importance, report, files) takes about this long.
-  const auto closing_ms = static_cast<std::int64_t>(std::clamp(parameters.time_s * 40.0, 150.0, 2000.0));
+  const auto closing_ms =
+      static_cast<std::int64_t>(std::clamp(parameters.time_s * 40.0, 150.0, 2000.0));
   Json saved = Json::array();
   for (const Trial& trial : done) saved.push_back(ToJson(trial));
   const SearchInput input{
-      .learners = learners, .scorer = scorer, .matrix = matrix, .folds = folds.of, .num_folds = folds.count,
-      .scored_folds = out.scored_folds, .threads = parameters.threads, .seed = parameters.seed,
-      .deadline_ms = end_ms - closing_ms, .end_ms = end_ms - closing_ms, .fits_after = fits_after,
-      .max_trials = parameters.max_trials, .cancel = context.cancel(),
+      .learners = learners,
+      .scorer = scorer,
+      .matrix = matrix,
+      .folds = folds.of,
+      .num_folds = folds.count,
+      .scored_folds = out.scored_folds,
+      .threads = parameters.threads,
+      .seed = parameters.seed,
+      .deadline_ms = end_ms - closing_ms,
+      .end_ms = end_ms - closing_ms,
+      .fits_after = fits_after,
+      .max_trials = parameters.max_trials,
+      .cancel = context.cancel(),
       .after_trial = [&](const Trial& trial, const Trial* best) -> Status {
         if (trial.state == "complete") {
           RETURN_IF_ERROR(WriteFileAtomic(
               fmt::format("{}/trial-{}.f32", context.spec().work_folder, trial.number),
-              std::string_view(reinterpret_cast<const char*>(trial.margins.data()), trial.margins.size() * sizeof(float))));
+              std::string_view(reinterpret_cast<const char*>(trial.margins.data()),
+                               trial.margins.size() * sizeof(float))));
         }
         saved.push_back(ToJson(trial));
         const std::int64_t now = SteadyMs();
-        RETURN_IF_ERROR(context.SaveCheckpoint({{"used_ms", static_cast<double>(now - begin_ms)}, {"trials", saved}}));
+        RETURN_IF_ERROR(context.SaveCheckpoint(
+            {{"used_ms", static_cast<double>(now - begin_ms)}, {"trials", saved}}));
         context.Log(Msg("trial {}: {} {} in {} s, {} {}", trial.number, trial.learner, trial.state,
                         fmt::format("{:.2f}", trial.duration_ms / 1000.0), scorer.metric(),
                         fmt::format("{:.5f}", trial.score)));
@@ -149,13 +173,18 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
   if (complete.size() > 16) complete.resize(16);
   std::vector<Candidate> candidates;
   for (const Trial* trial : complete) {
-    candidates.push_back({.margins = trial->margins, .loss = scorer.LossOf(trial->score), .fit_ms = 1.3 * trial->FoldMs()});
+    candidates.push_back({.margins = trial->margins,
+                          .loss = scorer.LossOf(trial->score),
+                          .fit_ms = 1.3 * trial->FoldMs()});
   }
   std::vector<float> actual;
   for (const std::uint32_t i : out.scored) actual.push_back(matrix.target[i]);
-  const double left_ms = std::max(0.0, static_cast<double>(end_ms - closing_ms - SteadyMs()) / std::max(fits_after, 1));
-  ASSIGN_OR_RETURN(out.blend, MakeBlend(candidates, actual, scorer,
-                                        {.most_members = 4, .most_fit_ms = parameters.max_trials < 1000 ? 1e300 : left_ms}));
+  const double left_ms = std::max(
+      0.0, static_cast<double>(end_ms - closing_ms - SteadyMs()) / std::max(fits_after, 1));
+  ASSIGN_OR_RETURN(out.blend,
+                   MakeBlend(candidates, actual, scorer,
+                             {.most_members = 4,
+                              .most_fit_ms = parameters.max_trials < 1000 ? 1e300 : left_ms}));
   std::vector<std::vector<float>> margins;
   for (Blend::Part& part : out.blend.parts) {
     margins.push_back(candidates[part.candidate].margins);
@@ -166,10 +195,13 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
 }
 
 // The recipe's last entries, from what the search found.
-void FillRecipe(const Searched& searched, const TargetColumn& target, const Matrix& matrix, Recipe* recipe) {
+void FillRecipe(const Searched& searched, const TargetColumn& target, const Matrix& matrix,
+                Recipe* recipe) {
   for (const Blend::Part& part : searched.blend.parts) {
     const Trial& trial = searched.trials[part.candidate];
-    recipe->members.push_back({.learner = trial.learner, .settings = trial.settings, .rounds = trial.Rounds(),
+    recipe->members.push_back({.learner = trial.learner,
+                               .settings = trial.settings,
+                               .rounds = trial.Rounds(),
                                .weight = part.weight});
   }
   recipe->bias = searched.blend.bias;
@@ -189,18 +221,22 @@ void FillRecipe(const Searched& searched, const TargetColumn& target, const Matr
   recipe->interval = {at(std::floor((n + 1.0) * 0.05)), at(std::ceil((n + 1.0) * 0.95))};
 }
 
-ScoredRows Scored(const TargetColumn& target, std::vector<float> actual, std::span<const double> margins) {
-  return {.actual = std::move(actual), .predicted = ToPredictions(target.task, target.labels.size(), margins)};
+ScoredRows Scored(const TargetColumn& target, std::vector<float> actual,
+                  std::span<const double> margins) {
+  return {.actual = std::move(actual),
+          .predicted = ToPredictions(target.task, target.labels.size(), margins)};
 }
 
-// Higher means more of labels[1]: a column that goes the other way in the training rows is turned round.
-std::vector<double> BaselineScores(const RowTable& table, const TargetColumn& target, const Split& split,
-                                   const std::string& name) {
+// Higher means more of labels[1]: a column that goes the other way in the training rows is turned
+// round.
+std::vector<double> BaselineScores(const RowTable& table, const TargetColumn& target,
+                                   const Split& split, const std::string& name) {
   const auto column = table.schema().Find(name);
   if (!column) return {};
   const auto value = [&](std::uint32_t row) {
     const Cell cell = table.At(row, *column);
-    if (const auto time = features::TimeOfCell(cell); time && cell.kind == CellKind::kTime) return static_cast<double>(*time);
+    if (const auto time = features::TimeOfCell(cell); time && cell.kind == CellKind::kTime)
+      return static_cast<double>(*time);
     return static_cast<double>(features::NumberOfCell(cell));
   };
   double sum = 0.0, mean_y = 0.0, covariance = 0.0, count = 0.0;
@@ -225,11 +261,13 @@ std::vector<double> BaselineScores(const RowTable& table, const TargetColumn& ta
   return scores;
 }
 
-Result<RowTable> ReadRows(JobContext& context, const DatasetSnapshot& dataset, int threads, const Schema* schema) {
+Result<RowTable> ReadRows(JobContext& context, const DatasetSnapshot& dataset, int threads,
+                          const Schema* schema) {
   ReadRequest request;
   request.datasets = {dataset};
   request.threads = threads;
-  if (context.spec().limits.memory_bytes > 0) request.memory_bytes = context.spec().limits.memory_bytes / 2;
+  if (context.spec().limits.memory_bytes > 0)
+    request.memory_bytes = context.spec().limits.memory_bytes / 2;
   request.temp_folder = context.spec().work_folder;
   request.cancel = context.cancel();
   if (schema != nullptr) {
@@ -242,7 +280,9 @@ Result<RowTable> ReadRows(JobContext& context, const DatasetSnapshot& dataset, i
     ASSIGN_OR_RETURN(std::optional<Batch> batch, reader->Next());
     if (!batch) break;
     table.Append(std::move(*batch));
-    context.Report({.fraction = 0.0, .step = Msg("reading rows"), .rows = static_cast<std::int64_t>(table.rows()),
+    context.Report({.fraction = 0.0,
+                    .step = Msg("reading rows"),
+                    .rows = static_cast<std::int64_t>(table.rows()),
                     .eta_ms = std::nullopt});
   }
   return table;
@@ -250,12 +290,15 @@ Result<RowTable> ReadRows(JobContext& context, const DatasetSnapshot& dataset, i
 
 Result<Json> RunTrain(JobContext& context) {
   const std::int64_t start_ms = SteadyMs();
-  ASSIGN_OR_RETURN(const TrainParameters parameters, TrainParametersFromJson(context.spec().parameters));
-  ASSIGN_OR_RETURN(RowTable table, ReadRows(context, parameters.dataset, parameters.threads, nullptr));
+  ASSIGN_OR_RETURN(const TrainParameters parameters,
+                   TrainParametersFromJson(context.spec().parameters));
+  ASSIGN_OR_RETURN(RowTable table,
+                   ReadRows(context, parameters.dataset, parameters.threads, nullptr));
   std::size_t test_from = 0;
   if (parameters.test_dataset) {
     test_from = table.rows();
-    ASSIGN_OR_RETURN(RowTable test, ReadRows(context, *parameters.test_dataset, parameters.threads, &table.schema()));
+    ASSIGN_OR_RETURN(RowTable test, ReadRows(context, *parameters.test_dataset, parameters.threads,
+                                             &table.schema()));
     RETURN_IF_ERROR(table.AppendAll(std::move(test)));
   }
   return TrainOnRows(context, parameters, table, test_from, start_ms);
@@ -264,7 +307,8 @@ Result<Json> RunTrain(JobContext& context) {
 Result<Json> RunReproduce(JobContext& context) {
   const Json& parameters = context.spec().parameters;
   ASSIGN_OR_RETURN(const std::string folder, GetString(parameters, "folder"));
-  if (!parameters.contains("dataset")) return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", "dataset");
+  if (!parameters.contains("dataset"))
+    return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", "dataset");
   ASSIGN_OR_RETURN(const DatasetSnapshot dataset, SnapshotFromJson(parameters["dataset"]));
   ASSIGN_OR_RETURN(const RowTable table, ReadRows(context, dataset, 2, nullptr));
   return ReplayTraining(folder, table, context.spec().work_folder + "/replay", context.cancel());
@@ -273,23 +317,26 @@ Result<Json> RunReproduce(JobContext& context) {
 }  // namespace
 
 Result<TrainParameters> TrainParametersFromJson(const Json& json) {
-  RETURN_IF_ERROR(RejectUnknown(json, {"name", "dataset", "target", "task", "time_s", "threads", "seed", "keep", "drop",
-                                       "time_column", "test", "metric", "final_rows", "baseline_column", "max_trials",
-                                       "deploy"}));
+  RETURN_IF_ERROR(RejectUnknown(json, {"name", "dataset", "target", "task", "time_s", "threads",
+                                       "seed", "keep", "drop", "time_column", "test", "metric",
+                                       "final_rows", "baseline_column", "max_trials", "deploy"}));
   TrainParameters out;
   ASSIGN_OR_RETURN(out.name, GetString(json, "name"));
   ASSIGN_OR_RETURN(out.target, GetString(json, "target"));
-  if (!json.contains("dataset")) return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", "dataset");
+  if (!json.contains("dataset"))
+    return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", "dataset");
   ASSIGN_OR_RETURN(out.dataset, SnapshotFromJson(json["dataset"]));
   ASSIGN_OR_RETURN(out.task, GetString(json, "task", "auto"));
   if (out.task != "auto") RETURN_IF_ERROR(TaskFromName(out.task));
   ASSIGN_OR_RETURN(out.time_s, GetNumber(json, "time_s", 60.0));
   if (!(out.time_s >= 1.0 && out.time_s <= 604800.0)) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "time_s", 1, 604800, out.time_s);
+    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "time_s", 1,
+                604800, out.time_s);
   }
   ASSIGN_OR_RETURN(const std::int64_t threads, GetInteger(json, "threads", 2));
   if (threads < 1 || threads > 256) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "threads", 1, 256, threads);
+    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "threads",
+                1, 256, threads);
   }
   out.threads = static_cast<int>(threads);
   ASSIGN_OR_RETURN(const std::int64_t seed, GetInteger(json, "seed", 1));
@@ -301,20 +348,21 @@ Result<TrainParameters> TrainParametersFromJson(const Json& json) {
   ASSIGN_OR_RETURN(out.baseline_column, GetString(json, "baseline_column", ""));
   ASSIGN_OR_RETURN(out.final_rows, GetString(json, "final_rows", "auto"));
   if (out.final_rows != "auto" && out.final_rows != "all" && out.final_rows != "training") {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "final_rows", "auto, all, training",
-                out.final_rows);
+    return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "final_rows",
+                "auto, all, training", out.final_rows);
   }
   ASSIGN_OR_RETURN(const std::int64_t trials, GetInteger(json, "max_trials", 100000));
   if (trials < 1 || trials > 100000) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "max_trials", 1, 100000, trials);
+    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}",
+                "max_trials", 1, 100000, trials);
   }
   out.max_trials = static_cast<int>(trials);
   if (const auto test = json.find("test"); test != json.end() && !test->is_null()) {
     RETURN_IF_ERROR(RejectUnknown(*test, {"fraction", "after", "dataset"}));
     ASSIGN_OR_RETURN(out.test_fraction, GetNumber(*test, "fraction", 0.2));
     if (!(out.test_fraction >= 0.05 && out.test_fraction <= 0.5)) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "test.fraction", 0.05, 0.5,
-                  out.test_fraction);
+      return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}",
+                  "test.fraction", 0.05, 0.5, out.test_fraction);
     }
     if (test->contains("after")) {
       const Json& after = (*test)["after"];
@@ -333,8 +381,8 @@ Result<TrainParameters> TrainParametersFromJson(const Json& json) {
   return out;
 }
 
-Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters, const RowTable& table,
-                         std::size_t test_from, std::int64_t start_ms) {
+Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
+                         const RowTable& table, std::size_t test_from, std::int64_t start_ms) {
   LearnerRegistry learners("learner");
   RegisterAllLearners(learners);
   Json durations = {{"read", Seconds(start_ms) * 1000.0}};
@@ -349,41 +397,67 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
   if (!parameters.baseline_column.empty()) {
     RETURN_IF_ERROR(CheckColumns(table.schema(), {parameters.baseline_column}, "baseline_column"));
   }
-  ASSIGN_OR_RETURN(const TargetColumn target, ReadTarget(table, parameters.target, parameters.task));
-  context.Log(Msg("the task is {}: {} rows, {} of them without a value of '{}'", TaskName(target.task), table.rows(),
-                  target.missing, parameters.target));
-  ASSIGN_OR_RETURN(const Split split,
-                   SplitRows(table, target,
-                             {.seed = parameters.seed, .fraction = parameters.test_fraction,
-                              .time_column = parameters.time_column,
-                              .after = parameters.test_after ? std::optional(CellOfJson(*parameters.test_after)) : std::nullopt,
-                              .given_from = test_from}));
-  Recipe recipe{.task = target.task, .target = parameters.target, .keep = parameters.keep, .drop = parameters.drop,
-                .split_method = split.method, .time_column = split.time_column, .after = parameters.test_after,
-                .fraction = parameters.test_fraction, .rows = parameters.final_rows, .seed = parameters.seed,
-                .threads = parameters.threads, .folds = kFolds, .members = {}, .bias = 0.0, .calibration = "none",
-                .slope = 1.0, .interval = std::nullopt};
-  if (recipe.rows == "auto" || split.method == "given") recipe.rows = split.method == "random" ? "all" : "training";
-  context.Report({.fraction = 0.0, .step = Msg("preparing features"), .rows = std::nullopt, .eta_ms = std::nullopt});
-  ASSIGN_OR_RETURN(const FittedFeatures features, FitFeatures(recipe, table, target, split.training));
+  ASSIGN_OR_RETURN(const TargetColumn target,
+                   ReadTarget(table, parameters.target, parameters.task));
+  context.Log(Msg("the task is {}: {} rows, {} of them without a value of '{}'",
+                  TaskName(target.task), table.rows(), target.missing, parameters.target));
+  ASSIGN_OR_RETURN(
+      const Split split,
+      SplitRows(table, target,
+                {.seed = parameters.seed,
+                 .fraction = parameters.test_fraction,
+                 .time_column = parameters.time_column,
+                 .after = parameters.test_after ? std::optional(CellOfJson(*parameters.test_after))
+                                                : std::nullopt,
+                 .given_from = test_from}));
+  Recipe recipe{.task = target.task,
+                .target = parameters.target,
+                .keep = parameters.keep,
+                .drop = parameters.drop,
+                .split_method = split.method,
+                .time_column = split.time_column,
+                .after = parameters.test_after,
+                .fraction = parameters.test_fraction,
+                .rows = parameters.final_rows,
+                .seed = parameters.seed,
+                .threads = parameters.threads,
+                .folds = kFolds,
+                .members = {},
+                .bias = 0.0,
+                .calibration = "none",
+                .slope = 1.0,
+                .interval = std::nullopt};
+  if (recipe.rows == "auto" || split.method == "given")
+    recipe.rows = split.method == "random" ? "all" : "training";
+  context.Report({.fraction = 0.0,
+                  .step = Msg("preparing features"),
+                  .rows = std::nullopt,
+                  .eta_ms = std::nullopt});
+  ASSIGN_OR_RETURN(const FittedFeatures features,
+                   FitFeatures(recipe, table, target, split.training));
   for (const LeftOutColumn& column : features.left_out) {
     context.Log(Msg("column '{}' is left out:", column.column));
     context.Log(column.reason);
   }
-  const Folds folds = MakeFolds(table, target, split.training, split.method == "time" ? split.time_column : "", kFolds,
-                                parameters.seed);
+  const Folds folds =
+      MakeFolds(table, target, split.training, split.method == "time" ? split.time_column : "",
+                kFolds, parameters.seed);
   RETURN_IF_ERROR(context.cancel().Check());
   take_lap("features");
 
   double used_ms = 0.0;
   const int fits = recipe.rows == "all" ? 2 : 1;
-  ASSIGN_OR_RETURN(const Searched searched, SearchAndBlend(context, parameters, learners, target, features, folds, fits,
-                                                           start_ms, &used_ms));
+  ASSIGN_OR_RETURN(const Searched searched,
+                   SearchAndBlend(context, parameters, learners, target, features, folds, fits,
+                                  start_ms, &used_ms));
   FillRecipe(searched, target, features.matrix, &recipe);
   take_lap("search");
 
   // Measure on the hold-out; where the same fit is shipped, it answers the golden rows as well.
-  context.Report({.fraction = 0.96, .step = Msg("fitting the chosen models"), .rows = std::nullopt, .eta_ms = std::nullopt});
+  context.Report({.fraction = 0.96,
+                  .step = Msg("fitting the chosen models"),
+                  .rows = std::nullopt,
+                  .eta_ms = std::nullopt});
   const std::size_t outputs = searched.scorer.outputs();
   const std::size_t width = features.pipeline.features().size();
   std::vector<float> holdout(split.holdout.size() * width);
@@ -397,14 +471,16 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
     golden = MakeGoldenRows(features.pipeline, table, split.training, parameters.seed);
     std::vector<float> extra(holdout);
     extra.insert(extra.end(), golden.features.begin(), golden.features.end());
-    ASSIGN_OR_RETURN(members, FitMembers(recipe, learners, target.labels.size(), features.matrix, extra, context.cancel()));
+    ASSIGN_OR_RETURN(members, FitMembers(recipe, learners, target.labels.size(), features.matrix,
+                                         extra, context.cancel()));
     const std::vector<double> margins = FinalMargins(recipe, members);
     const auto cut = margins.begin() + static_cast<std::ptrdiff_t>(split.holdout.size() * outputs);
     holdout_margins.assign(margins.begin(), cut);
     golden_margins.assign(cut, margins.end());
   } else {
     ASSIGN_OR_RETURN(const std::vector<FittedMember> measured,
-                     FitMembers(recipe, learners, target.labels.size(), features.matrix, holdout, context.cancel()));
+                     FitMembers(recipe, learners, target.labels.size(), features.matrix, holdout,
+                                context.cancel()));
     holdout_margins = FinalMargins(recipe, measured);
     std::vector<std::uint32_t> all(split.training);
     all.insert(all.end(), split.holdout.begin(), split.holdout.end());
@@ -412,8 +488,8 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
     ASSIGN_OR_RETURN(of_all, FitFeatures(recipe, table, target, all));
     shipped = &*of_all;
     golden = MakeGoldenRows(shipped->pipeline, table, all, parameters.seed);
-    ASSIGN_OR_RETURN(members, FitMembers(recipe, learners, target.labels.size(), shipped->matrix, golden.features,
-                                         context.cancel()));
+    ASSIGN_OR_RETURN(members, FitMembers(recipe, learners, target.labels.size(), shipped->matrix,
+                                         golden.features, context.cancel()));
     golden_margins = FinalMargins(recipe, members);
   }
   take_lap("fit");
@@ -427,15 +503,22 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                       {"threads", parameters.threads},
                       {"trials", Json::array()},
                       {"recipe", ToJson(recipe)}};
-  search_json["recipe"]["dataset"] = {{"id", parameters.dataset.id}, {"name", parameters.dataset.name},
+  search_json["recipe"]["dataset"] = {{"id", parameters.dataset.id},
+                                      {"name", parameters.dataset.name},
                                       {"version", parameters.dataset.version}};
   for (const Trial& trial : searched.trials) search_json["trials"].push_back(ToJson(trial));
-  RETURN_IF_ERROR(StageModel(folder, {.model = ModelJson(recipe, target, members), .features = shipped->pipeline.ToJson(),
-                                      .trials = search_json, .golden = GoldenJson(shipped->pipeline, golden, golden_margins),
-                                      .members = members}));
+  RETURN_IF_ERROR(
+      StageModel(folder, {.model = ModelJson(recipe, target, members),
+                          .features = shipped->pipeline.ToJson(),
+                          .trials = search_json,
+                          .golden = GoldenJson(shipped->pipeline, golden, golden_margins),
+                          .members = members}));
 
-  ReportInput report{.task = target.task, .model = parameters.name, .target = parameters.target,
-                     .metric = std::string(searched.scorer.metric()), .labels = target.labels};
+  ReportInput report{.task = target.task,
+                     .model = parameters.name,
+                     .target = parameters.target,
+                     .metric = std::string(searched.scorer.metric()),
+                     .labels = target.labels};
   std::vector<float> actual;
   for (const std::uint32_t row : split.holdout) actual.push_back(target.values[row]);
   report.holdout = Scored(target, std::move(actual), holdout_margins);
@@ -449,17 +532,24 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
   }
   std::vector<float> sample(split.holdout.size() * shipped->pipeline.features().size());
   EncodeRows(shipped->pipeline, table, split.holdout, sample);
-  ASSIGN_OR_RETURN(report.importance, ImportanceOf(folder, sample, split.holdout.size(), shipped->pipeline.features()));
-  for (const LeftOutColumn& column : shipped->left_out) report.dropped.push_back({column.column, column.reason});
-  report.dataset = {{"id", parameters.dataset.id}, {"name", parameters.dataset.name},
-                    {"version", parameters.dataset.version}, {"rows", table.rows()}};
-  report.split = {{"method", split.method}, {"training_rows", split.training.size()},
-                  {"holdout_rows", split.holdout.size()}, {"final_rows", recipe.rows}};
+  ASSIGN_OR_RETURN(report.importance, ImportanceOf(folder, sample, split.holdout.size(),
+                                                   shipped->pipeline.features()));
+  for (const LeftOutColumn& column : shipped->left_out)
+    report.dropped.push_back({column.column, column.reason});
+  report.dataset = {{"id", parameters.dataset.id},
+                    {"name", parameters.dataset.name},
+                    {"version", parameters.dataset.version},
+                    {"rows", table.rows()}};
+  report.split = {{"method", split.method},
+                  {"training_rows", split.training.size()},
+                  {"holdout_rows", split.holdout.size()},
+                  {"final_rows", recipe.rows}};
   if (split.method == "time") report.split["column"] = split.time_column;
   if (parameters.test_after) report.split["after"] = *parameters.test_after;
   Json chosen = Json::array();
   for (const RecipeMember& member : recipe.members) {
-    chosen.push_back({{"learner", member.learner}, {"weight", member.weight}, {"rounds", member.rounds}});
+    chosen.push_back(
+        {{"learner", member.learner}, {"weight", member.weight}, {"rounds", member.rounds}});
   }
   report.search = {{"trials", searched.trials.size()},
                    {"complete", std::ranges::count(searched.trials, "complete", &Trial::state)},
@@ -477,12 +567,15 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
               {"task", TaskName(target.task)},
               {"staged_folder", folder},
               {"metrics", report_json.value("metrics", Json::object())},
-              {"lineage", {{"dataset", report.dataset}, {"seed", parameters.seed}, {"job", context.spec().id},
-                           {"target", parameters.target}}}};
+              {"lineage",
+               {{"dataset", report.dataset},
+                {"seed", parameters.seed},
+                {"job", context.spec().id},
+                {"target", parameters.target}}}};
 }
 
-Result<Json> ReplayTraining(const std::string& model_folder, const RowTable& table, const std::string& out_folder,
-                            const CancelToken& cancel) {
+Result<Json> ReplayTraining(const std::string& model_folder, const RowTable& table,
+                            const std::string& out_folder, const CancelToken& cancel) {
   LearnerRegistry learners("learner");
   RegisterAllLearners(learners);
   ASSIGN_OR_RETURN(const std::string text, ReadFile(model_folder + "/trials.json"));
@@ -491,13 +584,17 @@ Result<Json> ReplayTraining(const std::string& model_folder, const RowTable& tab
     return Fail(ErrorCode::kUnprocessable, "this version has no recipe: it was not trained here");
   }
   ASSIGN_OR_RETURN(const Recipe recipe, RecipeFromJson(trials["recipe"]));
-  ASSIGN_OR_RETURN(const TargetColumn target, ReadTarget(table, recipe.target, TaskName(recipe.task)));
+  ASSIGN_OR_RETURN(const TargetColumn target,
+                   ReadTarget(table, recipe.target, TaskName(recipe.task)));
   std::vector<std::uint32_t> rows;
   if (recipe.rows == "training" && recipe.split_method != "given") {
     ASSIGN_OR_RETURN(const Split split,
                      SplitRows(table, target,
-                               {.seed = recipe.seed, .fraction = recipe.fraction, .time_column = recipe.time_column,
-                                .after = recipe.after ? std::optional(CellOfJson(*recipe.after)) : std::nullopt}));
+                               {.seed = recipe.seed,
+                                .fraction = recipe.fraction,
+                                .time_column = recipe.time_column,
+                                .after = recipe.after ? std::optional(CellOfJson(*recipe.after))
+                                                      : std::nullopt}));
     rows = split.training;
   } else {
     for (std::size_t i = 0; i < target.values.size(); ++i) {
@@ -505,14 +602,18 @@ Result<Json> ReplayTraining(const std::string& model_folder, const RowTable& tab
     }
   }
   ASSIGN_OR_RETURN(const FittedFeatures features, FitFeatures(recipe, table, target, rows));
-  // The golden rows are predicted as they were then: a library may order its work by the matrices it is given.
+  // The golden rows are predicted as they were then: a library may order its work by the matrices
+  // it is given.
   const GoldenRows golden = MakeGoldenRows(features.pipeline, table, rows, recipe.seed);
-  ASSIGN_OR_RETURN(const std::vector<FittedMember> members,
-                   FitMembers(recipe, learners, target.labels.size(), features.matrix, golden.features, cancel));
-  RETURN_IF_ERROR(StageModel(out_folder, {.model = ModelJson(recipe, target, members),
-                                          .features = features.pipeline.ToJson(), .trials = {},
-                                          .golden = GoldenJson(features.pipeline, golden, FinalMargins(recipe, members)),
-                                          .members = members}));
+  ASSIGN_OR_RETURN(
+      const std::vector<FittedMember> members,
+      FitMembers(recipe, learners, target.labels.size(), features.matrix, golden.features, cancel));
+  RETURN_IF_ERROR(StageModel(
+      out_folder, {.model = ModelJson(recipe, target, members),
+                   .features = features.pipeline.ToJson(),
+                   .trials = {},
+                   .golden = GoldenJson(features.pipeline, golden, FinalMargins(recipe, members)),
+                   .members = members}));
   std::vector<std::string> names{"features.json", "golden.json", "model.json"};
   for (const FittedMember& member : members) names.push_back(member.file);
   Json files = Json::array();

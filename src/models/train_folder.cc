@@ -38,7 +38,8 @@ Status StageModel(const std::string& folder, const StagedModel& model) {
   RETURN_IF_ERROR(WriteFileAtomic(folder + "/model.json", Text(model.model, 2)));
   RETURN_IF_ERROR(WriteFileAtomic(folder + "/features.json", Text(model.features, -1)));
   RETURN_IF_ERROR(WriteFileAtomic(folder + "/golden.json", Text(model.golden, -1)));
-  if (!model.trials.is_null()) RETURN_IF_ERROR(WriteFileAtomic(folder + "/trials.json", Text(model.trials, 1)));
+  if (!model.trials.is_null())
+    RETURN_IF_ERROR(WriteFileAtomic(folder + "/trials.json", Text(model.trials, 1)));
   for (const FittedMember& member : model.members) {
     RETURN_IF_ERROR(WriteFileAtomic(folder + "/" + member.file, member.artefact));
   }
@@ -49,7 +50,9 @@ Status FinishModel(const std::string& folder, const Json& report, const FeatureP
                    const std::string& name) {
   Json inputs = Json::array();
   for (std::size_t i = 0; i < pipeline.columns().size(); ++i) {
-    inputs.push_back({{"name", pipeline.columns()[i]}, {"type", MlflowType(pipeline.types()[i])}, {"required", false}});
+    inputs.push_back({{"name", pipeline.columns()[i]},
+                      {"type", MlflowType(pipeline.types()[i])},
+                      {"required", false}});
   }
   // Double-quoted YAML scalars are JSON strings.
   const std::string mlmodel = fmt::format(
@@ -69,19 +72,24 @@ Status FinishModel(const std::string& folder, const Json& report, const FeatureP
   return WriteSums(folder);
 }
 
-Result<std::vector<ColumnImportance>> ImportanceOf(const std::string& folder, std::span<const float> rows,
-                                                   std::size_t num_rows, std::span<const FeatureInfo> features) {
+Result<std::vector<ColumnImportance>> ImportanceOf(const std::string& folder,
+                                                   std::span<const float> rows,
+                                                   std::size_t num_rows,
+                                                   std::span<const FeatureInfo> features) {
   RuntimeRegistry runtimes("runtime");
   RegisterAllRuntimes(runtimes);
   ASSIGN_OR_RETURN(const Json model, ReadModelJson(folder));
   const std::size_t width = features.size();
-  const std::size_t step = std::max<std::size_t>(1, (num_rows + kMostExplainedRows - 1) / kMostExplainedRows);
+  const std::size_t step =
+      std::max<std::size_t>(1, (num_rows + kMostExplainedRows - 1) / kMostExplainedRows);
   const std::size_t explained = (num_rows + step - 1) / step;
   std::vector<double> sums;  // [explained × outputs × width]
   std::size_t outputs = 1;
   for (const Json& member : model.at("members")) {
-    ASSIGN_OR_RETURN(const RuntimeType* type, runtimes.Find(member.at("runtime").get<std::string>()));
-    ASSIGN_OR_RETURN(const std::unique_ptr<Predictor> predictor, type->load(folder + "/" + member.at("file").get<std::string>()));
+    ASSIGN_OR_RETURN(const RuntimeType* type,
+                     runtimes.Find(member.at("runtime").get<std::string>()));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Predictor> predictor,
+                     type->load(folder + "/" + member.at("file").get<std::string>()));
     outputs = predictor->num_outputs();
     sums.resize(explained * outputs * width, 0.0);
     std::vector<double> out(outputs * (width + 1));
@@ -89,7 +97,8 @@ Result<std::vector<ColumnImportance>> ImportanceOf(const std::string& folder, st
     for (std::size_t i = 0; i < explained; ++i) {
       RETURN_IF_ERROR(predictor->Contributions(rows.subspan(i * step * width, width), out));
       for (std::size_t o = 0; o < outputs; ++o) {
-        for (std::size_t f = 0; f < width; ++f) sums[(i * outputs + o) * width + f] += weight * out[o * (width + 1) + f];
+        for (std::size_t f = 0; f < width; ++f)
+          sums[(i * outputs + o) * width + f] += weight * out[o * (width + 1) + f];
       }
     }
   }
@@ -105,7 +114,8 @@ Result<std::vector<ColumnImportance>> ImportanceOf(const std::string& folder, st
     }
   }
   std::vector<ColumnImportance> out;
-  for (const auto& [column, value] : by_column) out.push_back({.column = column, .share = total > 0.0 ? value / total : 0.0});
+  for (const auto& [column, value] : by_column)
+    out.push_back({.column = column, .share = total > 0.0 ? value / total : 0.0});
   std::ranges::stable_sort(out, std::greater{}, &ColumnImportance::share);
   return out;
 }

@@ -13,7 +13,7 @@ namespace aimass {
 struct StagedModel {
   Json model;
   Json features;
-  Json trials;   // null: none is written
+  Json trials;  // null: none is written
   Json golden;
   const std::vector<FittedMember>& members;
 };
@@ -22,13 +22,14 @@ struct StagedModel {
 [[nodiscard]] Status StageModel(const std::string& folder, const StagedModel& model);
 
 /// Adds report.json, MLmodel and, last, SHA256SUMS.
-[[nodiscard]] Status FinishModel(const std::string& folder, const Json& report, const FeaturePipeline& pipeline,
-                                 const std::string& name);
+[[nodiscard]] Status FinishModel(const std::string& folder, const Json& report,
+                                 const FeaturePipeline& pipeline, const std::string& name);
 
-/// The share of each column in the answers of the model in `folder`: mean absolute contribution to the margin,
-/// through the runtimes that serve it, over at most 300 of the encoded rows. Largest first.
-[[nodiscard]] Result<std::vector<ColumnImportance>> ImportanceOf(const std::string& folder, std::span<const float> rows,
-                                                                 std::size_t num_rows,
-                                                                 std::span<const FeatureInfo> features);
+/// The share of each column in the answers of the model in `folder`: mean absolute contribution to
+/// the margin, through the runtimes that serve it, over at most 300 of the encoded rows. Largest
+/// first.
+[[nodiscard]] Result<std::vector<ColumnImportance>> ImportanceOf(
+    const std::string& folder, std::span<const float> rows, std::size_t num_rows,
+    std::span<const FeatureInfo> features);
 
 }  // namespace aimass

@@ -49,7 +49,8 @@ void ExpectGolden(const std::string& folder) {
   EXPECT_EQ(HashOfFeatures(rows), golden["features_sha256"]);
   const std::size_t width = pipeline->features().size();
   ASSERT_GE(golden["rows"].size(), 100U);
-  std::vector<std::vector<double>> margins(golden["rows"].size(), model["bias"].get<std::vector<double>>());
+  std::vector<std::vector<double>> margins(golden["rows"].size(),
+                                           model["bias"].get<std::vector<double>>());
   for (const Json& member : model["members"]) {
     const auto* type = runtimes.Find(member["runtime"].get<std::string>()).value();
     auto predictor = type->load(folder + "/" + member["file"].get<std::string>());
@@ -57,7 +58,8 @@ void ExpectGolden(const std::string& folder) {
     std::vector<float> out((*predictor)->num_outputs());
     for (std::size_t i = 0; i < margins.size(); ++i) {
       (*predictor)->Predict(std::span(rows).subspan(i * width, width), out);
-      for (std::size_t o = 0; o < out.size(); ++o) margins[i][o] += member["weight"].get<double>() * out[o];
+      for (std::size_t o = 0; o < out.size(); ++o)
+        margins[i][o] += member["weight"].get<double>() * out[o];
     }
   }
   for (std::size_t i = 0; i < margins.size(); ++i) {
@@ -93,7 +95,8 @@ TEST(TrainTest, BinaryModelIsGoodCompleteAndReproducible) {
   EXPECT_GE((*replay)["files"].size(), 4U);
 
   // Other rows give other bytes: the comparison is a real one.
-  const auto other = ReplayTraining(folder, Customers(3000, 2), job.spec().work_folder + "/other", {});
+  const auto other =
+      ReplayTraining(folder, Customers(3000, 2), job.spec().work_folder + "/other", {});
   ASSERT_TRUE(other) << other.error().ToString();
   EXPECT_FALSE((*other)["identical"].get<bool>());
 }
@@ -105,8 +108,9 @@ TEST(TrainTest, TheSameSeedGivesTheSameModel) {
     FakeJob job;
     const auto output = Train(job, Parameters("left", 4), table);
     ASSERT_TRUE(output) << output.error().ToString();
-    const std::string model = ReadFile((*output)["staged_folder"].get<std::string>() + "/model.json").value() +
-                              ReadFile((*output)["staged_folder"].get<std::string>() + "/golden.json").value();
+    const std::string model =
+        ReadFile((*output)["staged_folder"].get<std::string>() + "/model.json").value() +
+        ReadFile((*output)["staged_folder"].get<std::string>() + "/golden.json").value();
     if (i == 0) first = model;
     EXPECT_EQ(first, model);
   }
@@ -114,16 +118,19 @@ TEST(TrainTest, TheSameSeedGivesTheSameModel) {
 
 TEST(TrainTest, MulticlassAndRegression) {
   Random random(5);
-  const RowTable table = MakeTable(
-      SchemaOf({{"a", TypeKind::kFloat64}, {"b", TypeKind::kFloat64}, {"kind", TypeKind::kText}, {"price", TypeKind::kFloat64}}),
-      1500, [&](BatchBuilder& builder, std::size_t) {
-        const double a = random.Uniform(-1, 1), b = random.Uniform(-1, 1);
-        builder.AppendDouble(0, a);
-        builder.AppendDouble(1, b);
-        const double noisy = a + 0.3 * random.Normal();
-        builder.AppendText(2, noisy < -0.3 ? "低" : noisy < 0.3 ? "中" : "高");
-        builder.AppendDouble(3, 100 + 20 * a * b + 10 * b + random.Normal());
-      });
+  const RowTable table =
+      MakeTable(SchemaOf({{"a", TypeKind::kFloat64},
+                          {"b", TypeKind::kFloat64},
+                          {"kind", TypeKind::kText},
+                          {"price", TypeKind::kFloat64}}),
+                1500, [&](BatchBuilder& builder, std::size_t) {
+                  const double a = random.Uniform(-1, 1), b = random.Uniform(-1, 1);
+                  builder.AppendDouble(0, a);
+                  builder.AppendDouble(1, b);
+                  const double noisy = a + 0.3 * random.Normal();
+                  builder.AppendText(2, noisy < -0.3 ? "低" : noisy < 0.3 ? "中" : "高");
+                  builder.AppendDouble(3, 100 + 20 * a * b + 10 * b + random.Normal());
+                });
   FakeJob classes;
   TrainParameters parameters = Parameters("kind", 3);
   parameters.drop = {"price"};
@@ -148,13 +155,13 @@ TEST(TrainTest, MulticlassAndRegression) {
   EXPECT_GT(model["interval"]["upper"].get<double>(), 0.8);
 }
 
-// A random target that many categories could remember must not look predictable, neither by cross-validation
-// nor on the hold-out.
+// A random target that many categories could remember must not look predictable, neither by
+// cross-validation nor on the hold-out.
 TEST(TrainTest, ManyCategoriesDoNotLeakTheTarget) {
   Random random(7);
   const RowTable table = MakeTable(
-      SchemaOf({{"shop", TypeKind::kText}, {"article", TypeKind::kText}, {"y", TypeKind::kInt64}}), 4000,
-      [&](BatchBuilder& builder, std::size_t) {
+      SchemaOf({{"shop", TypeKind::kText}, {"article", TypeKind::kText}, {"y", TypeKind::kInt64}}),
+      4000, [&](BatchBuilder& builder, std::size_t) {
         builder.AppendText(0, "s" + std::to_string(random.Below(1200)));
         builder.AppendText(1, "a" + std::to_string(random.Below(300)));
         builder.AppendInt64(2, random.Unit() < 0.5 ? 1 : 0);
@@ -164,7 +171,8 @@ TEST(TrainTest, ManyCategoriesDoNotLeakTheTarget) {
   ASSERT_TRUE(output) << output.error().ToString();
   EXPECT_NEAR(AucOf(*output), 0.5, 0.06);
   const Json trials = ReadJson((*output)["staged_folder"].get<std::string>() + "/trials.json");
-  for (const Json& trial : trials["trials"]) EXPECT_LT(trial["score"].get<double>(), 0.56) << trial.dump();
+  for (const Json& trial : trials["trials"])
+    EXPECT_LT(trial["score"].get<double>(), 0.56) << trial.dump();
 }
 
 TEST(TrainTest, GoesOnAfterAKillWithTheTrialsThatWereDone) {
@@ -178,9 +186,11 @@ TEST(TrainTest, GoesOnAfterAKillWithTheTrialsThatWereDone) {
   job.lines.clear();
   const auto output = Train(job, Parameters("left", 6), table);
   ASSERT_TRUE(output) << output.error().ToString();
-  const Json trials = ReadJson((*output)["staged_folder"].get<std::string>() + "/trials.json")["trials"];
+  const Json trials =
+      ReadJson((*output)["staged_folder"].get<std::string>() + "/trials.json")["trials"];
   ASSERT_EQ(trials.size(), 6U);
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(trials[i], before[i]) << "trial " << i << " was done again";
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(trials[i], before[i]) << "trial " << i << " was done again";
 
   // The same as without the kill.
   FakeJob whole;
@@ -223,8 +233,8 @@ TEST(TrainTest, StopsWithinTwoSecondsWhenCancelled) {
 TEST(TrainTest, LeavesOutAColumnThatGivesTheTargetAway) {
   Random random(15);
   const RowTable table = MakeTable(
-      SchemaOf({{"x", TypeKind::kFloat64}, {"refund", TypeKind::kFloat64}, {"y", TypeKind::kBool}}), 600,
-      [&](BatchBuilder& builder, std::size_t) {
+      SchemaOf({{"x", TypeKind::kFloat64}, {"refund", TypeKind::kFloat64}, {"y", TypeKind::kBool}}),
+      600, [&](BatchBuilder& builder, std::size_t) {
         const double x = random.Unit();
         const bool y = random.Unit() < x;
         builder.AppendDouble(0, x);
@@ -236,7 +246,8 @@ TEST(TrainTest, LeavesOutAColumnThatGivesTheTargetAway) {
   const auto output = Train(job, parameters, table);
   ASSERT_TRUE(output) << output.error().ToString();
   EXPECT_LT(AucOf(*output), 0.95);
-  EXPECT_EQ(ReadJson((*output)["staged_folder"].get<std::string>() + "/model.json")["labels"], Json({"false", "true"}));
+  EXPECT_EQ(ReadJson((*output)["staged_folder"].get<std::string>() + "/model.json")["labels"],
+            Json({"false", "true"}));
   parameters.keep = {"refund"};
   FakeJob kept;
   const auto with = Train(kept, parameters, table);
@@ -247,11 +258,15 @@ TEST(TrainTest, LeavesOutAColumnThatGivesTheTargetAway) {
 TEST(TrainTest, HoldsOutTheLastMonthEnd) {
   Random random(17);
   const RowTable table = MakeTable(
-      SchemaOf({{"cutoff", TypeKind::kDate}, {"x", TypeKind::kFloat64}, {"recency", TypeKind::kInt64}, {"y", TypeKind::kInt64}}),
+      SchemaOf({{"cutoff", TypeKind::kDate},
+                {"x", TypeKind::kFloat64},
+                {"recency", TypeKind::kInt64},
+                {"y", TypeKind::kInt64}}),
       1200, [&](BatchBuilder& builder, std::size_t row) {
         const double x = random.Unit();
         const auto recency = static_cast<std::int64_t>(random.Below(365));
-        builder.AppendUnixUs(0, static_cast<std::int64_t>(19000 + 30 * (row / 200)) * 86'400'000'000);
+        builder.AppendUnixUs(0,
+                             static_cast<std::int64_t>(19000 + 30 * (row / 200)) * 86'400'000'000);
         builder.AppendDouble(1, x);
         builder.AppendInt64(2, recency);
         builder.AppendInt64(3, random.Unit() < 0.2 + 0.6 * x * (recency < 100 ? 1.0 : 0.3) ? 1 : 0);
@@ -283,8 +298,13 @@ class TrainErrorTest : public ::testing::TestWithParam<ErrorCase> {};
 
 TEST_P(TrainErrorTest, SaysWhatIsWrong) {
   const RowTable table = MakeTable(
-      SchemaOf({{"x", TypeKind::kFloat64}, {"constant", TypeKind::kInt64}, {"empty", TypeKind::kText},
-                {"name", TypeKind::kText}, {"rare", TypeKind::kInt64}, {"infinite", TypeKind::kFloat64}, {"churn", TypeKind::kText}}),
+      SchemaOf({{"x", TypeKind::kFloat64},
+                {"constant", TypeKind::kInt64},
+                {"empty", TypeKind::kText},
+                {"name", TypeKind::kText},
+                {"rare", TypeKind::kInt64},
+                {"infinite", TypeKind::kFloat64},
+                {"churn", TypeKind::kText}}),
       100, [](BatchBuilder& builder, std::size_t row) {
         builder.AppendDouble(0, static_cast<double>(row % 17));
         builder.AppendInt64(1, 1);
@@ -306,17 +326,25 @@ INSTANTIATE_TEST_SUITE_P(
     , TrainErrorTest,
     ::testing::Values(
         ErrorCase{"MissingColumn", "Churn", "",
-                  "there is no column 'Churn' to predict; the columns are: x, constant, empty, name, rare, infinite, churn",
+                  "there is no column 'Churn' to predict; the columns are: x, constant, empty, "
+                  "name, rare, infinite, churn",
                   "did you mean 'churn'?"},
-        ErrorCase{"Constant", "constant", "", "the target 'constant' is '1' in every row: there is nothing to learn"},
+        ErrorCase{"Constant", "constant", "",
+                  "the target 'constant' is '1' in every row: there is nothing to learn"},
         ErrorCase{"Empty", "empty", "", "the target 'empty' has no value in any of the 100 rows"},
         ErrorCase{"ClassPerRow", "name", "",
-                  "the target 'name' has 100 different values in 100 rows: nearly every row is a class of its own"},
-        ErrorCase{"TooFewRows", "rare", "", "training needs at least 20 rows with a value of 'rare', found 5"},
-        ErrorCase{"Infinite", "infinite", "", "the target 'infinite' is infinite in row 43; remove or replace it"},
-        ErrorCase{"TextRegression", "churn", "regression", "regression needs numbers, but the target 'churn' has texts"},
-        ErrorCase{"NotBinary", "x", "binary", "binary needs two different values, but the target 'x' has 17"},
-        ErrorCase{"NoTask", "churn", "ranking", "no task 'ranking'; there are: auto, binary, multiclass, regression"}),
+                  "the target 'name' has 100 different values in 100 rows: nearly every row is a "
+                  "class of its own"},
+        ErrorCase{"TooFewRows", "rare", "",
+                  "training needs at least 20 rows with a value of 'rare', found 5"},
+        ErrorCase{"Infinite", "infinite", "",
+                  "the target 'infinite' is infinite in row 43; remove or replace it"},
+        ErrorCase{"TextRegression", "churn", "regression",
+                  "regression needs numbers, but the target 'churn' has texts"},
+        ErrorCase{"NotBinary", "x", "binary",
+                  "binary needs two different values, but the target 'x' has 17"},
+        ErrorCase{"NoTask", "churn", "ranking",
+                  "no task 'ranking'; there are: auto, binary, multiclass, regression"}),
     [](const auto& info) { return std::string(info.param.what); });
 
 }  // namespace

@@ -15,14 +15,15 @@ namespace {
 // "customer_id", "userId", "ID", "编号", "rownames": a name that people give to identifiers.
 bool NamedLikeId(std::string_view name) {
   std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
-  if (lower == "id" || lower == "rownames" || lower == "rowid" || lower == "uuid" || lower == "index" ||
-      lower == "unnamed: 0") {
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
+  if (lower == "id" || lower == "rownames" || lower == "rowid" || lower == "uuid" ||
+      lower == "index" || lower == "unnamed: 0") {
     return true;
   }
-  return lower.ends_with("_id") || lower.ends_with(" id") || lower.ends_with("-id") || lower.ends_with("uuid") ||
-         name.ends_with("Id") || name.ends_with("ID") || name.ends_with("编号") || name.ends_with("序号") ||
-         name.ends_with("流水号");
+  return lower.ends_with("_id") || lower.ends_with(" id") || lower.ends_with("-id") ||
+         lower.ends_with("uuid") || name.ends_with("Id") || name.ends_with("ID") ||
+         name.ends_with("编号") || name.ends_with("序号") || name.ends_with("流水号");
 }
 
 // Ranks of `values` (ties get the mean rank).
@@ -53,7 +54,8 @@ double SquaredCorrelation(std::span<const double> a, std::span<const double> b) 
   return aa > 0.0 && bb > 0.0 ? ab * ab / (aa * bb) : 0.0;
 }
 
-// Group numbers of the rows by the column's value; numbers fall into quantile bins, missing is a group.
+// Group numbers of the rows by the column's value; numbers fall into quantile bins, missing is a
+// group.
 struct Groups {
   std::vector<std::uint32_t> of;
   std::size_t count = 0;
@@ -65,7 +67,8 @@ Groups ByCategory(const RowTable& table, std::span<const std::uint32_t> rows, st
   std::string scratch;
   for (const std::uint32_t row : rows) {
     const std::string key(KeyOfCell(table.At(row, column), scratch));
-    groups.of.push_back(numbers.emplace(key, static_cast<std::uint32_t>(numbers.size())).first->second);
+    groups.of.push_back(
+        numbers.emplace(key, static_cast<std::uint32_t>(numbers.size())).first->second);
   }
   groups.count = numbers.size();
   return groups;
@@ -78,20 +81,24 @@ Groups ByQuantile(std::span<const double> values, std::size_t bins) {
   }
   std::ranges::sort(sorted);
   std::vector<double> edges;
-  for (std::size_t i = 1; i < bins && !sorted.empty(); ++i) edges.push_back(sorted[i * sorted.size() / bins]);
+  for (std::size_t i = 1; i < bins && !sorted.empty(); ++i)
+    edges.push_back(sorted[i * sorted.size() / bins]);
   edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
   Groups groups;
   groups.count = edges.size() + 2;
   for (const double value : values) {
     groups.of.push_back(std::isnan(value)
                             ? 0
-                            : 1 + static_cast<std::uint32_t>(std::ranges::upper_bound(edges, value) - edges.begin()));
+                            : 1 + static_cast<std::uint32_t>(
+                                      std::ranges::upper_bound(edges, value) - edges.begin()));
   }
   return groups;
 }
 
-// The share of rows that are right when each group is given its most frequent class, and the same without groups.
-std::pair<double, double> Purity(const Groups& groups, std::span<const float> target, std::size_t classes) {
+// The share of rows that are right when each group is given its most frequent class, and the same
+// without groups.
+std::pair<double, double> Purity(const Groups& groups, std::span<const float> target,
+                                 std::size_t classes) {
   std::vector<double> counts(groups.count * classes, 0.0);
   std::vector<double> all(classes, 0.0);
   for (std::size_t i = 0; i < target.size(); ++i) {
@@ -129,7 +136,8 @@ double ExplainedVariance(const Groups& groups, std::span<const float> target) {
 
 }  // namespace
 
-ColumnFacts Analyse(const RowTable& table, std::span<const std::uint32_t> rows, std::size_t column) {
+ColumnFacts Analyse(const RowTable& table, std::span<const std::uint32_t> rows,
+                    std::size_t column) {
   ColumnFacts facts;
   facts.rows = rows.size();
   std::unordered_set<std::string_view> texts;
@@ -148,13 +156,15 @@ ColumnFacts Analyse(const RowTable& table, std::span<const std::uint32_t> rows, 
       facts.mean_characters += static_cast<double>(CountCharacters(text));
       if (ParseNumber(text)) {
         ++facts.numbers;
-        if (text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9') ++facts.leading_zeros;
+        if (text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9')
+          ++facts.leading_zeros;
       } else if (ParseTime(text)) {
         ++facts.times;
       }
       continue;
     }
-    const double value = cell.kind == CellKind::kTime ? static_cast<double>(cell.unix_us) : cell.number;
+    const double value =
+        cell.kind == CellKind::kTime ? static_cast<double>(cell.unix_us) : cell.number;
     if (!std::isfinite(value)) continue;
     ++facts.present;
     if (value != std::trunc(value)) facts.integers = false;
@@ -183,13 +193,15 @@ ColumnRole RoleOf(const Type& type, const ColumnFacts& facts) {
   if (IsTemporal(type)) return ColumnRole::kTime;
   if (type.kind != TypeKind::kText) return ColumnRole::kNumber;
   const auto present = static_cast<double>(facts.present);
-  if (static_cast<double>(facts.times) >= 0.98 * present && facts.times > 0) return ColumnRole::kTime;
+  if (static_cast<double>(facts.times) >= 0.98 * present && facts.times > 0)
+    return ColumnRole::kTime;
   // 0042 is a code, not the number 42.
-  if (static_cast<double>(facts.numbers) >= 0.98 * present && facts.leading_zeros * 10 < facts.numbers &&
-      facts.distinct > 2) {
+  if (static_cast<double>(facts.numbers) >= 0.98 * present &&
+      facts.leading_zeros * 10 < facts.numbers && facts.distinct > 2) {
     return ColumnRole::kNumber;
   }
-  if (facts.distinct <= kMaxCodes && static_cast<double>(facts.distinct) <= std::max(12.0, 0.5 * present)) {
+  if (facts.distinct <= kMaxCodes &&
+      static_cast<double>(facts.distinct) <= std::max(12.0, 0.5 * present)) {
     return ColumnRole::kCategory;
   }
   const bool wordy = facts.mean_tokens >= 4.0 || facts.mean_characters >= 40.0;
@@ -197,7 +209,8 @@ ColumnRole RoleOf(const Type& type, const ColumnFacts& facts) {
   return ColumnRole::kTarget;
 }
 
-std::optional<Message> WhyUseless(const ColumnInfo& column, const ColumnFacts& facts, ColumnRole role) {
+std::optional<Message> WhyUseless(const ColumnInfo& column, const ColumnFacts& facts,
+                                  ColumnRole role) {
   switch (column.type.kind) {
     case TypeKind::kNull:
     case TypeKind::kBinary:
@@ -206,32 +219,40 @@ std::optional<Message> WhyUseless(const ColumnInfo& column, const ColumnFacts& f
     case TypeKind::kStruct:
     case TypeKind::kMap:
       return Msg("its type {} is not used for training", TypeName(column.type));
-    default: break;
+    default:
+      break;
   }
   if (facts.present == 0) return Msg("every value is missing");
-  if (facts.distinct == 1 && facts.present == facts.rows) return Msg("every row has the same value");
+  if (facts.distinct == 1 && facts.present == facts.rows)
+    return Msg("every row has the same value");
   const auto present = static_cast<double>(facts.present);
   const auto distinct = static_cast<double>(facts.distinct);
   if (role == ColumnRole::kTarget && facts.present >= 20 && distinct >= 0.95 * present) {
-    return Msg("it looks like an identifier: {} different values in {} rows", facts.distinct, facts.present);
+    return Msg("it looks like an identifier: {} different values in {} rows", facts.distinct,
+               facts.present);
   }
   if (role == ColumnRole::kNumber && facts.integers && !facts.text && facts.present >= 20 &&
       facts.distinct == facts.present) {
     const bool counts_rows = facts.high - facts.low < 1.05 * present;
     if (facts.strictly_rising || NamedLikeId(column.name) || counts_rows) {
-      return Msg("it looks like an identifier: {} different values in {} rows", facts.distinct, facts.present);
+      return Msg("it looks like an identifier: {} different values in {} rows", facts.distinct,
+                 facts.present);
     }
   }
-  // An identifier that repeats (one row per customer and month) is one nevertheless where its name says so.
-  if ((role == ColumnRole::kTarget || (role == ColumnRole::kNumber && facts.integers)) && NamedLikeId(column.name) &&
-      facts.present >= 200 && distinct > 0.02 * present && facts.distinct > 100) {
-    return Msg("it looks like an identifier: {} different values in {} rows", facts.distinct, facts.present);
+  // An identifier that repeats (one row per customer and month) is one nevertheless where its name
+  // says so.
+  if ((role == ColumnRole::kTarget || (role == ColumnRole::kNumber && facts.integers)) &&
+      NamedLikeId(column.name) && facts.present >= 200 && distinct > 0.02 * present &&
+      facts.distinct > 100) {
+    return Msg("it looks like an identifier: {} different values in {} rows", facts.distinct,
+               facts.present);
   }
   return std::nullopt;
 }
 
-std::optional<Message> WhyGivesAway(const RowTable& table, std::span<const std::uint32_t> rows, std::size_t column,
-                                    ColumnRole role, std::span<const float> target, TaskKind task,
+std::optional<Message> WhyGivesAway(const RowTable& table, std::span<const std::uint32_t> rows,
+                                    std::size_t column, ColumnRole role,
+                                    std::span<const float> target, TaskKind task,
                                     std::size_t classes) {
   constexpr std::size_t kLeastRows = 50;
   if (rows.size() < kLeastRows || role == ColumnRole::kText) return std::nullopt;
@@ -268,16 +289,19 @@ std::optional<Message> WhyGivesAway(const RowTable& table, std::span<const std::
       }
     }
     if (explained < 0.999) return std::nullopt;
-    return Msg("it gives the target away: alone it explains {} of its variance", fmt::format("{:.4f}", explained));
+    return Msg("it gives the target away: alone it explains {} of its variance",
+               fmt::format("{:.4f}", explained));
   }
 
   const auto [pure, majority] = Purity(groups, target, classes);
   if (1.0 - pure <= 0.001 && 1.0 - pure < 0.02 * (1.0 - majority)) {
-    return Msg("it gives the target away: alone it tells the class of {} of the rows", fmt::format("{:.4f}", pure));
+    return Msg("it gives the target away: alone it tells the class of {} of the rows",
+               fmt::format("{:.4f}", pure));
   }
   if (task == TaskKind::kBinary && !categories) {
     // Missing values rank on either side, whichever separates better.
-    for (const double missing : {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()}) {
+    for (const double missing :
+         {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()}) {
       std::vector<double> filled(values);
       std::ranges::replace_if(filled, [](double v) { return std::isnan(v); }, missing);
       const std::vector<double> ranks = Ranks(filled);

@@ -61,7 +61,8 @@ struct Writer {
     }
     const std::size_t index = found->second;
     const double rows = fitted.rows[index];
-    fitted.Write(std::span(fitted.sums).subspan(index * fitted.outputs, fitted.outputs), rows, rows, fitted.prior, out);
+    fitted.Write(std::span(fitted.sums).subspan(index * fitted.outputs, fitted.outputs), rows, rows,
+                 fitted.prior, out);
   }
 
   void operator()(const TimeEncoder& fitted) const {
@@ -111,7 +112,8 @@ Result<Encoder> Parse(const Json& json) {
   } else if (kind == "category") {
     CategoryEncoder fitted;
     fitted.keys = json.at("values").get<std::vector<std::string>>();
-    for (std::size_t i = 0; i < fitted.keys.size(); ++i) fitted.codes.emplace(fitted.keys[i], static_cast<int>(i));
+    for (std::size_t i = 0; i < fitted.keys.size(); ++i)
+      fitted.codes.emplace(fitted.keys[i], static_cast<int>(i));
     encoder.fitted = std::move(fitted);
   } else if (kind == "target") {
     TargetEncoder fitted;
@@ -132,7 +134,8 @@ Result<Encoder> Parse(const Json& json) {
     TimeEncoder fitted{.parts = json.at("parts").get<std::vector<std::string>>(),
                        .reference_us = json.at("reference_us").get<std::int64_t>()};
     for (const std::string& part : fitted.parts) {
-      RETURN_IF_ERROR(Check(std::ranges::find(kTimeParts, part) != std::end(kTimeParts), "an unknown part of a time"));
+      RETURN_IF_ERROR(Check(std::ranges::find(kTimeParts, part) != std::end(kTimeParts),
+                            "an unknown part of a time"));
     }
     encoder.fitted = std::move(fitted);
   } else if (kind == "difference") {
@@ -148,7 +151,8 @@ Result<Encoder> Parse(const Json& json) {
     }
     encoder.fitted = std::move(fitted);
   } else {
-    return Fail(ErrorCode::kUnprocessable, "features.json has an encoder '{}' that this build does not know", kind);
+    return Fail(ErrorCode::kUnprocessable,
+                "features.json has an encoder '{}' that this build does not know", kind);
   }
   return encoder;
 }
@@ -158,7 +162,8 @@ Result<Encoder> Parse(const Json& json) {
 float NumberOfCell(const Cell& cell) {
   switch (cell.kind) {
     case CellKind::kBool:
-    case CellKind::kNumber: return ToFloat(cell.number);
+    case CellKind::kNumber:
+      return ToFloat(cell.number);
     case CellKind::kText: {
       const std::string_view text = Trim(cell.text);
       if (text == "true" || text == "True" || text == "TRUE") return 1.0F;
@@ -166,19 +171,23 @@ float NumberOfCell(const Cell& cell) {
       const auto value = ParseNumber(text);
       return value ? ToFloat(*value) : kMissing;
     }
-    default: return kMissing;
+    default:
+      return kMissing;
   }
 }
 
 std::string_view KeyOfCell(const Cell& cell, std::string& scratch) {
   switch (cell.kind) {
-    case CellKind::kText: return Trim(cell.text);
-    case CellKind::kBool: return cell.number != 0.0 ? "true" : "false";
+    case CellKind::kText:
+      return Trim(cell.text);
+    case CellKind::kBool:
+      return cell.number != 0.0 ? "true" : "false";
     case CellKind::kNumber: {
       if (!std::isfinite(cell.number)) return {};
       scratch.resize(32);
       const bool whole = cell.number == std::trunc(cell.number) && std::fabs(cell.number) < 1e15;
-      const auto end = whole ? std::to_chars(scratch.data(), scratch.data() + 32, static_cast<std::int64_t>(cell.number))
+      const auto end = whole ? std::to_chars(scratch.data(), scratch.data() + 32,
+                                             static_cast<std::int64_t>(cell.number))
                              : std::to_chars(scratch.data(), scratch.data() + 32, cell.number);
       scratch.resize(static_cast<std::size_t>(end.ptr - scratch.data()));
       return scratch;
@@ -189,7 +198,8 @@ std::string_view KeyOfCell(const Cell& cell, std::string& scratch) {
       scratch.resize(static_cast<std::size_t>(end.ptr - scratch.data()));
       return scratch;
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -261,7 +271,9 @@ std::vector<FeatureInfo> FeaturesOf(const Encoder& encoder, std::span<const std:
     out.push_back({column, column, static_cast<int>(category->keys.size())});
   } else if (const auto* target = std::get_if<TargetEncoder>(&encoder.fitted)) {
     for (std::size_t o = 0; o < target->outputs; ++o) {
-      out.push_back({target->outputs == 1 ? column + ".target" : fmt::format("{}.target.{}", column, labels[o]), column, 0});
+      out.push_back({target->outputs == 1 ? column + ".target"
+                                          : fmt::format("{}.target.{}", column, labels[o]),
+                     column, 0});
     }
     out.push_back({column + ".frequency", column, 0});
   } else if (const auto* time = std::get_if<TimeEncoder>(&encoder.fitted)) {
@@ -269,7 +281,8 @@ std::vector<FeatureInfo> FeaturesOf(const Encoder& encoder, std::span<const std:
   } else if (std::holds_alternative<DifferenceEncoder>(encoder.fitted)) {
     out.push_back({fmt::format("{}.days_to.{}", column, columns[encoder.other_column]), column, 0});
   } else if (const auto* text = std::get_if<TextEncoder>(&encoder.fitted)) {
-    for (const std::uint32_t bucket : text->buckets) out.push_back({fmt::format("{}.gram_{:x}", column, bucket), column, 0});
+    for (const std::uint32_t bucket : text->buckets)
+      out.push_back({fmt::format("{}.gram_{:x}", column, bucket), column, 0});
     out.push_back({column + ".words", column, 0});
     out.push_back({column + ".characters", column, 0});
   }

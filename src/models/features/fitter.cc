@@ -62,15 +62,17 @@ features::CategoryEncoder FitCategory(const Input& input, std::size_t column) {
 
 // Sums of the target per key, over rows of the folds that `use` accepts.
 struct KeySums {
-  std::vector<double> rows;  // [keys]
-  std::vector<double> sums;  // [keys × outputs]
+  std::vector<double> rows;   // [keys]
+  std::vector<double> sums;   // [keys × outputs]
   std::vector<double> prior;  // [outputs]
 };
 
 // `keys`: [rows], the key's number, or -1 where it is missing or not kept.
-KeySums SumByKey(const Input& input, std::span<const std::int64_t> keys, std::size_t num_keys, int left_out_fold) {
+KeySums SumByKey(const Input& input, std::span<const std::int64_t> keys, std::size_t num_keys,
+                 int left_out_fold) {
   const std::size_t outputs = input.outputs();
-  KeySums out{.rows = std::vector<double>(num_keys), .sums = std::vector<double>(num_keys * outputs),
+  KeySums out{.rows = std::vector<double>(num_keys),
+              .sums = std::vector<double>(num_keys * outputs),
               .prior = std::vector<double>(outputs)};
   double all = 0.0;
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -116,7 +118,8 @@ TargetFit FitTarget(const Input& input, std::size_t column) {
   }
   input.ForEachKey(column, [&](std::size_t, std::string_view key) {
     const auto found = fit.encoder.keys.find(key);
-    fit.keys.push_back(found == fit.encoder.keys.end() ? -1 : static_cast<std::int64_t>(found->second));
+    fit.keys.push_back(found == fit.encoder.keys.end() ? -1
+                                                       : static_cast<std::int64_t>(found->second));
   });
   KeySums sums = SumByKey(input, fit.keys, kept.size(), -1);
   fit.encoder.prior = std::move(sums.prior);
@@ -125,12 +128,14 @@ TargetFit FitTarget(const Input& input, std::size_t column) {
 }
 
 // Rows of the matrix get means that leave out their own fold.
-void WriteOutOfFold(const Input& input, const TargetFit& fit, std::size_t first_feature, Matrix& matrix) {
+void WriteOutOfFold(const Input& input, const TargetFit& fit, std::size_t first_feature,
+                    Matrix& matrix) {
   const std::size_t width = matrix.features.size();
   const std::size_t outputs = fit.encoder.outputs;
   const int folds = input.folds.empty() ? 0 : *std::ranges::max_element(input.folds) + 1;
   for (int fold = 0; fold < folds; ++fold) {
-    const KeySums others = SumByKey(input, fit.keys, fit.encoder.rows.size(), folds > 1 ? fold : -1);
+    const KeySums others =
+        SumByKey(input, fit.keys, fit.encoder.rows.size(), folds > 1 ? fold : -1);
     for (std::size_t i = 0; i < fit.keys.size(); ++i) {
       if (input.folds[i] != fold || fit.missing[i]) continue;
       const std::span<float> out(matrix.values.data() + i * width + first_feature, outputs + 1);
@@ -150,7 +155,10 @@ features::TimeEncoder FitTime(const Input& input, std::size_t column, bool split
   std::optional<std::int64_t> first;
   features::TimeEncoder probe;
   probe.parts.assign(std::begin(features::kTimeParts), std::end(features::kTimeParts));
-  features::Encoder encoder{.column = 0, .other_column = 0, .first_feature = 0, .num_features = probe.parts.size(),
+  features::Encoder encoder{.column = 0,
+                            .other_column = 0,
+                            .first_feature = 0,
+                            .num_features = probe.parts.size(),
                             .fitted = probe};
   std::vector<float> out(probe.parts.size());
   for (const std::uint32_t row : input.rows) {
@@ -161,20 +169,23 @@ features::TimeEncoder FitTime(const Input& input, std::size_t column, bool split
     features::EncodeCells(encoder, std::span(&cell, 1), out);
     for (std::size_t i = 0; i < out.size(); ++i) {
       auto [range, fresh] = ranges.try_emplace(features::kTimeParts[i], out[i], out[i]);
-      range->second = {std::min(range->second.first, out[i]), std::max(range->second.second, out[i])};
+      range->second = {std::min(range->second.first, out[i]),
+                       std::max(range->second.second, out[i])};
     }
   }
   features::TimeEncoder fitted{.parts = {}, .reference_us = first.value_or(0)};
   for (const std::string_view part : features::kTimeParts) {
     if (split_column && (part == "year" || part == "days")) continue;
     const auto range = ranges.find(part);
-    if (range != ranges.end() && range->second.first < range->second.second) fitted.parts.emplace_back(part);
+    if (range != ranges.end() && range->second.first < range->second.second)
+      fitted.parts.emplace_back(part);
   }
   return fitted;
 }
 
-// Chooses the n-grams whose presence says most about the target: the squared z-score of the target's mean
-// among the rows that have it (for classes summed over them, which is the chi-square statistic).
+// Chooses the n-grams whose presence says most about the target: the squared z-score of the
+// target's mean among the rows that have it (for classes summed over them, which is the chi-square
+// statistic).
 features::TextEncoder FitText(const Input& input, std::size_t column) {
   features::TextEncoder encoder;
   const std::size_t buckets = std::size_t{1} << encoder.bits;
@@ -231,8 +242,8 @@ bool Names(std::span<const std::string> names, std::string_view name) {
 
 }  // namespace
 
-void EncodeRows(const FeaturePipeline& pipeline, const RowTable& table, std::span<const std::uint32_t> rows,
-                std::span<float> out) {
+void EncodeRows(const FeaturePipeline& pipeline, const RowTable& table,
+                std::span<const std::uint32_t> rows, std::span<float> out) {
   std::vector<std::optional<std::size_t>> columns;
   for (const std::string& name : pipeline.columns()) columns.push_back(table.schema().Find(name));
   const std::size_t width = pipeline.features().size();
@@ -245,8 +256,10 @@ void EncodeRows(const FeaturePipeline& pipeline, const RowTable& table, std::spa
   }
 }
 
-Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table, std::span<const std::uint32_t> rows,
-                                          std::span<const float> target, std::span<const std::uint8_t> folds,
+Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table,
+                                          std::span<const std::uint32_t> rows,
+                                          std::span<const float> target,
+                                          std::span<const std::uint8_t> folds,
                                           const FeatureOptions& options) {
   const Input input{table, rows, target, folds, options};
   auto state = std::make_unique<FeaturePipeline::State>();
@@ -265,21 +278,29 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table, std::span<const
     const features::ColumnFacts facts = features::Analyse(table, rows, c);
     const ColumnRole role = features::RoleOf(column.type, facts);
     const bool is_split = column.name == options.time_column;
-    if (auto reason = features::WhyUseless(column, facts, role); reason && (!keep || facts.present == 0)) {
+    if (auto reason = features::WhyUseless(column, facts, role);
+        reason && (!keep || facts.present == 0)) {
       left_out.push_back({column.name, std::move(*reason)});
       continue;
     }
-    if (auto reason = features::WhyGivesAway(table, rows, c, role, target, options.task, options.labels.size());
+    if (auto reason = features::WhyGivesAway(table, rows, c, role, target, options.task,
+                                             options.labels.size());
         reason && !keep && !is_split) {
       left_out.push_back({column.name, std::move(*reason)});
       continue;
     }
 
-    features::Encoder encoder{.column = state->columns.size(), .other_column = 0, .first_feature = 0,
-                              .num_features = 0, .fitted = features::NumberEncoder{}};
+    features::Encoder encoder{.column = state->columns.size(),
+                              .other_column = 0,
+                              .first_feature = 0,
+                              .num_features = 0,
+                              .fitted = features::NumberEncoder{}};
     switch (role) {
-      case ColumnRole::kNumber: break;
-      case ColumnRole::kCategory: encoder.fitted = FitCategory(input, c); break;
+      case ColumnRole::kNumber:
+        break;
+      case ColumnRole::kCategory:
+        encoder.fitted = FitCategory(input, c);
+        break;
       case ColumnRole::kTarget: {
         TargetFit fit = FitTarget(input, c);
         encoder.fitted = fit.encoder;
@@ -292,7 +313,9 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table, std::span<const
         encoder.fitted = std::move(fitted);
         break;
       }
-      case ColumnRole::kText: encoder.fitted = FitText(input, c); break;
+      case ColumnRole::kText:
+        encoder.fitted = FitText(input, c);
+        break;
     }
     state->columns.push_back(column.name);
     state->types.push_back(TypeName(column.type));
@@ -302,8 +325,11 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table, std::span<const
   constexpr std::size_t kMostTimes = 5;
   for (std::size_t a = 0; a < std::min(times.size(), kMostTimes); ++a) {
     for (std::size_t b = a + 1; b < std::min(times.size(), kMostTimes); ++b) {
-      state->encoders.push_back({.column = times[a], .other_column = times[b], .first_feature = 0,
-                                 .num_features = 0, .fitted = features::DifferenceEncoder{}});
+      state->encoders.push_back({.column = times[a],
+                                 .other_column = times[b],
+                                 .first_feature = 0,
+                                 .num_features = 0,
+                                 .fitted = features::DifferenceEncoder{}});
     }
   }
 
@@ -325,13 +351,16 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table, std::span<const
                     Msg("name the columns that must stay with --keep"));
   }
 
-  FittedFeatures fitted{.pipeline = FeaturePipeline(std::move(state)), .left_out = std::move(left_out), .matrix = {}};
-  fitted.matrix.features.assign(fitted.pipeline.features().begin(), fitted.pipeline.features().end());
+  FittedFeatures fitted{
+      .pipeline = FeaturePipeline(std::move(state)), .left_out = std::move(left_out), .matrix = {}};
+  fitted.matrix.features.assign(fitted.pipeline.features().begin(),
+                                fitted.pipeline.features().end());
   fitted.matrix.target.assign(target.begin(), target.end());
   fitted.matrix.values.resize(rows.size() * fitted.matrix.features.size());
   EncodeRows(fitted.pipeline, table, rows, fitted.matrix.values);
   for (const auto& [index, fit] : target_fits) {
-    WriteOutOfFold(input, fit, fitted.pipeline.state_->encoders[index].first_feature, fitted.matrix);
+    WriteOutOfFold(input, fit, fitted.pipeline.state_->encoders[index].first_feature,
+                   fitted.matrix);
   }
   return fitted;
 }

@@ -11,12 +11,13 @@
 namespace aimass {
 
 struct FeatureOptions {
-  std::string target;                // left out
+  std::string target;  // left out
   TaskKind task = TaskKind::kBinary;
-  std::vector<std::string> labels;   // classes, by number; empty for regression
-  std::vector<std::string> keep;     // these stay whatever speaks against them
-  std::vector<std::string> drop;     // the user wants these left out
-  std::string time_column;           // what the split goes by: its year and day count say nothing about later rows
+  std::vector<std::string> labels;  // classes, by number; empty for regression
+  std::vector<std::string> keep;    // these stay whatever speaks against them
+  std::vector<std::string> drop;    // the user wants these left out
+  std::string
+      time_column;  // what the split goes by: its year and day count say nothing about later rows
 };
 
 struct LeftOutColumn {
@@ -32,20 +33,23 @@ struct FittedFeatures {
 
 /// Decides what each column is, fits its encoder, and encodes the training rows.
 ///
-/// A high-cardinality category is encoded by its mean target. So that no row sees its own target, row i of the
-/// matrix gets the means of the rows of the *other* folds; later rows get the means of all training rows. The
-/// same folds must be used for cross-validation: then a validation row never sees a target of its own fold.
+/// A high-cardinality category is encoded by its mean target. So that no row sees its own target,
+/// row i of the matrix gets the means of the rows of the *other* folds; later rows get the means of
+/// all training rows. The same folds must be used for cross-validation: then a validation row never
+/// sees a target of its own fold.
 class FeatureFitter {
  public:
   /// rows, target, folds: [training rows]; target: class number or value; fold numbers from 0 on.
   /// Errors   kUnprocessable where no usable column is left (the reasons are in the message).
-  [[nodiscard]] static Result<FittedFeatures> Fit(const RowTable& table, std::span<const std::uint32_t> rows,
-                                                  std::span<const float> target, std::span<const std::uint8_t> folds,
+  [[nodiscard]] static Result<FittedFeatures> Fit(const RowTable& table,
+                                                  std::span<const std::uint32_t> rows,
+                                                  std::span<const float> target,
+                                                  std::span<const std::uint8_t> folds,
                                                   const FeatureOptions& options);
 };
 
 /// Other rows of the same table, encoded as serving would. out: [rows × features]
-void EncodeRows(const FeaturePipeline& pipeline, const RowTable& table, std::span<const std::uint32_t> rows,
-                std::span<float> out);
+void EncodeRows(const FeaturePipeline& pipeline, const RowTable& table,
+                std::span<const std::uint32_t> rows, std::span<float> out);
 
 }  // namespace aimass

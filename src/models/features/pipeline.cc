@@ -37,7 +37,8 @@ Json FeaturePipeline::ToJson() const {
 Result<FeaturePipeline> FeaturePipeline::FromJson(const Json& json) {
   ASSIGN_OR_RETURN(const std::int64_t format, GetInteger(json, "format"));
   if (format != 1) {
-    return Fail(ErrorCode::kUnprocessable, "features.json has format {}, this build reads format 1", format);
+    return Fail(ErrorCode::kUnprocessable, "features.json has format {}, this build reads format 1",
+                format);
   }
   auto state = std::make_unique<State>();
   try {
@@ -47,18 +48,22 @@ Result<FeaturePipeline> FeaturePipeline::FromJson(const Json& json) {
     }
     for (const Json& item : json.at("encoders")) {
       ASSIGN_OR_RETURN(features::Encoder encoder, features::EncoderFromJson(item));
-      if (encoder.column >= state->columns.size() || encoder.other_column >= state->columns.size()) {
-        return Fail(ErrorCode::kUnprocessable, "features.json is damaged: {}", "an encoder of a column that is not there");
+      if (encoder.column >= state->columns.size() ||
+          encoder.other_column >= state->columns.size()) {
+        return Fail(ErrorCode::kUnprocessable, "features.json is damaged: {}",
+                    "an encoder of a column that is not there");
       }
       encoder.first_feature = state->features.size();
       for (const Json& feature : item.at("features")) {
-        state->features.push_back({feature.at("name").get<std::string>(), state->columns[encoder.column],
+        state->features.push_back({feature.at("name").get<std::string>(),
+                                   state->columns[encoder.column],
                                    feature.at("categories").get<int>()});
       }
       encoder.num_features = state->features.size() - encoder.first_feature;
       const std::vector<std::string> labels(encoder.num_features);
       if (encoder.num_features != features::FeaturesOf(encoder, state->columns, labels).size()) {
-        return Fail(ErrorCode::kUnprocessable, "features.json is damaged: {}", "an encoder whose features do not fit it");
+        return Fail(ErrorCode::kUnprocessable, "features.json is damaged: {}",
+                    "an encoder whose features do not fit it");
       }
       state->encoders.push_back(std::move(encoder));
     }
@@ -74,7 +79,10 @@ FeaturePipeline FeaturePipeline::Identity(std::span<const std::string> names) {
     state->columns.push_back(names[i]);
     state->types.emplace_back("double");
     state->features.push_back({names[i], names[i], 0});
-    state->encoders.push_back({.column = i, .other_column = 0, .first_feature = i, .num_features = 1,
+    state->encoders.push_back({.column = i,
+                               .other_column = 0,
+                               .first_feature = i,
+                               .num_features = 1,
                                .fitted = features::NumberEncoder{}});
   }
   return FeaturePipeline(std::move(state));
@@ -95,7 +103,8 @@ void FeaturePipeline::EncodeBatch(const Batch& batch, std::span<float> out) cons
   std::vector<Cell> cells(views.size());
   const std::size_t width = state_->features.size();
   for (std::size_t row = 0; row < batch.num_rows(); ++row) {
-    for (std::size_t c = 0; c < views.size(); ++c) cells[c] = views[c] ? views[c]->At(row) : Cell::Null();
+    for (std::size_t c = 0; c < views.size(); ++c)
+      cells[c] = views[c] ? views[c]->At(row) : Cell::Null();
     Encode(cells, out.subspan(row * width, width));
   }
 }

@@ -14,8 +14,8 @@
 
 namespace aimass {
 
-/// The fitted feature pipeline: raw columns in, encoded floats out. Training, batch and single-row serving
-/// run this same code on the same state (features.json, docs/formats/features.md).
+/// The fitted feature pipeline: raw columns in, encoded floats out. Training, batch and single-row
+/// serving run this same code on the same state (features.json, docs/formats/features.md).
 ///
 /// Threads  const methods from any thread.
 class FeaturePipeline {
@@ -36,8 +36,8 @@ class FeaturePipeline {
   /// What it writes.
   [[nodiscard]] std::span<const FeatureInfo> features() const;
 
-  /// One row. cells: [columns()], out: [features()]. Unknown categories and unreadable values become
-  /// missing; nothing throws or allocates beyond thread-local scratch.
+  /// One row. cells: [columns()], out: [features()]. Unknown categories and unreadable values
+  /// become missing; nothing throws or allocates beyond thread-local scratch.
   void Encode(std::span<const Cell> cells, std::span<float> out) const;
   /// Many rows, columns found by name (absent: all missing). out: [rows × features()] row-major.
   void EncodeBatch(const Batch& batch, std::span<float> out) const;

@@ -10,7 +10,8 @@ void RowTable::Append(Batch batch) {
   rows_ += batch.num_rows();
   batches_.push_back(std::move(batch));
   std::vector<ColumnView>& views = columns_.emplace_back();
-  for (std::size_t c = 0; c < schema_.columns.size(); ++c) views.push_back(batches_.back().column(c));
+  for (std::size_t c = 0; c < schema_.columns.size(); ++c)
+    views.push_back(batches_.back().column(c));
 }
 
 Status RowTable::AppendAll(RowTable other) {
@@ -21,7 +22,8 @@ Status RowTable::AppendAll(RowTable other) {
     }
     const ColumnInfo& theirs = other.schema_.columns[c];
     if (theirs.type != mine.type) {
-      return Fail(ErrorCode::kUnprocessable, "column '{}' is {} in the dataset, but {} in the test dataset", mine.name,
+      return Fail(ErrorCode::kUnprocessable,
+                  "column '{}' is {} in the dataset, but {} in the test dataset", mine.name,
                   TypeName(mine.type), TypeName(theirs.type));
     }
   }
@@ -31,7 +33,9 @@ Status RowTable::AppendAll(RowTable other) {
 
 Cell RowTable::At(std::size_t row, std::size_t column) const {
   const std::size_t batch =
-      static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), row) - starts_.begin()) - 1;
+      static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), row) -
+                               starts_.begin()) -
+      1;
   return columns_[batch][column].At(row - starts_[batch]);
 }
 

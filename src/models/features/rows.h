@@ -27,9 +27,9 @@ class RowTable {
 
  private:
   Schema schema_;
-  std::deque<Batch> batches_;  // never moved: the views point into them
-  std::vector<std::size_t> starts_;                // first row of each batch
-  std::vector<std::vector<ColumnView>> columns_;   // by batch
+  std::deque<Batch> batches_;                     // never moved: the views point into them
+  std::vector<std::size_t> starts_;               // first row of each batch
+  std::vector<std::vector<ColumnView>> columns_;  // by batch
   std::size_t rows_ = 0;
 };
 

@@ -12,11 +12,16 @@ namespace {
 
 constexpr std::string_view kWideSpace = "\u3000";
 
-// The character at the start of `text`; its length in bytes goes to `length`. A broken sequence counts byte by byte.
+// The character at the start of `text`; its length in bytes goes to `length`. A broken sequence
+// counts byte by byte.
 char32_t Decode(std::string_view text, std::size_t* length) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
-  const std::size_t size = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+  const std::size_t size = first < 0x80    ? 1
+                           : first >= 0xf0 ? 4
+                           : first >= 0xe0 ? 3
+                           : first >= 0xc0 ? 2
+                                           : 1;
   *length = 1;
   if (size == 1 || size > text.size()) return first;
   char32_t code = first & (0x7fU >> size);
@@ -29,20 +34,23 @@ char32_t Decode(std::string_view text, std::size_t* length) {
 }
 
 bool IsIdeograph(char32_t c) {
-  return (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3040 && c <= 0x30ff) ||
-         (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x3134f);
+  return (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x4e00 && c <= 0x9fff) ||
+         (c >= 0x3040 && c <= 0x30ff) || (c >= 0xac00 && c <= 0xd7a3) ||
+         (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x3134f);
 }
 
 // Letters and digits, everything beyond ASCII that is no ideograph and no common punctuation.
 bool IsWord(char32_t c) {
-  if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  if (c < 0x80)
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
   if (c >= 0x2000 && c <= 0x206f) return false;
   if (c >= 0x3000 && c <= 0x303f) return false;
   if (c >= 0xff00 && c <= 0xff0f) return false;
   return c > 0xbf && !IsIdeograph(c);
 }
 
-// Days since 1970-01-01 of a civil date. Source: Howard Hinnant, "chrono-compatible low-level date algorithms".
+// Days since 1970-01-01 of a civil date. Source: Howard Hinnant, "chrono-compatible low-level date
+// algorithms".
 std::int64_t DaysFromCivil(int year, int month, int day) {
   const std::int64_t y = month <= 2 ? year - 1 : year;
   const std::int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -70,7 +78,8 @@ struct Reader {
   bool Digits(std::size_t most, int* value, std::size_t least = 1) {
     std::size_t n = 0;
     int number = 0;
-    while (n < most && n < rest.size() && rest[n] >= '0' && rest[n] <= '9') number = number * 10 + (rest[n++] - '0');
+    while (n < most && n < rest.size() && rest[n] >= '0' && rest[n] <= '9')
+      number = number * 10 + (rest[n++] - '0');
     if (n < least) return false;
     rest.remove_prefix(n);
     *value = number;
@@ -143,7 +152,8 @@ std::optional<double> ParseNumber(std::string_view text) {
   if (!seen_digit || (bracket && !closed)) return std::nullopt;
   double value = 0.0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + size, value);
-  if (error != std::errc() || end != digits.data() + size || !std::isfinite(value)) return std::nullopt;
+  if (error != std::errc() || end != digits.data() + size || !std::isfinite(value))
+    return std::nullopt;
   if (percent) value /= 100.0;
   return negative != bracket ? -value : value;
 }
@@ -153,11 +163,13 @@ std::optional<std::int64_t> ParseTime(std::string_view text) {
   int year = 0, month = 0, day = 0;
   if (!in.Digits(4, &year, 4)) return std::nullopt;
   if (in.Take("年")) {
-    if (!in.Digits(2, &month) || !in.Take("月") || !in.Digits(2, &day) || !in.Take("日")) return std::nullopt;
+    if (!in.Digits(2, &month) || !in.Take("月") || !in.Digits(2, &day) || !in.Take("日"))
+      return std::nullopt;
   } else {
     const std::string_view separator = in.rest.substr(0, 1);
     if (separator != "-" && separator != "/" && separator != ".") return std::nullopt;
-    if (!in.Take(separator) || !in.Digits(2, &month) || !in.Take(separator) || !in.Digits(2, &day)) return std::nullopt;
+    if (!in.Take(separator) || !in.Digits(2, &month) || !in.Take(separator) || !in.Digits(2, &day))
+      return std::nullopt;
   }
   if (month < 1 || month > 12 || day < 1 || day > DaysInMonth(year, month)) return std::nullopt;
   std::int64_t us = DaysFromCivil(year, month, day) * 86'400'000'000;
@@ -172,7 +184,8 @@ std::optional<std::int64_t> ParseTime(std::string_view text) {
   if (in.Take(".")) {
     std::int64_t unit = 100'000;
     std::size_t n = 0;
-    for (; n < in.rest.size() && in.rest[n] >= '0' && in.rest[n] <= '9'; ++n, unit /= 10) us += (in.rest[n] - '0') * unit;
+    for (; n < in.rest.size() && in.rest[n] >= '0' && in.rest[n] <= '9'; ++n, unit /= 10)
+      us += (in.rest[n] - '0') * unit;
     if (n == 0) return std::nullopt;
     in.rest.remove_prefix(n);
   }
@@ -216,7 +229,7 @@ std::size_t ForEachToken(std::string_view text, const std::function<void(std::ui
   std::size_t count = 0;
   std::uint64_t word = kStart;
   bool in_word = false;
-  std::uint64_t last_word = 0;    // 0: none before on this side of a sentence
+  std::uint64_t last_word = 0;  // 0: none before on this side of a sentence
   std::string_view last_character;
   const auto end_word = [&] {
     if (!in_word) return;
@@ -261,8 +274,8 @@ std::size_t ForEachToken(std::string_view text, const std::function<void(std::ui
 }
 
 std::size_t CountCharacters(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 }  // namespace aimass::features

@@ -5,14 +5,16 @@
 #include <optional>
 #include <string_view>
 
-// How the feature pipeline reads text: the same code while it is fitted, in training and in serving.
+// How the feature pipeline reads text: the same code while it is fitted, in training and in
+// serving.
 namespace aimass::features {
 
 /// `text` without white space (ASCII and the ideographic space) at both ends.
 [[nodiscard]] std::string_view Trim(std::string_view text);
 
-/// A number as people write it: "1,234.5", "￥12", "$ -3", "(5)" for -5, "12%" for 0.12, "１２" in full width.
-/// Nothing but the number, one currency sign and one per cent sign may stand in it; infinities are none.
+/// A number as people write it: "1,234.5", "￥12", "$ -3", "(5)" for -5, "12%" for 0.12, "１２" in
+/// full width. Nothing but the number, one currency sign and one per cent sign may stand in it;
+/// infinities are none.
 [[nodiscard]] std::optional<double> ParseNumber(std::string_view text);
 
 /// A date or time in microseconds since 1970 UTC: "2024-01-31", "2024/1/31 08:05", "2024年1月31日",
@@ -26,10 +28,11 @@ struct CivilTime {
 };
 [[nodiscard]] CivilTime ToCivil(std::int64_t unix_us);
 
-/// Calls `token` with the hash of each n-gram: words in lower case and pairs of neighbouring words; in
-/// Chinese, Japanese and Korean script each character and each pair of neighbours. Returns the number of words
-/// and such characters.
-std::size_t ForEachToken(std::string_view text, const std::function<void(std::uint64_t hash)>& token);
+/// Calls `token` with the hash of each n-gram: words in lower case and pairs of neighbouring words;
+/// in Chinese, Japanese and Korean script each character and each pair of neighbours. Returns the
+/// number of words and such characters.
+std::size_t ForEachToken(std::string_view text,
+                         const std::function<void(std::uint64_t hash)>& token);
 
 /// The number of UTF-8 characters.
 [[nodiscard]] std::size_t CountCharacters(std::string_view text);

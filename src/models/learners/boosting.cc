@@ -29,7 +29,10 @@ std::vector<std::string> FeatureNames(const Matrix& matrix) {
     std::string name = feature.name;
     std::ranges::replace_if(
         name,
-        [](unsigned char c) { return c <= ' ' || c == 0x7f || std::string_view("\"',:[]{}<>\\").contains(c); }, '_');
+        [](unsigned char c) {
+          return c <= ' ' || c == 0x7f || std::string_view("\"',:[]{}<>\\").contains(c);
+        },
+        '_');
     if (name.empty()) name = "feature";
     std::string unique = name;
     for (int n = 2; !taken.insert(unique).second; ++n) unique = fmt::format("{}_{}", name, n);
@@ -41,7 +44,8 @@ std::vector<std::string> FeatureNames(const Matrix& matrix) {
 Status CheckFit(const LearnerData& data, const LearnerContext& context) {
   if (data.train.empty()) return Fail(ErrorCode::kInvalidArgument, "there are no rows to train on");
   if (data.validation.empty() && context.fixed_rounds <= 0) {
-    return Fail(ErrorCode::kInvalidArgument, "training needs validation rows or a fixed number of rounds");
+    return Fail(ErrorCode::kInvalidArgument,
+                "training needs validation rows or a fixed number of rounds");
   }
   return context.cancel.Check();
 }

@@ -20,7 +20,8 @@ struct Rows {
 };
 [[nodiscard]] Rows Gather(const Matrix& matrix, std::span<const std::uint32_t> rows);
 
-/// Names that both libraries and their model formats accept: no JSON or list punctuation, no white space, unique.
+/// Names that both libraries and their model formats accept: no JSON or list punctuation, no white
+/// space, unique.
 [[nodiscard]] std::vector<std::string> FeatureNames(const Matrix& matrix);
 
 /// 1 for binary and regression, the number of classes for multiclass.

@@ -53,12 +53,14 @@ int Lbfgs(const std::function<double(std::span<const double>, std::span<double>)
   double value = loss(point, gradient);
   int iteration = 0;
   for (; iteration < options.max_iterations; ++iteration) {
-    const double largest = std::accumulate(gradient.begin(), gradient.end(), 0.0,
-                                           [](double m, double g) { return std::max(m, std::fabs(g)); });
+    const double largest =
+        std::accumulate(gradient.begin(), gradient.end(), 0.0,
+                        [](double m, double g) { return std::max(m, std::fabs(g)); });
     if (largest <= options.gradient_tolerance || stop()) break;
     std::vector<double> direction = Direction(steps, gradient);
     double slope = Dot(direction, gradient);
-    if (!(slope < 0.0)) {  // rounding spoiled the approximation: start again with the steepest descent
+    if (!(slope <
+          0.0)) {  // rounding spoiled the approximation: start again with the steepest descent
       steps.clear();
       for (std::size_t j = 0; j < n; ++j) direction[j] = -gradient[j];
       slope = -Dot(gradient, gradient);

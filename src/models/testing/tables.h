@@ -1,12 +1,13 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <cmath>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "jobs/job.h"
@@ -25,7 +26,8 @@ inline RowTable MakeTable(Schema schema, std::size_t rows,
   constexpr std::size_t kBatchRows = 700;  // so that tests cross batches
   for (std::size_t start = 0; start < rows; start += kBatchRows) {
     BatchBuilder builder(shared);
-    for (std::size_t row = start; row < std::min(rows, start + kBatchRows); ++row) fill(builder, row);
+    for (std::size_t row = start; row < std::min(rows, start + kBatchRows); ++row)
+      fill(builder, row);
     table.Append(std::move(builder.Finish().value()));
   }
   return table;
@@ -33,18 +35,25 @@ inline RowTable MakeTable(Schema schema, std::size_t rows,
 
 inline Schema SchemaOf(std::initializer_list<std::pair<const char*, TypeKind>> columns) {
   Schema schema;
-  for (const auto& [name, kind] : columns) schema.columns.push_back({.name = name, .type = {.kind = kind}});
+  for (const auto& [name, kind] : columns)
+    schema.columns.push_back({.name = name, .type = {.kind = kind}});
   return schema;
 }
 
-/// A telephone company's customers: tenure, charges and contract decide who leaves, with noise; city has many
-/// values, most of which mean nothing; the note is text whose words matter a little.
+/// A telephone company's customers: tenure, charges and contract decide who leaves, with noise;
+/// city has many values, most of which mean nothing; the note is text whose words matter a little.
 inline RowTable Customers(std::size_t rows, std::uint64_t seed) {
   Random random(seed);
   return MakeTable(
-      SchemaOf({{"id", TypeKind::kText}, {"tenure", TypeKind::kInt64}, {"charges", TypeKind::kText},
-                {"contract", TypeKind::kText}, {"city", TypeKind::kText}, {"since", TypeKind::kDate},
-                {"note", TypeKind::kText}, {"constant", TypeKind::kInt64}, {"left", TypeKind::kText}}),
+      SchemaOf({{"id", TypeKind::kText},
+                {"tenure", TypeKind::kInt64},
+                {"charges", TypeKind::kText},
+                {"contract", TypeKind::kText},
+                {"city", TypeKind::kText},
+                {"since", TypeKind::kDate},
+                {"note", TypeKind::kText},
+                {"constant", TypeKind::kInt64},
+                {"left", TypeKind::kText}}),
       rows, [&](BatchBuilder& builder, std::size_t row) {
         const auto tenure = static_cast<std::int64_t>(random.Below(72));
         const double charges = random.Uniform(20, 120);
@@ -52,7 +61,8 @@ inline RowTable Customers(std::size_t rows, std::uint64_t seed) {
         const std::size_t city = random.Below(200);
         const bool angry = random.Unit() < 0.2;
         const double margin = 0.02 * (charges - 70) - 0.05 * static_cast<double>(tenure - 30) -
-                              1.0 * static_cast<double>(contract) + (city % 10 == 0 ? 1.5 : 0.0) + (angry ? 1.5 : 0.0);
+                              1.0 * static_cast<double>(contract) + (city % 10 == 0 ? 1.5 : 0.0) +
+                              (angry ? 1.5 : 0.0);
         const bool left = random.Unit() < 1.0 / (1.0 + std::exp(-margin));
         builder.AppendText(0, "C-" + std::to_string(100000 + row * 7 % 99991));
         builder.AppendInt64(1, tenure);
@@ -64,7 +74,8 @@ inline RowTable Customers(std::size_t rows, std::uint64_t seed) {
         const char* const contracts[] = {"month", "one year", "two years"};
         builder.AppendText(3, contracts[contract]);
         builder.AppendText(4, "city " + std::to_string(city));
-        builder.AppendUnixUs(5, 1'600'000'000'000'000 + static_cast<std::int64_t>(random.Below(900)) * 86'400'000'000);
+        builder.AppendUnixUs(5, 1'600'000'000'000'000 +
+                                    static_cast<std::int64_t>(random.Below(900)) * 86'400'000'000);
         const char* const moods[] = {"the customer asked for the bill of last month number ",
                                      "客户非常生气，要求马上退订服务，单号 "};
         builder.AppendText(6, moods[angry ? 1 : 0] + std::to_string(random.Below(100000)));

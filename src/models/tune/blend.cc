@@ -12,7 +12,8 @@ constexpr std::size_t kMostScoredRows = 20'000;
 constexpr int kMostSteps = 24;
 constexpr std::size_t kLeastRowsToCalibrate = 200;
 
-// Slope and intercept that minimise the smooth loss: Newton's method on a convex function of one or two numbers.
+// Slope and intercept that minimise the smooth loss: Newton's method on a convex function of one or
+// two numbers.
 struct Affine {
   double slope = 1.0;
   double intercept = 0.0;
@@ -54,7 +55,8 @@ Affine FitLine(std::span<const float> actual, std::span<const double> values) {
 }
 
 // The temperature's inverse by golden section: the loss is convex in it.
-Affine FitTemperature(std::size_t classes, std::span<const float> actual, std::span<const double> margins) {
+Affine FitTemperature(std::size_t classes, std::span<const float> actual,
+                      std::span<const double> margins) {
   const auto loss = [&](double log_slope) {
     std::vector<double> scaled(margins.begin(), margins.end());
     for (double& margin : scaled) margin *= std::exp(log_slope);
@@ -74,23 +76,33 @@ Affine FitTemperature(std::size_t classes, std::span<const float> actual, std::s
   return {.slope = std::exp(0.5 * (low + high)), .intercept = 0.0};
 }
 
-void Calibrate(const Scorer& scorer, std::span<const float> actual, std::span<const double> margins, Blend* blend) {
+void Calibrate(const Scorer& scorer, std::span<const float> actual, std::span<const double> margins,
+               Blend* blend) {
   if (actual.size() < kLeastRowsToCalibrate) return;
   Affine fit;
   std::string name;
   switch (scorer.task()) {
-    case TaskKind::kBinary: fit = FitPlatt(actual, margins), name = "platt"; break;
-    case TaskKind::kMulticlass: fit = FitTemperature(scorer.classes(), actual, margins), name = "temperature"; break;
-    case TaskKind::kRegression: fit = FitLine(actual, margins), name = "linear"; break;
+    case TaskKind::kBinary:
+      fit = FitPlatt(actual, margins), name = "platt";
+      break;
+    case TaskKind::kMulticlass:
+      fit = FitTemperature(scorer.classes(), actual, margins), name = "temperature";
+      break;
+    case TaskKind::kRegression:
+      fit = FitLine(actual, margins), name = "linear";
+      break;
   }
-  if (!std::isfinite(fit.slope) || !std::isfinite(fit.intercept) || fit.slope < 0.1 || fit.slope > 10.0) return;
+  if (!std::isfinite(fit.slope) || !std::isfinite(fit.intercept) || fit.slope < 0.1 ||
+      fit.slope > 10.0)
+    return;
   std::vector<double> moved(margins.begin(), margins.end());
   for (double& margin : moved) margin = fit.slope * margin + fit.intercept;
   const double before = SmoothLoss(scorer.task(), scorer.classes(), actual, margins);
   const double after = SmoothLoss(scorer.task(), scorer.classes(), actual, moved);
   // Two numbers fitted on n rows lower the loss by about 1/n by chance alone.
-  if (!(after < before - std::max(0.002 * std::fabs(before), (scorer.task() == TaskKind::kRegression ? before : 1.0) *
-                                                                  4.0 / static_cast<double>(actual.size())))) {
+  if (!(after < before - std::max(0.002 * std::fabs(before),
+                                  (scorer.task() == TaskKind::kRegression ? before : 1.0) * 4.0 /
+                                      static_cast<double>(actual.size())))) {
     return;
   }
   blend->calibration = name;
@@ -101,8 +113,8 @@ void Calibrate(const Scorer& scorer, std::span<const float> actual, std::span<co
 
 }  // namespace
 
-Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<const float> actual, const Scorer& scorer,
-                        const BlendOptions& options) {
+Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<const float> actual,
+                        const Scorer& scorer, const BlendOptions& options) {
   if (candidates.empty()) return Fail(ErrorCode::kInternal, "there is no candidate to choose from");
   const std::size_t outputs = scorer.outputs();
   // Every k-th row is enough to choose by.
@@ -112,7 +124,8 @@ Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<cons
   std::vector<std::vector<double>> margins(candidates.size());
   for (std::size_t c = 0; c < candidates.size(); ++c) {
     for (std::size_t i = 0; i < actual.size(); i += step) {
-      for (std::size_t o = 0; o < outputs; ++o) margins[c].push_back(candidates[c].margins[i * outputs + o]);
+      for (std::size_t o = 0; o < outputs; ++o)
+        margins[c].push_back(candidates[c].margins[i * outputs + o]);
     }
   }
   const auto best = static_cast<std::size_t>(
@@ -128,7 +141,8 @@ Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<cons
     double chosen_loss = loss;
     for (std::size_t c = 0; c < candidates.size(); ++c) {
       const bool fresh = !counts.contains(c);
-      if (fresh && (counts.size() >= options.most_members || fit_ms + candidates[c].fit_ms > options.most_fit_ms)) {
+      if (fresh && (counts.size() >= options.most_members ||
+                    fit_ms + candidates[c].fit_ms > options.most_fit_ms)) {
         continue;
       }
       for (std::size_t i = 0; i < sum.size(); ++i) trial[i] = (sum[i] + margins[c][i]) / (n + 1);
@@ -142,7 +156,8 @@ Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<cons
     if (counts[chosen]++ == 0) fit_ms += candidates[chosen].fit_ms;
     loss = chosen_loss;
   }
-  const int total = std::accumulate(counts.begin(), counts.end(), 0, [](int n, const auto& c) { return n + c.second; });
+  const int total = std::accumulate(counts.begin(), counts.end(), 0,
+                                    [](int n, const auto& c) { return n + c.second; });
   Blend blend;
   for (const auto& [candidate, count] : counts) {
     blend.parts.push_back({.candidate = candidate, .weight = static_cast<double>(count) / total});
@@ -156,7 +171,8 @@ Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<cons
   return blend;
 }
 
-std::vector<double> BlendMargins(const Blend& blend, const std::vector<std::vector<float>>& margins) {
+std::vector<double> BlendMargins(const Blend& blend,
+                                 const std::vector<std::vector<float>>& margins) {
   std::vector<double> out(margins.empty() ? 0 : margins.front().size(), blend.bias);
   for (std::size_t p = 0; p < blend.parts.size(); ++p) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] += blend.parts[p].weight * margins[p][i];

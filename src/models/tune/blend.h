@@ -9,9 +9,9 @@ namespace aimass {
 
 /// One candidate of an ensemble: its cross-validated margins on the scored rows.
 struct Candidate {
-  std::vector<float> margins;   // [rows × outputs]
-  double loss = 0.0;            // lower is better
-  double fit_ms = 0.0;          // what one fit on all rows is expected to take
+  std::vector<float> margins;  // [rows × outputs]
+  double loss = 0.0;           // lower is better
+  double fit_ms = 0.0;         // what one fit on all rows is expected to take
 };
 
 /// A weighted sum of candidates in margin space, plus a bias: affine, so that contributions add up.
@@ -32,17 +32,19 @@ struct BlendOptions {
   double most_fit_ms = 1e300;  // sum over the members
 };
 
-/// Chooses members and weights greedily with replacement (they may enter again and so weigh more), starting with
-/// the best; keeps the best alone where nothing improves on it. Then fits slope and intercept on the same rows
-/// where that lowers the smooth loss noticeably.
-/// Errors   those of the metric.
-/// Source   Caruana et al., "Ensemble selection from libraries of models", ICML 2004; Platt, "Probabilistic
-///          outputs for support vector machines", 1999; Guo et al., "On calibration of modern neural networks",
-///          ICML 2017 (temperature).
-[[nodiscard]] Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<const float> actual,
-                                      const Scorer& scorer, const BlendOptions& options);
+/// Chooses members and weights greedily with replacement (they may enter again and so weigh more),
+/// starting with the best; keeps the best alone where nothing improves on it. Then fits slope and
+/// intercept on the same rows where that lowers the smooth loss noticeably. Errors   those of the
+/// metric. Source   Caruana et al., "Ensemble selection from libraries of models", ICML 2004;
+/// Platt, "Probabilistic
+///          outputs for support vector machines", 1999; Guo et al., "On calibration of modern
+///          neural networks", ICML 2017 (temperature).
+[[nodiscard]] Result<Blend> MakeBlend(const std::vector<Candidate>& candidates,
+                                      std::span<const float> actual, const Scorer& scorer,
+                                      const BlendOptions& options);
 
 /// The blend's margins: [rows × outputs]. `margins[i]` are those of `blend.parts[i]`.
-[[nodiscard]] std::vector<double> BlendMargins(const Blend& blend, const std::vector<std::vector<float>>& margins);
+[[nodiscard]] std::vector<double> BlendMargins(const Blend& blend,
+                                               const std::vector<std::vector<float>>& margins);
 
 }  // namespace aimass

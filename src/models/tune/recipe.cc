@@ -7,14 +7,19 @@ namespace aimass {
 Json ToJson(const Recipe& recipe) {
   Json members = Json::array();
   for (const RecipeMember& member : recipe.members) {
-    members.push_back({{"learner", member.learner}, {"settings", member.settings}, {"rounds", member.rounds},
+    members.push_back({{"learner", member.learner},
+                       {"settings", member.settings},
+                       {"rounds", member.rounds},
                        {"weight", member.weight}});
   }
   Json json = {{"task", TaskName(recipe.task)},
                {"target", recipe.target},
                {"keep", recipe.keep},
                {"drop", recipe.drop},
-               {"split", {{"method", recipe.split_method}, {"time_column", recipe.time_column}, {"fraction", recipe.fraction}}},
+               {"split",
+                {{"method", recipe.split_method},
+                 {"time_column", recipe.time_column},
+                 {"fraction", recipe.fraction}}},
                {"rows", recipe.rows},
                {"seed", recipe.seed},
                {"threads", recipe.threads},
@@ -23,7 +28,8 @@ Json ToJson(const Recipe& recipe) {
                {"bias", recipe.bias},
                {"calibration", {{"method", recipe.calibration}, {"slope", recipe.slope}}}};
   if (recipe.after) json["split"]["after"] = *recipe.after;
-  json["interval"] = recipe.interval ? Json({recipe.interval->first, recipe.interval->second}) : Json(nullptr);
+  json["interval"] =
+      recipe.interval ? Json({recipe.interval->first, recipe.interval->second}) : Json(nullptr);
   return json;
 }
 
@@ -44,9 +50,12 @@ Result<Recipe> RecipeFromJson(const Json& json) {
     recipe.threads = json.at("threads").get<int>();
     recipe.folds = json.at("folds").get<int>();
     for (const Json& item : json.at("members")) {
-      RecipeMember member{.learner = item.at("learner").get<std::string>(), .settings = {},
-                          .rounds = item.at("rounds").get<int>(), .weight = item.at("weight").get<double>()};
-      for (const auto& [name, value] : item.at("settings").items()) member.settings.emplace(name, value.get<std::string>());
+      RecipeMember member{.learner = item.at("learner").get<std::string>(),
+                          .settings = {},
+                          .rounds = item.at("rounds").get<int>(),
+                          .weight = item.at("weight").get<double>()};
+      for (const auto& [name, value] : item.at("settings").items())
+        member.settings.emplace(name, value.get<std::string>());
       recipe.members.push_back(std::move(member));
     }
     recipe.bias = json.at("bias").get<double>();
@@ -68,7 +77,8 @@ Cell CellOfJson(const Json& json) {
   return Cell::Null();
 }
 
-Result<FittedFeatures> FitFeatures(const Recipe& recipe, const RowTable& table, const TargetColumn& target,
+Result<FittedFeatures> FitFeatures(const Recipe& recipe, const RowTable& table,
+                                   const TargetColumn& target,
                                    std::span<const std::uint32_t> rows) {
   const std::string by_time = recipe.split_method == "time" ? recipe.time_column : "";
   const Folds folds = MakeFolds(table, target, rows, by_time, recipe.folds, recipe.seed);
@@ -76,12 +86,17 @@ Result<FittedFeatures> FitFeatures(const Recipe& recipe, const RowTable& table, 
   values.reserve(rows.size());
   for (const std::uint32_t row : rows) values.push_back(target.values[row]);
   return FeatureFitter::Fit(table, rows, values, folds.of,
-                            {.target = recipe.target, .task = recipe.task, .labels = target.labels,
-                             .keep = recipe.keep, .drop = recipe.drop, .time_column = recipe.time_column});
+                            {.target = recipe.target,
+                             .task = recipe.task,
+                             .labels = target.labels,
+                             .keep = recipe.keep,
+                             .drop = recipe.drop,
+                             .time_column = recipe.time_column});
 }
 
 Result<std::vector<FittedMember>> FitMembers(const Recipe& recipe, const LearnerRegistry& learners,
-                                             std::size_t classes, Matrix matrix, std::span<const float> extra,
+                                             std::size_t classes, Matrix matrix,
+                                             std::span<const float> extra,
                                              const CancelToken& cancel) {
   const std::size_t rows = matrix.rows();
   const std::size_t width = matrix.features.size();
@@ -93,9 +108,15 @@ Result<std::vector<FittedMember>> FitMembers(const Recipe& recipe, const Learner
   std::vector<FittedMember> members;
   for (const RecipeMember& member : recipe.members) {
     ASSIGN_OR_RETURN(const LearnerType* type, learners.Find(member.learner));
-    const LearnerContext context{.task = recipe.task, .classes = static_cast<int>(classes), .threads = recipe.threads,
-                                 .seed = recipe.seed, .fixed_rounds = member.rounds, .deadline_ms = 0, .cancel = cancel};
-    ASSIGN_OR_RETURN(Fitted fitted, type->fit({&matrix, all.first(rows), all.subspan(rows)}, member.settings, context));
+    const LearnerContext context{.task = recipe.task,
+                                 .classes = static_cast<int>(classes),
+                                 .threads = recipe.threads,
+                                 .seed = recipe.seed,
+                                 .fixed_rounds = member.rounds,
+                                 .deadline_ms = 0,
+                                 .cancel = cancel};
+    ASSIGN_OR_RETURN(Fitted fitted, type->fit({&matrix, all.first(rows), all.subspan(rows)},
+                                              member.settings, context));
     members.push_back({.file = fmt::format("member-{}.{}", members.size(), fitted.file_ending),
                        .runtime = std::move(fitted.runtime),
                        .artefact = std::move(fitted.artefact),
@@ -107,32 +128,39 @@ Result<std::vector<FittedMember>> FitMembers(const Recipe& recipe, const Learner
 std::vector<double> FinalMargins(const Recipe& recipe, const std::vector<FittedMember>& members) {
   std::vector<double> margins(members.empty() ? 0 : members.front().margins.size(), recipe.bias);
   for (std::size_t m = 0; m < members.size(); ++m) {
-    for (std::size_t i = 0; i < margins.size(); ++i) margins[i] += recipe.members[m].weight * members[m].margins[i];
+    for (std::size_t i = 0; i < margins.size(); ++i)
+      margins[i] += recipe.members[m].weight * members[m].margins[i];
   }
   return margins;
 }
 
-Json ModelJson(const Recipe& recipe, const TargetColumn& target, const std::vector<FittedMember>& members) {
+Json ModelJson(const Recipe& recipe, const TargetColumn& target,
+               const std::vector<FittedMember>& members) {
   const std::size_t outputs = recipe.task == TaskKind::kMulticlass ? target.labels.size() : 1;
   Json list = Json::array();
   for (std::size_t m = 0; m < members.size(); ++m) {
-    list.push_back({{"learner", recipe.members[m].learner}, {"runtime", members[m].runtime}, {"file", members[m].file},
+    list.push_back({{"learner", recipe.members[m].learner},
+                    {"runtime", members[m].runtime},
+                    {"file", members[m].file},
                     {"weight", recipe.members[m].weight}});
   }
-  Json json = {{"format", 1},
-               {"task", TaskName(recipe.task)},
-               {"target", recipe.target},
-               {"target_type", target.type},
-               {"labels", target.labels},
-               {"link", recipe.task == TaskKind::kBinary       ? "logistic"
-                        : recipe.task == TaskKind::kMulticlass ? "softmax"
-                                                               : "identity"},
-               {"bias", std::vector<double>(outputs, recipe.bias)},
-               {"members", std::move(list)},
-               {"calibration", {{"method", recipe.calibration}, {"slope", recipe.slope}, {"intercept", recipe.bias}}},
-               {"interval", nullptr}};
+  Json json = {
+      {"format", 1},
+      {"task", TaskName(recipe.task)},
+      {"target", recipe.target},
+      {"target_type", target.type},
+      {"labels", target.labels},
+      {"link", recipe.task == TaskKind::kBinary       ? "logistic"
+               : recipe.task == TaskKind::kMulticlass ? "softmax"
+                                                      : "identity"},
+      {"bias", std::vector<double>(outputs, recipe.bias)},
+      {"members", std::move(list)},
+      {"calibration",
+       {{"method", recipe.calibration}, {"slope", recipe.slope}, {"intercept", recipe.bias}}},
+      {"interval", nullptr}};
   if (recipe.interval) {
-    json["interval"] = {{"coverage", 0.9}, {"lower", recipe.interval->first}, {"upper", recipe.interval->second}};
+    json["interval"] = {
+        {"coverage", 0.9}, {"lower", recipe.interval->first}, {"upper", recipe.interval->second}};
   }
   return json;
 }

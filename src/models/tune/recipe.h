@@ -16,27 +16,28 @@ struct RecipeMember {
   double weight = 1.0;
 };
 
-/// All that training needs apart from the rows; docs/formats/model.md, trials.json. The same recipe on the same
-/// rows gives the same bytes.
+/// All that training needs apart from the rows; docs/formats/model.md, trials.json. The same recipe
+/// on the same rows gives the same bytes.
 struct Recipe {
   TaskKind task = TaskKind::kBinary;
   std::string target;
   std::vector<std::string> keep;
   std::vector<std::string> drop;
   // How the rows were split; `rows` says which of them the members learn from.
-  std::string split_method;           // "random", "time", "given"
-  std::string time_column;            // the split's, given or found
-  std::optional<Json> after;          // text or number
+  std::string split_method;   // "random", "time", "given"
+  std::string time_column;    // the split's, given or found
+  std::optional<Json> after;  // text or number
   double fraction = 0.2;
-  std::string rows = "all";           // or "training"
+  std::string rows = "all";  // or "training"
   std::uint64_t seed = 1;
   int threads = 2;
   int folds = 5;
   std::vector<RecipeMember> members;
   double bias = 0.0;
   std::string calibration = "none";
-  double slope = 1.0;                 // of the calibration; already in the weights
-  std::optional<std::pair<double, double>> interval;  // regression: 90 % of the residuals lie between
+  double slope = 1.0;  // of the calibration; already in the weights
+  std::optional<std::pair<double, double>>
+      interval;  // regression: 90 % of the residuals lie between
 };
 
 [[nodiscard]] Json ToJson(const Recipe& recipe);
@@ -47,24 +48,29 @@ struct Recipe {
 
 /// What one member became.
 struct FittedMember {
-  std::string file;      // "member-0.ubj"
+  std::string file;  // "member-0.ubj"
   std::string runtime;
   std::string artefact;
   std::vector<float> margins;  // [extra rows × outputs]
 };
 
-/// The features of `rows` as the recipe says; folds for cross-fitted encodings are made of its seed.
+/// The features of `rows` as the recipe says; folds for cross-fitted encodings are made of its
+/// seed.
 [[nodiscard]] Result<FittedFeatures> FitFeatures(const Recipe& recipe, const RowTable& table,
-                                                 const TargetColumn& target, std::span<const std::uint32_t> rows);
+                                                 const TargetColumn& target,
+                                                 std::span<const std::uint32_t> rows);
 
-/// Trains every member on the rows of `matrix`, without a clock. `extra`: encoded rows [n × features] that are
-/// only predicted; they are added to `matrix`.
-[[nodiscard]] Result<std::vector<FittedMember>> FitMembers(const Recipe& recipe, const LearnerRegistry& learners,
+/// Trains every member on the rows of `matrix`, without a clock. `extra`: encoded rows [n ×
+/// features] that are only predicted; they are added to `matrix`.
+[[nodiscard]] Result<std::vector<FittedMember>> FitMembers(const Recipe& recipe,
+                                                           const LearnerRegistry& learners,
                                                            std::size_t classes, Matrix matrix,
-                                                           std::span<const float> extra, const CancelToken& cancel);
+                                                           std::span<const float> extra,
+                                                           const CancelToken& cancel);
 
 /// bias + Σ weight · member margin for the extra rows.
-[[nodiscard]] std::vector<double> FinalMargins(const Recipe& recipe, const std::vector<FittedMember>& members);
+[[nodiscard]] std::vector<double> FinalMargins(const Recipe& recipe,
+                                               const std::vector<FittedMember>& members);
 
 /// model.json of these members.
 [[nodiscard]] Json ModelJson(const Recipe& recipe, const TargetColumn& target,

@@ -5,7 +5,8 @@
 
 namespace aimass {
 
-std::vector<double> ToPredictions(TaskKind task, std::size_t classes, std::span<const double> margins) {
+std::vector<double> ToPredictions(TaskKind task, std::size_t classes,
+                                  std::span<const double> margins) {
   if (task == TaskKind::kRegression) return {margins.begin(), margins.end()};
   std::vector<double> out;
   if (task == TaskKind::kBinary) {
@@ -31,7 +32,8 @@ std::vector<double> ToPredictions(TaskKind task, std::size_t classes, std::span<
 Result<Scorer> Scorer::Make(const MetricRegistry& metrics, std::string_view metric, TaskKind task,
                             std::size_t classes) {
   Scorer scorer;
-  ASSIGN_OR_RETURN(const MetricType* type, FindMetric(metrics, metric.empty() ? "auto" : metric, task));
+  ASSIGN_OR_RETURN(const MetricType* type,
+                   FindMetric(metrics, metric.empty() ? "auto" : metric, task));
   scorer.metric_ = *type;
   scorer.task_ = task;
   scorer.classes_ = classes;
@@ -40,10 +42,12 @@ Result<Scorer> Scorer::Make(const MetricRegistry& metrics, std::string_view metr
 
 Result<double> Scorer::Score(std::span<const float> actual, std::span<const double> margins) const {
   const std::vector<double> predicted = ToPredictions(task_, classes_, margins);
-  return ComputeMetric(metric_, {.task = task_, .classes = classes_, .actual = actual, .predicted = predicted});
+  return ComputeMetric(
+      metric_, {.task = task_, .classes = classes_, .actual = actual, .predicted = predicted});
 }
 
-double SmoothLoss(TaskKind task, std::size_t classes, std::span<const float> actual, std::span<const double> margins) {
+double SmoothLoss(TaskKind task, std::size_t classes, std::span<const float> actual,
+                  std::span<const double> margins) {
   double sum = 0.0;
   for (std::size_t i = 0; i < actual.size(); ++i) {
     if (task == TaskKind::kRegression) {

@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, 3> kCheapFirst{"linear", "lightgbm", "xgb
 std::vector<const LearnerType*> InOrder(const LearnerRegistry& learners) {
   std::vector<const LearnerType*> order;
   for (const std::string_view name : kCheapFirst) {
-    if (const auto found = learners.types().find(name); found != learners.types().end()) order.push_back(&found->second);
+    if (const auto found = learners.types().find(name); found != learners.types().end())
+      order.push_back(&found->second);
   }
   for (const auto& [name, type] : learners.types()) {
     if (std::ranges::find(kCheapFirst, name) == kCheapFirst.end()) order.push_back(&type);
@@ -27,8 +28,10 @@ std::vector<const LearnerType*> InOrder(const LearnerRegistry& learners) {
   return order;
 }
 
-// A neighbour of `settings`: a third of its numbers moved by about a quarter of their (logarithmic) range of use.
-Settings Neighbour(const LearnerType& learner, const Settings& settings, const Settings& sampled, Random& random) {
+// A neighbour of `settings`: a third of its numbers moved by about a quarter of their (logarithmic)
+// range of use.
+Settings Neighbour(const LearnerType& learner, const Settings& settings, const Settings& sampled,
+                   Random& random) {
   Settings out = settings;
   for (const Field& field : learner.fields) {
     const std::string name(field.name);
@@ -62,7 +65,8 @@ class Searcher {
     }
     const std::vector<std::uint32_t> scored = ScoredRowNumbers(input.folds, input.scored_folds);
     position_.assign(input.folds.size(), 0);
-    for (std::size_t i = 0; i < scored.size(); ++i) position_[scored[i]] = static_cast<std::uint32_t>(i);
+    for (std::size_t i = 0; i < scored.size(); ++i)
+      position_[scored[i]] = static_cast<std::uint32_t>(i);
     num_scored_ = scored.size();
   }
 
@@ -80,7 +84,9 @@ class Searcher {
     }
     if (Best() == nullptr) {
       std::string reasons;
-      for (const Trial& trial : trials_) reasons += fmt::format(" {}: {};", trial.learner, trial.error.empty() ? trial.state : trial.error);
+      for (const Trial& trial : trials_)
+        reasons +=
+            fmt::format(" {}: {};", trial.learner, trial.error.empty() ? trial.state : trial.error);
       return Fail(ErrorCode::kTimeout, "no learner could be trained in the time given:{}", reasons);
     }
     return std::move(trials_);
@@ -105,26 +111,38 @@ class Searcher {
     }
     std::ranges::sort(complete, {}, [&](const Trial* t) { return Loss(*t); });
     double fits = 0.0;
-    for (std::size_t i = 0; i < std::min<std::size_t>(complete.size(), 2); ++i) fits += 1.3 * complete[i]->FoldMs();
+    for (std::size_t i = 0; i < std::min<std::size_t>(complete.size(), 2); ++i)
+      fits += 1.3 * complete[i]->FoldMs();
     const std::int64_t now = SteadyMs();
     const double reserve = fits * input_.fits_after;
-    return std::min(input_.deadline_ms - now, input_.end_ms - now - static_cast<std::int64_t>(reserve));
+    return std::min(input_.deadline_ms - now,
+                    input_.end_ms - now - static_cast<std::int64_t>(reserve));
   }
 
   [[nodiscard]] std::int64_t ShortestTrialMs() const {
     double shortest = 1e15;
     for (const Trial& trial : trials_) {
-      if (trial.state == "complete" && trial.learner != "linear") shortest = std::min(shortest, trial.duration_ms);
+      if (trial.state == "complete" && trial.learner != "linear")
+        shortest = std::min(shortest, trial.duration_ms);
     }
     return shortest > 1e14 ? 0 : static_cast<std::int64_t>(shortest);
   }
 
   Trial Next() {
     const int number = static_cast<int>(trials_.size());
-    Trial trial{.number = number, .learner = {}, .settings = {}, .fold_rounds = {}, .fold_scores = {},
-                .score = 0.0, .duration_ms = 0.0, .state = {}, .error = {}, .margins = {}};
+    Trial trial{.number = number,
+                .learner = {},
+                .settings = {},
+                .fold_rounds = {},
+                .fold_scores = {},
+                .score = 0.0,
+                .duration_ms = 0.0,
+                .state = {},
+                .error = {},
+                .margins = {}};
     const auto sample = [&](const LearnerType& type, int n) {
-      return type.sample(n, input_.seed, input_.matrix.rows(), input_.matrix.features.size(), input_.scorer.task());
+      return type.sample(n, input_.seed, input_.matrix.rows(), input_.matrix.features.size(),
+                         input_.scorer.task());
     };
     std::map<std::string_view, int> tried;
     for (const Trial& done : trials_) ++tried[done.learner];
@@ -141,7 +159,8 @@ class Searcher {
     trial.settings = sample(type, tried[type.name]);
     const Trial* best = nullptr;
     for (const Trial& done : trials_) {
-      if (done.learner == trial.learner && done.state == "complete" && (best == nullptr || Loss(done) < Loss(*best))) {
+      if (done.learner == trial.learner && done.state == "complete" &&
+          (best == nullptr || Loss(done) < Loss(*best))) {
         best = &done;
       }
     }
@@ -179,7 +198,8 @@ class Searcher {
     return *learners_.back();
   }
 
-  // Fills in everything but the settings. Only a cancelled job is an error: a failed fit is a failed trial.
+  // Fills in everything but the settings. Only a cancelled job is an error: a failed fit is a
+  // failed trial.
   Status Evaluate(Trial* trial) {
     const LearnerType& type = input_.learners.types().find(trial->learner)->second;
     const Trial* best = Best();
@@ -187,20 +207,28 @@ class Searcher {
     const std::int64_t start = SteadyMs();
     // The first learners share the time; later ones may use all that is left.
     const std::int64_t left = std::max<std::int64_t>(TimeLeft(), 200);
-    const auto untried = static_cast<std::int64_t>(learners_.size()) - static_cast<std::int64_t>(trials_.size());
+    const auto untried =
+        static_cast<std::int64_t>(learners_.size()) - static_cast<std::int64_t>(trials_.size());
     const std::int64_t budget = untried > 1 ? left * 2 / (untried + 1) : left;
     std::vector<float> margins(num_scored_ * outputs, 0.0F);
     for (int fold = 0; fold < input_.scored_folds; ++fold) {
       const auto f = static_cast<std::size_t>(fold);
       const std::int64_t now = SteadyMs();
-      LearnerContext context{.task = input_.scorer.task(), .classes = static_cast<int>(input_.scorer.classes()),
-                             .threads = input_.threads, .seed = input_.seed, .fixed_rounds = 0,
-                             .deadline_ms = now + std::max<std::int64_t>(20, (start + budget - now) / (input_.scored_folds - fold)),
-                             .cancel = input_.cancel};
-      Result<Fitted> fitted = type.fit({&input_.matrix, train_[f], validation_[f]}, trial->settings, context);
+      LearnerContext context{
+          .task = input_.scorer.task(),
+          .classes = static_cast<int>(input_.scorer.classes()),
+          .threads = input_.threads,
+          .seed = input_.seed,
+          .fixed_rounds = 0,
+          .deadline_ms = now + std::max<std::int64_t>(
+                                   20, (start + budget - now) / (input_.scored_folds - fold)),
+          .cancel = input_.cancel};
+      Result<Fitted> fitted =
+          type.fit({&input_.matrix, train_[f], validation_[f]}, trial->settings, context);
       trial->duration_ms = static_cast<double>(SteadyMs() - start);
       if (!fitted) {
-        if (fitted.error().code == ErrorCode::kCancelled) return std::unexpected(std::move(fitted).error());
+        if (fitted.error().code == ErrorCode::kCancelled)
+          return std::unexpected(std::move(fitted).error());
         trial->state = fitted.error().code == ErrorCode::kTimeout ? "timeout" : "failed";
         trial->error = fitted.error().ToString();
         return {};
@@ -212,7 +240,8 @@ class Searcher {
         std::copy_n(fitted->validation_margins.data() + i * outputs, outputs,
                     margins.data() + position_[row] * outputs);
       }
-      const std::vector<double> of_fold(fitted->validation_margins.begin(), fitted->validation_margins.end());
+      const std::vector<double> of_fold(fitted->validation_margins.begin(),
+                                        fitted->validation_margins.end());
       Result<double> score = input_.scorer.Score(actual, of_fold);
       if (!score) {
         trial->state = "failed";
@@ -237,17 +266,19 @@ class Searcher {
   // Worse on the first fold than the best by more than half the spread of the best's own folds.
   [[nodiscard]] bool Behind(const Trial& best, double first_score) const {
     double squares = 0.0;
-    for (const double score : best.fold_scores) squares += (score - best.score) * (score - best.score);
+    for (const double score : best.fold_scores)
+      squares += (score - best.score) * (score - best.score);
     const double spread = std::sqrt(squares / static_cast<double>(best.fold_scores.size()));
     const double slack = std::max(0.5 * spread, 0.002 * std::fabs(best.score));
-    return input_.scorer.LossOf(first_score) > input_.scorer.LossOf(best.fold_scores.front()) + slack;
+    return input_.scorer.LossOf(first_score) >
+           input_.scorer.LossOf(best.fold_scores.front()) + slack;
   }
 
   const SearchInput& input_;
   std::vector<Trial> trials_;
   std::vector<const LearnerType*> learners_;
   std::vector<std::vector<std::uint32_t>> train_, validation_;  // by fold: row numbers
-  std::vector<std::uint32_t> position_;                          // row → position among the scored rows
+  std::vector<std::uint32_t> position_;  // row → position among the scored rows
   std::size_t num_scored_ = 0;
 };
 
@@ -259,7 +290,9 @@ int Trial::Rounds() const {
   return std::max(1, static_cast<int>(std::lround(sum / static_cast<double>(fold_rounds.size()))));
 }
 
-double Trial::FoldMs() const { return fold_rounds.empty() ? duration_ms : duration_ms / static_cast<double>(fold_rounds.size()); }
+double Trial::FoldMs() const {
+  return fold_rounds.empty() ? duration_ms : duration_ms / static_cast<double>(fold_rounds.size());
+}
 
 std::vector<std::uint32_t> ScoredRowNumbers(std::span<const std::uint8_t> folds, int scored_folds) {
   std::vector<std::uint32_t> rows;
@@ -290,7 +323,8 @@ Result<Trial> TrialFromJson(const Json& json) {
                 .state = json.at("state").get<std::string>(),
                 .error = json.value("error", ""),
                 .margins = {}};
-    for (const auto& [name, value] : json.at("settings").items()) trial.settings.emplace(name, value.get<std::string>());
+    for (const auto& [name, value] : json.at("settings").items())
+      trial.settings.emplace(name, value.get<std::string>());
     return trial;
   } catch (const Json::exception& error) {
     return Fail(ErrorCode::kUnprocessable, "trials.json is damaged: {}", error.what());

@@ -17,14 +17,16 @@ double OrderValue(const Cell& cell) {
   return static_cast<double>(cell.kind == CellKind::kNumber ? cell.number : std::nan(""));
 }
 
-std::vector<double> OrderValues(const RowTable& table, std::span<const std::uint32_t> rows, std::size_t column) {
+std::vector<double> OrderValues(const RowTable& table, std::span<const std::uint32_t> rows,
+                                std::size_t column) {
   std::vector<double> values;
   values.reserve(rows.size());
   for (const std::uint32_t row : rows) values.push_back(OrderValue(table.At(row, column)));
   return values;
 }
 
-// A date or timestamp column that (nearly) never falls from row to row and takes more than a handful of values.
+// A date or timestamp column that (nearly) never falls from row to row and takes more than a
+// handful of values.
 std::string FindTimeColumn(const RowTable& table, std::span<const std::uint32_t> rows) {
   for (std::size_t c = 0; c < table.schema().columns.size(); ++c) {
     if (!IsTemporal(table.schema().columns[c].type)) continue;
@@ -49,21 +51,25 @@ std::string FindTimeColumn(const RowTable& table, std::span<const std::uint32_t>
 std::vector<std::uint32_t> Strata(const TargetColumn& target, std::span<const std::uint32_t> rows) {
   std::vector<std::uint32_t> strata(rows.size());
   if (target.task != TaskKind::kRegression) {
-    for (std::size_t i = 0; i < rows.size(); ++i) strata[i] = static_cast<std::uint32_t>(target.values[rows[i]]);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      strata[i] = static_cast<std::uint32_t>(target.values[rows[i]]);
     return strata;
   }
   std::vector<std::size_t> order(rows.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return target.values[rows[i]]; });
-  for (std::size_t i = 0; i < order.size(); ++i) strata[order[i]] = static_cast<std::uint32_t>(i * 10 / order.size());
+  for (std::size_t i = 0; i < order.size(); ++i)
+    strata[order[i]] = static_cast<std::uint32_t>(i * 10 / order.size());
   return strata;
 }
 
 // Positions 0 … n-1, shuffled, grouped by stratum.
-std::vector<std::vector<std::size_t>> ShuffledStrata(const TargetColumn& target, std::span<const std::uint32_t> rows,
+std::vector<std::vector<std::size_t>> ShuffledStrata(const TargetColumn& target,
+                                                     std::span<const std::uint32_t> rows,
                                                      std::uint64_t seed) {
   const std::vector<std::uint32_t> strata = Strata(target, rows);
-  std::vector<std::vector<std::size_t>> groups(strata.empty() ? 0 : *std::ranges::max_element(strata) + 1);
+  std::vector<std::vector<std::size_t>> groups(
+      strata.empty() ? 0 : *std::ranges::max_element(strata) + 1);
   for (std::size_t i = 0; i < strata.size(); ++i) groups[strata[i]].push_back(i);
   Random random(seed, 0x73706c6974ULL);
   for (std::vector<std::size_t>& group : groups) {
@@ -72,12 +78,14 @@ std::vector<std::vector<std::size_t>> ShuffledStrata(const TargetColumn& target,
   return groups;
 }
 
-Status ByTime(const RowTable& table, std::span<const std::uint32_t> rows, const SplitOptions& options,
-              std::size_t column, Split* split) {
+Status ByTime(const RowTable& table, std::span<const std::uint32_t> rows,
+              const SplitOptions& options, std::size_t column, Split* split) {
   const std::vector<double> values = OrderValues(table, rows, column);
-  const auto missing = static_cast<std::size_t>(std::ranges::count_if(values, [](double v) { return std::isnan(v); }));
+  const auto missing = static_cast<std::size_t>(
+      std::ranges::count_if(values, [](double v) { return std::isnan(v); }));
   if (missing * 2 > values.size()) {
-    return Fail(ErrorCode::kUnprocessable, "the time column '{}' has no date, time or number in {} of {} rows",
+    return Fail(ErrorCode::kUnprocessable,
+                "the time column '{}' has no date, time or number in {} of {} rows",
                 split->time_column, missing, values.size());
   }
   std::vector<double> sorted;
@@ -87,7 +95,8 @@ Status ByTime(const RowTable& table, std::span<const std::uint32_t> rows, const 
   if (options.after) {
     last_training = OrderValue(*options.after);
     if (std::isnan(last_training)) {
-      return Fail(ErrorCode::kUnprocessable, "the value after which '{}' is held out is no date, time or number",
+      return Fail(ErrorCode::kUnprocessable,
+                  "the value after which '{}' is held out is no date, time or number",
                   split->time_column);
     }
   } else {
@@ -97,9 +106,12 @@ Status ByTime(const RowTable& table, std::span<const std::uint32_t> rows, const 
       // Month-ends and the like: the last of them, or so many that there is something to measure.
       auto first_held = std::prev(distinct.end());
       const auto held = [&] {
-        return static_cast<std::size_t>(sorted.end() - std::ranges::lower_bound(sorted, *first_held));
+        return static_cast<std::size_t>(sorted.end() -
+                                        std::ranges::lower_bound(sorted, *first_held));
       };
-      while (std::prev(first_held) != distinct.begin() && held() < std::max<std::size_t>(50, n / 50)) --first_held;
+      while (std::prev(first_held) != distinct.begin() &&
+             held() < std::max<std::size_t>(50, n / 50))
+        --first_held;
       last_training = *std::prev(first_held);
     } else {
       const auto keep = static_cast<std::size_t>(static_cast<double>(n) * (1.0 - options.fraction));
@@ -115,7 +127,8 @@ Status ByTime(const RowTable& table, std::span<const std::uint32_t> rows, const 
 
 }  // namespace
 
-Result<Split> SplitRows(const RowTable& table, const TargetColumn& target, const SplitOptions& options) {
+Result<Split> SplitRows(const RowTable& table, const TargetColumn& target,
+                        const SplitOptions& options) {
   std::vector<std::uint32_t> rows;
   Split split;
   for (std::size_t i = 0; i < target.values.size(); ++i) {
@@ -135,7 +148,8 @@ Result<Split> SplitRows(const RowTable& table, const TargetColumn& target, const
       std::vector<std::string_view> names;
       for (const ColumnInfo& info : table.schema().columns) names.push_back(info.name);
       const std::string nearest = Nearest(split.time_column, names);
-      auto error = Fail(ErrorCode::kUnprocessable, "there is no time column '{}'", split.time_column);
+      auto error =
+          Fail(ErrorCode::kUnprocessable, "there is no time column '{}'", split.time_column);
       if (nearest.empty()) return error;
       return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));
     }
@@ -154,41 +168,50 @@ Result<Split> SplitRows(const RowTable& table, const TargetColumn& target, const
     } else {
       split.method = "random";
       constexpr double kMostHeldOut = 50'000;  // rows: more do not make the measurement sharper
-      const double fraction = std::min(options.fraction, kMostHeldOut / static_cast<double>(rows.size()));
+      const double fraction =
+          std::min(options.fraction, kMostHeldOut / static_cast<double>(rows.size()));
       std::vector<bool> held(rows.size(), false);
       for (const auto& group : ShuffledStrata(target, rows, options.seed)) {
-        const auto count = static_cast<std::size_t>(std::floor(static_cast<double>(group.size()) * fraction + 0.5));
-        for (std::size_t i = 0; i < std::min(count, group.size() - std::min<std::size_t>(group.size(), 1)); ++i) {
+        const auto count = static_cast<std::size_t>(
+            std::floor(static_cast<double>(group.size()) * fraction + 0.5));
+        for (std::size_t i = 0;
+             i < std::min(count, group.size() - std::min<std::size_t>(group.size(), 1)); ++i) {
           held[group[i]] = true;
         }
       }
-      for (std::size_t i = 0; i < rows.size(); ++i) (held[i] ? split.holdout : split.training).push_back(rows[i]);
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        (held[i] ? split.holdout : split.training).push_back(rows[i]);
     }
   }
   if (split.training.size() < 10 || split.holdout.empty()) {
-    return Fail(ErrorCode::kUnprocessable, "the split leaves {} rows to train on and {} to measure with",
+    return Fail(ErrorCode::kUnprocessable,
+                "the split leaves {} rows to train on and {} to measure with",
                 split.training.size(), split.holdout.size());
   }
   if (target.task != TaskKind::kRegression) {
     std::vector<bool> trained(target.labels.size(), false);
-    for (const std::uint32_t row : split.training) trained[static_cast<std::size_t>(target.values[row])] = true;
+    for (const std::uint32_t row : split.training)
+      trained[static_cast<std::size_t>(target.values[row])] = true;
     for (std::size_t label = 0; label < trained.size(); ++label) {
       if (trained[label]) continue;
-      return Fail(ErrorCode::kUnprocessable, "the class '{}' stands only in the rows that are held out by {}",
+      return Fail(ErrorCode::kUnprocessable,
+                  "the class '{}' stands only in the rows that are held out by {}",
                   target.labels[label], split.method);
     }
   }
   return split;
 }
 
-Folds MakeFolds(const RowTable& table, const TargetColumn& target, std::span<const std::uint32_t> rows,
-                const std::string& time_column, int folds, std::uint64_t seed) {
+Folds MakeFolds(const RowTable& table, const TargetColumn& target,
+                std::span<const std::uint32_t> rows, const std::string& time_column, int folds,
+                std::uint64_t seed) {
   Folds out{.of = std::vector<std::uint8_t>(rows.size(), 0), .count = std::max(folds, 1)};
   const auto column = time_column.empty() ? std::nullopt : table.schema().Find(time_column);
   if (!column) {
     std::size_t next = 0;  // goes on from stratum to stratum, so that the folds are of equal size
     for (const auto& group : ShuffledStrata(target, rows, seed ^ 0x666f6c64ULL)) {
-      for (const std::size_t i : group) out.of[i] = static_cast<std::uint8_t>(next++ % static_cast<std::size_t>(out.count));
+      for (const std::size_t i : group)
+        out.of[i] = static_cast<std::uint8_t>(next++ % static_cast<std::size_t>(out.count));
     }
     return out;
   }

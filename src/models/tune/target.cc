@@ -32,7 +32,8 @@ Result<Contents> Collect(const RowTable& table, std::size_t column, std::string_
   for (std::size_t row = 0; row < table.rows(); ++row) {
     const Cell cell = table.At(row, column);
     if (cell.kind == CellKind::kNumber && std::isinf(cell.number)) {
-      return Fail(ErrorCode::kUnprocessable, "the target '{}' is infinite in row {}; remove or replace it", name, row + 1);
+      return Fail(ErrorCode::kUnprocessable,
+                  "the target '{}' is infinite in row {}; remove or replace it", name, row + 1);
     }
     const std::string_view key = features::KeyOfCell(cell, scratch);
     contents.keys.emplace_back(key);
@@ -67,40 +68,50 @@ TaskKind Detect(const Contents& contents) {
 
 }  // namespace
 
-Result<TargetColumn> ReadTarget(const RowTable& table, std::string_view target, std::string_view task) {
+Result<TargetColumn> ReadTarget(const RowTable& table, std::string_view target,
+                                std::string_view task) {
   const auto column = table.schema().Find(target);
   if (!column) {
     std::vector<std::string_view> names;
     for (const ColumnInfo& info : table.schema().columns) names.push_back(info.name);
     const std::string nearest = Nearest(target, names);
-    auto error = Fail(ErrorCode::kUnprocessable, "there is no column '{}' to predict; the columns are: {}", target,
-                      fmt::format("{}", fmt::join(names, ", ")));
+    auto error =
+        Fail(ErrorCode::kUnprocessable, "there is no column '{}' to predict; the columns are: {}",
+             target, fmt::format("{}", fmt::join(names, ", ")));
     if (nearest.empty()) return error;
     return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));
   }
   const Type& type = table.schema().columns[*column].type;
   ASSIGN_OR_RETURN(const Contents contents, Collect(table, *column, target));
   if (contents.present == 0) {
-    return Fail(ErrorCode::kUnprocessable, "the target '{}' has no value in any of the {} rows", target, table.rows());
+    return Fail(ErrorCode::kUnprocessable, "the target '{}' has no value in any of the {} rows",
+                target, table.rows());
   }
   if (contents.present < kLeastRows) {
-    return Fail(ErrorCode::kUnprocessable, "training needs at least {} rows with a value of '{}', found {}", kLeastRows,
+    return Fail(ErrorCode::kUnprocessable,
+                "training needs at least {} rows with a value of '{}', found {}", kLeastRows,
                 target, contents.present);
   }
   const std::size_t distinct = contents.rows.size();
   if (distinct == 1) {
-    return Fail(ErrorCode::kUnprocessable, "the target '{}' is '{}' in every row: there is nothing to learn", target,
+    return Fail(ErrorCode::kUnprocessable,
+                "the target '{}' is '{}' in every row: there is nothing to learn", target,
                 contents.rows.begin()->first);
   }
-  TargetColumn out{.task = Detect(contents), .type = TypeName(type), .labels = {}, .values = {},
+  TargetColumn out{.task = Detect(contents),
+                   .type = TypeName(type),
+                   .labels = {},
+                   .values = {},
                    .missing = table.rows() - contents.present};
   if (task != "auto" && !task.empty()) {
     ASSIGN_OR_RETURN(out.task, TaskFromName(task));
     if (out.task == TaskKind::kRegression && !contents.all_numbers) {
-      return Fail(ErrorCode::kUnprocessable, "regression needs numbers, but the target '{}' has texts", target);
+      return Fail(ErrorCode::kUnprocessable,
+                  "regression needs numbers, but the target '{}' has texts", target);
     }
     if (out.task == TaskKind::kBinary && distinct != 2) {
-      return Fail(ErrorCode::kUnprocessable, "binary needs two different values, but the target '{}' has {}", target,
+      return Fail(ErrorCode::kUnprocessable,
+                  "binary needs two different values, but the target '{}' has {}", target,
                   distinct);
     }
   }
@@ -111,19 +122,23 @@ Result<TargetColumn> ReadTarget(const RowTable& table, std::string_view target, 
 
   if (distinct * 2 > contents.present) {
     return Fail(ErrorCode::kUnprocessable,
-                "the target '{}' has {} different values in {} rows: nearly every row is a class of its own", target,
-                distinct, contents.present);
+                "the target '{}' has {} different values in {} rows: nearly every row is a class "
+                "of its own",
+                target, distinct, contents.present);
   }
   if (distinct > kMostClasses) {
-    return Fail(ErrorCode::kUnprocessable, "the target '{}' has {} classes; at most {} can be told apart", target,
-                distinct, kMostClasses);
+    return Fail(ErrorCode::kUnprocessable,
+                "the target '{}' has {} classes; at most {} can be told apart", target, distinct,
+                kMostClasses);
   }
   for (const auto& [key, rows] : contents.rows) out.labels.push_back(key);
   if (contents.all_numbers) {
-    std::ranges::stable_sort(out.labels, {}, [](const std::string& label) { return *features::ParseNumber(label); });
+    std::ranges::stable_sort(
+        out.labels, {}, [](const std::string& label) { return *features::ParseNumber(label); });
   }
   std::map<std::string_view, float> numbers;
-  for (std::size_t i = 0; i < out.labels.size(); ++i) numbers.emplace(out.labels[i], static_cast<float>(i));
+  for (std::size_t i = 0; i < out.labels.size(); ++i)
+    numbers.emplace(out.labels[i], static_cast<float>(i));
   for (const std::string& key : contents.keys) {
     out.values.push_back(key.empty() ? std::numeric_limits<float>::quiet_NaN() : numbers.at(key));
   }

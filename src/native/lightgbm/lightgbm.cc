@@ -6,8 +6,8 @@
 namespace aimass::lgbm {
 namespace {
 
-constexpr int kFloat32 = 0;      // C_API_DTYPE_FLOAT32
-constexpr int kRawScore = 1;     // C_API_PREDICT_RAW_SCORE
+constexpr int kFloat32 = 0;        // C_API_DTYPE_FLOAT32
+constexpr int kRawScore = 1;       // C_API_PREDICT_RAW_SCORE
 constexpr int kContributions = 3;  // C_API_PREDICT_CONTRIB
 
 Status Check(int code, std::string_view what) {
@@ -23,7 +23,8 @@ void Silence() { LGBM_RegisterLogCallback(DropLog); }
 
 void Dataset::Free::operator()(void* handle) const { LGBM_DatasetFree(handle); }
 
-Result<Dataset> Dataset::Create(const DenseData& data, const std::string& parameters, const Dataset* reference) {
+Result<Dataset> Dataset::Create(const DenseData& data, const std::string& parameters,
+                                const Dataset* reference) {
   Silence();
   DatasetHandle handle = nullptr;
   RETURN_IF_ERROR(Check(
@@ -35,8 +36,9 @@ Result<Dataset> Dataset::Create(const DenseData& data, const std::string& parame
   if (!data.names.empty()) {
     std::vector<const char*> names;
     for (const std::string& name : data.names) names.push_back(name.c_str());
-    RETURN_IF_ERROR(Check(LGBM_DatasetSetFeatureNames(handle, names.data(), static_cast<int>(names.size())),
-                          "take the feature names"));
+    RETURN_IF_ERROR(
+        Check(LGBM_DatasetSetFeatureNames(handle, names.data(), static_cast<int>(names.size())),
+              "take the feature names"));
   }
   RETURN_IF_ERROR(Check(LGBM_DatasetSetField(handle, "label", data.labels.data(),
                                              static_cast<int>(data.labels.size()), kFloat32),
@@ -54,7 +56,8 @@ void Booster::Free::operator()(void* handle) const { LGBM_BoosterFree(handle); }
 Result<Booster> Booster::Create(const Dataset& train, const std::string& parameters) {
   Silence();
   BoosterHandle handle = nullptr;
-  RETURN_IF_ERROR(Check(LGBM_BoosterCreate(train.handle(), parameters.c_str(), &handle), "make a booster"));
+  RETURN_IF_ERROR(
+      Check(LGBM_BoosterCreate(train.handle(), parameters.c_str(), &handle), "make a booster"));
   return Booster(handle);
 }
 
@@ -62,7 +65,8 @@ Result<Booster> Booster::Load(const std::string& text) {
   Silence();
   BoosterHandle handle = nullptr;
   int rounds = 0;
-  if (Status loaded = Check(LGBM_BoosterLoadModelFromString(text.c_str(), &rounds, &handle), "load the model");
+  if (Status loaded =
+          Check(LGBM_BoosterLoadModelFromString(text.c_str(), &rounds, &handle), "load the model");
       !loaded) {
     loaded.error().code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(loaded).error());
@@ -84,40 +88,47 @@ Result<double> Booster::Evaluate() const {
   int count = 0;
   RETURN_IF_ERROR(Check(LGBM_BoosterGetEvalCounts(handle_.get(), &count), "evaluate a round"));
   std::vector<double> values(static_cast<std::size_t>(count));
-  RETURN_IF_ERROR(Check(LGBM_BoosterGetEval(handle_.get(), 1, &count, values.data()), "evaluate a round"));
-  if (count < 1) return Fail(ErrorCode::kInternal, "LightGBM could not {}: {}", "evaluate a round", "no metric");
+  RETURN_IF_ERROR(
+      Check(LGBM_BoosterGetEval(handle_.get(), 1, &count, values.data()), "evaluate a round"));
+  if (count < 1)
+    return Fail(ErrorCode::kInternal, "LightGBM could not {}: {}", "evaluate a round", "no metric");
   return values.front();
 }
 
-Result<std::vector<double>> Booster::Predict(std::span<const float> values, std::size_t rows, std::size_t columns,
-                                             int type, int rounds, int threads) const {
+Result<std::vector<double>> Booster::Predict(std::span<const float> values, std::size_t rows,
+                                             std::size_t columns, int type, int rounds,
+                                             int threads) const {
   std::int64_t length = 0;
   RETURN_IF_ERROR(Check(
-      LGBM_BoosterCalcNumPredict(handle_.get(), static_cast<int>(rows), type, 0, rounds, &length), "predict"));
+      LGBM_BoosterCalcNumPredict(handle_.get(), static_cast<int>(rows), type, 0, rounds, &length),
+      "predict"));
   std::vector<double> out(static_cast<std::size_t>(length));
   const std::string parameters = fmt::format("num_threads={} verbosity=-1", threads);
-  RETURN_IF_ERROR(Check(LGBM_BoosterPredictForMat(
-                            handle_.get(), values.data(), kFloat32, static_cast<std::int32_t>(rows),
-                            static_cast<std::int32_t>(columns), 1, type, 0, rounds, parameters.c_str(), &length,
-                            out.data()),
-                        "predict"));
+  RETURN_IF_ERROR(Check(
+      LGBM_BoosterPredictForMat(handle_.get(), values.data(), kFloat32,
+                                static_cast<std::int32_t>(rows), static_cast<std::int32_t>(columns),
+                                1, type, 0, rounds, parameters.c_str(), &length, out.data()),
+      "predict"));
   out.resize(static_cast<std::size_t>(length));
   return out;
 }
 
 Result<std::vector<double>> Booster::PredictMargins(std::span<const float> values, std::size_t rows,
-                                                    std::size_t columns, int rounds, int threads) const {
+                                                    std::size_t columns, int rounds,
+                                                    int threads) const {
   return Predict(values, rows, columns, kRawScore, rounds, threads);
 }
 
-Result<std::vector<double>> Booster::PredictContributions(std::span<const float> values, std::size_t rows,
-                                                          std::size_t columns, int threads) const {
+Result<std::vector<double>> Booster::PredictContributions(std::span<const float> values,
+                                                          std::size_t rows, std::size_t columns,
+                                                          int threads) const {
   return Predict(values, rows, columns, kContributions, 0, threads);
 }
 
 Result<int> Booster::Rounds() const {
   int rounds = 0;
-  RETURN_IF_ERROR(Check(LGBM_BoosterGetCurrentIteration(handle_.get(), &rounds), "count its rounds"));
+  RETURN_IF_ERROR(
+      Check(LGBM_BoosterGetCurrentIteration(handle_.get(), &rounds), "count its rounds"));
   return rounds;
 }
 
@@ -134,8 +145,8 @@ Result<std::string> Booster::Save(int rounds) const {
   // The first call says how long it is (with its final NUL), the second fits.
   for (int attempt = 0; attempt < 2; ++attempt) {
     RETURN_IF_ERROR(Check(
-        LGBM_BoosterSaveModelToString(handle_.get(), 0, rounds, kGain, static_cast<std::int64_t>(text.size()),
-                                      &length, text.data()),
+        LGBM_BoosterSaveModelToString(handle_.get(), 0, rounds, kGain,
+                                      static_cast<std::int64_t>(text.size()), &length, text.data()),
         "save the model"));
     if (static_cast<std::size_t>(length) <= text.size()) break;
     text.resize(static_cast<std::size_t>(length));

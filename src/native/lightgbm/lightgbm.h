@@ -13,7 +13,7 @@ namespace aimass::lgbm {
 
 /// A dense table for LightGBM: row-major floats, NaN is missing.
 struct DenseData {
-  std::span<const float> values;            // [rows × columns]
+  std::span<const float> values;  // [rows × columns]
   std::size_t rows = 0;
   std::size_t columns = 0;
   std::span<const float> labels = {};       // [rows]
@@ -27,8 +27,8 @@ struct DenseData {
 /// Threads  one at a time.
 class Dataset {
  public:
-  /// `parameters` as LightGBM writes them: "max_bin=255 categorical_feature=0,3". With `reference` the bins are
-  /// those of that data set, as validation data must have.
+  /// `parameters` as LightGBM writes them: "max_bin=255 categorical_feature=0,3". With `reference`
+  /// the bins are those of that data set, as validation data must have.
   [[nodiscard]] static Result<Dataset> Create(const DenseData& data, const std::string& parameters,
                                               const Dataset* reference);
   [[nodiscard]] void* handle() const { return handle_.get(); }
@@ -57,11 +57,14 @@ class Booster {
   /// The first evaluation metric on the first validation data.
   [[nodiscard]] Result<double> Evaluate() const;
   /// Margins [rows × outputs] of rounds [0, rounds); 0: of all. values: [rows × columns].
-  [[nodiscard]] Result<std::vector<double>> PredictMargins(std::span<const float> values, std::size_t rows,
-                                                           std::size_t columns, int rounds, int threads) const;
+  [[nodiscard]] Result<std::vector<double>> PredictMargins(std::span<const float> values,
+                                                           std::size_t rows, std::size_t columns,
+                                                           int rounds, int threads) const;
   /// Exact TreeSHAP [rows × outputs × (columns + 1)], the bias last, of all rounds.
-  [[nodiscard]] Result<std::vector<double>> PredictContributions(std::span<const float> values, std::size_t rows,
-                                                                 std::size_t columns, int threads) const;
+  [[nodiscard]] Result<std::vector<double>> PredictContributions(std::span<const float> values,
+                                                                 std::size_t rows,
+                                                                 std::size_t columns,
+                                                                 int threads) const;
   [[nodiscard]] Result<int> Rounds() const;
   [[nodiscard]] Result<std::size_t> NumFeatures() const;
   /// Rounds [0, rounds) as text; 0: all.
@@ -73,7 +76,8 @@ class Booster {
   };
   explicit Booster(void* handle) : handle_(handle) {}
   [[nodiscard]] Result<std::vector<double>> Predict(std::span<const float> values, std::size_t rows,
-                                                    std::size_t columns, int type, int rounds, int threads) const;
+                                                    std::size_t columns, int type, int rounds,
+                                                    int threads) const;
   std::unique_ptr<void, Free> handle_;
 };
 

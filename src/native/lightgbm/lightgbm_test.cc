@@ -15,7 +15,11 @@ struct Table {
   std::vector<std::string> names{"number", "类别"};
 
   [[nodiscard]] DenseData data() const {
-    return {.values = values, .rows = labels.size(), .columns = 2, .labels = labels, .weights = weights,
+    return {.values = values,
+            .rows = labels.size(),
+            .columns = 2,
+            .labels = labels,
+            .weights = weights,
             .names = names};
   }
 };
@@ -34,7 +38,8 @@ Table MakeTable(std::size_t rows) {
 }
 
 constexpr auto kParameters =
-    "objective=binary metric=binary_logloss num_threads=1 verbosity=-1 deterministic=true force_row_wise=true "
+    "objective=binary metric=binary_logloss num_threads=1 verbosity=-1 deterministic=true "
+    "force_row_wise=true "
     "num_leaves=7 min_data_in_leaf=5 categorical_feature=1";
 
 // The functions are declared by hand: every one that is used is called once.
@@ -75,7 +80,8 @@ TEST(LightgbmTest, TrainsEvaluatesPredictsSavesAndLoads) {
   const auto contributions = loaded->PredictContributions(other.values, 90, 2, 1).value();
   ASSERT_EQ(contributions.size(), 90U * 3U);
   for (std::size_t i = 0; i < 90; ++i) {
-    EXPECT_NEAR(contributions[3 * i] + contributions[3 * i + 1] + contributions[3 * i + 2], of_five[i], 1e-9);
+    EXPECT_NEAR(contributions[3 * i] + contributions[3 * i + 1] + contributions[3 * i + 2],
+                of_five[i], 1e-9);
   }
 }
 

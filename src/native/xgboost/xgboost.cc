@@ -1,5 +1,5 @@
-// XGBoost's C API, library 3.2; the header is Debian's of 1.7, whose functions used here are unchanged
-// (xgboost_test.cc calls each of them).
+// XGBoost's C API, library 3.2; the header is Debian's of 1.7, whose functions used here are
+// unchanged (xgboost_test.cc calls each of them).
 #include "native/xgboost/xgboost.h"
 
 #include <xgboost/c_api.h>
@@ -14,7 +14,8 @@ Status Check(int code, std::string_view what) {
   // The library appends a stack trace after an empty line; only its first paragraph is for people.
   std::string_view text = XGBGetLastError();
   if (const auto end = text.find("\n\n"); end != std::string_view::npos) text = text.substr(0, end);
-  if (const auto end = text.find("\nStack trace"); end != std::string_view::npos) text = text.substr(0, end);
+  if (const auto end = text.find("\nStack trace"); end != std::string_view::npos)
+    text = text.substr(0, end);
   return Fail(ErrorCode::kInternal, "XGBoost could not {}: {}", what, text);
 }
 
@@ -31,24 +32,28 @@ std::string VectorInterface(std::span<const float> data) {
 // Labels, weights, names and types: alike for a matrix and for the proxy of a quantile matrix.
 Status SetInfo(DMatrixHandle handle, const DenseData& data) {
   if (!data.labels.empty()) {
-    RETURN_IF_ERROR(Check(XGDMatrixSetInfoFromInterface(handle, "label", VectorInterface(data.labels).c_str()),
-                          "take the labels"));
+    RETURN_IF_ERROR(
+        Check(XGDMatrixSetInfoFromInterface(handle, "label", VectorInterface(data.labels).c_str()),
+              "take the labels"));
   }
   if (!data.weights.empty()) {
     RETURN_IF_ERROR(Check(
-        XGDMatrixSetInfoFromInterface(handle, "weight", VectorInterface(data.weights).c_str()), "take the weights"));
+        XGDMatrixSetInfoFromInterface(handle, "weight", VectorInterface(data.weights).c_str()),
+        "take the weights"));
   }
   std::vector<const char*> texts;
   if (!data.names.empty()) {
     for (const std::string& name : data.names) texts.push_back(name.c_str());
-    RETURN_IF_ERROR(Check(XGDMatrixSetStrFeatureInfo(handle, "feature_name", texts.data(), texts.size()),
-                          "take the feature names"));
+    RETURN_IF_ERROR(
+        Check(XGDMatrixSetStrFeatureInfo(handle, "feature_name", texts.data(), texts.size()),
+              "take the feature names"));
   }
   if (!data.categorical.empty()) {
     texts.clear();
     for (const bool categorical : data.categorical) texts.push_back(categorical ? "c" : "float");
-    RETURN_IF_ERROR(Check(XGDMatrixSetStrFeatureInfo(handle, "feature_type", texts.data(), texts.size()),
-                          "take the feature types"));
+    RETURN_IF_ERROR(
+        Check(XGDMatrixSetStrFeatureInfo(handle, "feature_type", texts.data(), texts.size()),
+              "take the feature types"));
   }
   return {};
 }
@@ -66,10 +71,10 @@ struct OneBatch {
     if (batch.done) return 0;
     batch.done = true;
     const DenseData& data = *batch.data;
-    batch.status = Check(
-        XGProxyDMatrixSetDataDense(batch.proxy,
-                                   ArrayInterface(data.values.data(), data.rows, data.columns).c_str()),
-        "take the rows");
+    batch.status =
+        Check(XGProxyDMatrixSetDataDense(
+                  batch.proxy, ArrayInterface(data.values.data(), data.rows, data.columns).c_str()),
+              "take the rows");
     if (batch.status) batch.status = SetInfo(batch.proxy, data);
     return batch.status ? 1 : 0;
   }
@@ -100,8 +105,8 @@ Result<Matrix> Matrix::Quantile(const DenseData& data, int max_bin, const Matrix
       fmt::format(R"({{"missing":NaN,"nthread":{},"max_bin":{}}})", data.threads, max_bin);
   DMatrixHandle handle = nullptr;
   const int code = XGQuantileDMatrixCreateFromCallback(
-      &batch, proxy, reference == nullptr ? nullptr : reference->handle(), OneBatch::Reset, OneBatch::Next,
-      config.c_str(), &handle);
+      &batch, proxy, reference == nullptr ? nullptr : reference->handle(), OneBatch::Reset,
+      OneBatch::Next, config.c_str(), &handle);
   RETURN_IF_ERROR(batch.status);
   RETURN_IF_ERROR(Check(code, "make quantile bins"));
   return Matrix(handle, data.rows);
@@ -109,14 +114,17 @@ Result<Matrix> Matrix::Quantile(const DenseData& data, int max_bin, const Matrix
 
 void Booster::Free::operator()(void* handle) const { XGBoosterFree(handle); }
 
-Result<Booster> Booster::Create(std::span<const Matrix* const> cached, std::span<const Parameter> parameters) {
+Result<Booster> Booster::Create(std::span<const Matrix* const> cached,
+                                std::span<const Parameter> parameters) {
   std::vector<DMatrixHandle> handles;
   for (const Matrix* matrix : cached) handles.push_back(matrix->handle());
   BoosterHandle handle = nullptr;
-  RETURN_IF_ERROR(Check(XGBoosterCreate(handles.data(), handles.size(), &handle), "make a booster"));
+  RETURN_IF_ERROR(
+      Check(XGBoosterCreate(handles.data(), handles.size(), &handle), "make a booster"));
   Booster booster(handle);
   for (const auto& [name, value] : parameters) {
-    RETURN_IF_ERROR(Check(XGBoosterSetParam(handle, name.c_str(), value.c_str()), "take its parameters"));
+    RETURN_IF_ERROR(
+        Check(XGBoosterSetParam(handle, name.c_str(), value.c_str()), "take its parameters"));
   }
   return booster;
 }
@@ -125,13 +133,14 @@ Result<Booster> Booster::Load(std::string_view bytes, int threads) {
   BoosterHandle handle = nullptr;
   RETURN_IF_ERROR(Check(XGBoosterCreate(nullptr, 0, &handle), "make a booster"));
   Booster booster(handle);
-  if (Status loaded = Check(XGBoosterLoadModelFromBuffer(handle, bytes.data(), bytes.size()), "load the model");
+  if (Status loaded =
+          Check(XGBoosterLoadModelFromBuffer(handle, bytes.data(), bytes.size()), "load the model");
       !loaded) {
     loaded.error().code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(loaded).error());
   }
-  RETURN_IF_ERROR(
-      Check(XGBoosterSetParam(handle, "nthread", std::to_string(threads).c_str()), "take its parameters"));
+  RETURN_IF_ERROR(Check(XGBoosterSetParam(handle, "nthread", std::to_string(threads).c_str()),
+                        "take its parameters"));
   return booster;
 }
 
@@ -143,7 +152,8 @@ Result<double> Booster::Evaluate(int round, const Matrix& data) {
   DMatrixHandle handle = data.handle();
   const char* name = "v";
   const char* text = nullptr;
-  RETURN_IF_ERROR(Check(XGBoosterEvalOneIter(handle_.get(), round, &handle, &name, 1, &text), "evaluate a round"));
+  RETURN_IF_ERROR(Check(XGBoosterEvalOneIter(handle_.get(), round, &handle, &name, 1, &text),
+                        "evaluate a round"));
   const std::string_view line(text);  // "[3]\tv-logloss:0.4312"
   const auto colon = line.rfind(':');
   if (colon == std::string_view::npos) {
@@ -154,12 +164,13 @@ Result<double> Booster::Evaluate(int round, const Matrix& data) {
 
 Result<std::vector<float>> Booster::Predict(const Matrix& data, int type, int rounds) const {
   const std::string config = fmt::format(
-      R"({{"type":{},"training":false,"iteration_begin":0,"iteration_end":{},"strict_shape":true}})", type, rounds);
+      R"({{"type":{},"training":false,"iteration_begin":0,"iteration_end":{},"strict_shape":true}})",
+      type, rounds);
   const bst_ulong* shape = nullptr;
   bst_ulong dimensions = 0;
   const float* values = nullptr;
-  RETURN_IF_ERROR(Check(XGBoosterPredictFromDMatrix(handle_.get(), data.handle(), config.c_str(), &shape,
-                                                    &dimensions, &values),
+  RETURN_IF_ERROR(Check(XGBoosterPredictFromDMatrix(handle_.get(), data.handle(), config.c_str(),
+                                                    &shape, &dimensions, &values),
                         "predict"));
   std::size_t count = 1;
   for (bst_ulong i = 0; i < dimensions; ++i) count *= shape[i];
@@ -196,8 +207,8 @@ Result<std::string> Booster::Save(std::string_view format) const {
   const std::string config = fmt::format(R"({{"format":"{}"}})", format);
   bst_ulong size = 0;
   const char* bytes = nullptr;
-  RETURN_IF_ERROR(
-      Check(XGBoosterSaveModelToBuffer(handle_.get(), config.c_str(), &size, &bytes), "save the model"));
+  RETURN_IF_ERROR(Check(XGBoosterSaveModelToBuffer(handle_.get(), config.c_str(), &size, &bytes),
+                        "save the model"));
   return std::string(bytes, size);
 }
 

@@ -15,13 +15,13 @@ namespace aimass::xgb {
 
 /// A dense table for XGBoost: row-major floats, NaN is missing.
 struct DenseData {
-  std::span<const float> values;              // [rows × columns]
+  std::span<const float> values;  // [rows × columns]
   std::size_t rows = 0;
   std::size_t columns = 0;
-  std::span<const float> labels = {};         // [rows], or empty
-  std::span<const float> weights = {};        // [rows], or empty: all 1
-  std::span<const std::string> names = {};    // [columns], or empty
-  std::span<const bool> categorical = {};     // [columns], or empty: all numbers
+  std::span<const float> labels = {};       // [rows], or empty
+  std::span<const float> weights = {};      // [rows], or empty: all 1
+  std::span<const std::string> names = {};  // [columns], or empty
+  std::span<const bool> categorical = {};   // [columns], or empty: all numbers
   int threads = 1;
 };
 
@@ -33,9 +33,10 @@ class Matrix {
  public:
   /// Values as they are: what prediction of any model needs.
   [[nodiscard]] static Result<Matrix> Dense(const DenseData& data);
-  /// Values as `max_bin` quantile bins, the form that `hist` trains on. With `reference` the bins are those of
-  /// that matrix, as validation data must have.
-  [[nodiscard]] static Result<Matrix> Quantile(const DenseData& data, int max_bin, const Matrix* reference);
+  /// Values as `max_bin` quantile bins, the form that `hist` trains on. With `reference` the bins
+  /// are those of that matrix, as validation data must have.
+  [[nodiscard]] static Result<Matrix> Quantile(const DenseData& data, int max_bin,
+                                               const Matrix* reference);
 
   [[nodiscard]] void* handle() const { return handle_.get(); }
   [[nodiscard]] std::size_t rows() const { return rows_; }

@@ -16,12 +16,19 @@ struct Table {
   bool categorical[2] = {false, true};
 
   [[nodiscard]] DenseData data() const {
-    return {.values = values, .rows = labels.size(), .columns = 2, .labels = labels, .weights = weights,
-            .names = names, .categorical = categorical, .threads = 1};
+    return {.values = values,
+            .rows = labels.size(),
+            .columns = 2,
+            .labels = labels,
+            .weights = weights,
+            .names = names,
+            .categorical = categorical,
+            .threads = 1};
   }
 };
 
-// label = number > 0.5, except in category 2, where it is the other way round; every 7th number is missing.
+// label = number > 0.5, except in category 2, where it is the other way round; every 7th number is
+// missing.
 Table MakeTable(std::size_t rows) {
   Table table;
   for (std::size_t i = 0; i < rows; ++i) {
@@ -36,8 +43,13 @@ Table MakeTable(std::size_t rows) {
 }
 
 std::vector<Booster::Parameter> Parameters() {
-  return {{"objective", "binary:logistic"}, {"tree_method", "hist"}, {"nthread", "1"}, {"max_depth", "3"},
-          {"eval_metric", "logloss"},       {"seed", "1"},           {"eta", "0.3"},
+  return {{"objective", "binary:logistic"},
+          {"tree_method", "hist"},
+          {"nthread", "1"},
+          {"max_depth", "3"},
+          {"eval_metric", "logloss"},
+          {"seed", "1"},
+          {"eta", "0.3"},
           {"max_bin", "64"}};
 }
 
@@ -85,7 +97,8 @@ TEST(XgboostTest, TrainsEvaluatesPredictsSlicesSavesAndLoads) {
     const auto contributions = loaded->PredictContributions(*dense).value();
     ASSERT_EQ(contributions.size(), 90U * 3U);
     for (std::size_t i = 0; i < 90; ++i) {
-      EXPECT_NEAR(contributions[3 * i] + contributions[3 * i + 1] + contributions[3 * i + 2], of_five[i], 1e-4);
+      EXPECT_NEAR(contributions[3 * i] + contributions[3 * i + 1] + contributions[3 * i + 2],
+                  of_five[i], 1e-4);
     }
   }
 }

@@ -1,6 +1,6 @@
-// A linear model with an L2 penalty: logistic, softmax or ridge, by L-BFGS. Numbers are clamped to the range that
-// training saw and standardised; a missing one counts as the mean and has a weight of its own; each category has
-// a weight. The artefact is docs/formats/linear.md.
+// A linear model with an L2 penalty: logistic, softmax or ridge, by L-BFGS. Numbers are clamped to
+// the range that training saw and standardised; a missing one counts as the mean and has a weight
+// of its own; each category has a weight. The artefact is docs/formats/linear.md.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -14,21 +14,33 @@ namespace aimass::learners::linear {
 namespace {
 
 constexpr std::array kFields{
-    Field{.name = "l2", .label = {"L2 penalty", "L2 正则"}, .kind = FieldKind::kNumber, .default_value = "1", .min = 1e-6, .max = 1e6},
-    Field{.name = "max_iterations", .label = {"Most iterations", "最多迭代次数"}, .kind = FieldKind::kInteger, .default_value = "200", .min = 1, .max = 10000},
+    Field{.name = "l2",
+          .label = {"L2 penalty", "L2 正则"},
+          .kind = FieldKind::kNumber,
+          .default_value = "1",
+          .min = 1e-6,
+          .max = 1e6},
+    Field{.name = "max_iterations",
+          .label = {"Most iterations", "最多迭代次数"},
+          .kind = FieldKind::kInteger,
+          .default_value = "200",
+          .min = 1,
+          .max = 10000},
 };
 
-Settings Sample(int trial, std::uint64_t seed, std::size_t /*rows*/, std::size_t /*features*/, TaskKind task) {
+Settings Sample(int trial, std::uint64_t seed, std::size_t /*rows*/, std::size_t /*features*/,
+                TaskKind task) {
   Settings settings;
   for (const Field& field : kFields) settings.emplace(field.name, field.default_value);
   if (trial == 0) return settings;
-  Random random(seed, 0x6c696eULL + static_cast<std::uint64_t>(trial) * 16 + static_cast<std::uint64_t>(task));
+  Random random(seed, 0x6c696eULL + static_cast<std::uint64_t>(trial) * 16 +
+                          static_cast<std::uint64_t>(task));
   settings.insert_or_assign("l2", NumberText(random.LogUniform(0.01, 1000)));
   return settings;
 }
 
-// How one encoded feature enters the model. A number has slots {weight} or {weight, missing weight}; a category
-// one slot per code and one for missing.
+// How one encoded feature enters the model. A number has slots {weight} or {weight, missing
+// weight}; a category one slot per code and one for missing.
 struct Term {
   int categories = 0;
   std::size_t first_slot = 0;
@@ -41,7 +53,8 @@ struct Term {
   }
   [[nodiscard]] std::size_t Slot(float value) const {
     const bool known = value >= 0.0F && value < static_cast<float>(categories);
-    return first_slot + (known ? static_cast<std::size_t>(value) : static_cast<std::size_t>(categories));
+    return first_slot +
+           (known ? static_cast<std::size_t>(value) : static_cast<std::size_t>(categories));
   }
 };
 
@@ -91,9 +104,10 @@ Term NumberTerm(const Matrix& matrix, std::span<const std::uint32_t> rows, std::
 
 struct Model {
   std::vector<Term> terms;
-  std::size_t slots = 0;        // per output
+  std::size_t slots = 0;  // per output
   std::size_t outputs = 1;
-  std::vector<double> weights;  // [outputs × (1 + slots)], the intercept first; of standardised numbers
+  std::vector<double>
+      weights;  // [outputs × (1 + slots)], the intercept first; of standardised numbers
 };
 
 Model MakeTerms(const LearnerData& data, std::size_t outputs) {
@@ -149,7 +163,8 @@ Design MakeDesign(const LearnerData& data, const Model& model) {
   return design;
 }
 
-// The mean loss of the rows plus l2 / (2 · total weight) · |weights|², and its gradient. `target`, `weight`: [rows].
+// The mean loss of the rows plus l2 / (2 · total weight) · |weights|², and its gradient. `target`,
+// `weight`: [rows].
 struct Loss {
   const Design& design;
   const Model& model;
@@ -171,7 +186,8 @@ struct Loss {
       for (std::size_t o = 0; o < outputs; ++o) {
         const double* w = point.data() + o * stride;
         double sum = w[0];
-        for (std::uint32_t k = begin; k < end; ++k) sum += w[1 + design.slots[k]] * design.values[k];
+        for (std::uint32_t k = begin; k < end; ++k)
+          sum += w[1 + design.slots[k]] * design.values[k];
         margin[o] = sum;
       }
       const double share = weight[i] / total_weight;
@@ -198,7 +214,8 @@ struct Loss {
     switch (task) {
       case TaskKind::kBinary: {
         const double m = margin[0];
-        const double loss = (m > 0.0 ? std::log1p(std::exp(-m)) + m : std::log1p(std::exp(m))) - y * m;
+        const double loss =
+            (m > 0.0 ? std::log1p(std::exp(-m)) + m : std::log1p(std::exp(m))) - y * m;
         margin[0] = 1.0 / (1.0 + std::exp(-m)) - y;
         return loss;
       }
@@ -221,9 +238,10 @@ struct Loss {
   }
 };
 
-// The artefact, with scaling folded into the weights. `center` and `scale` undo the target's standardisation.
-Json MakeArtefact(const Model& model, const Matrix& matrix, std::span<const std::uint32_t> rows, double center,
-                  double scale) {
+// The artefact, with scaling folded into the weights. `center` and `scale` undo the target's
+// standardisation.
+Json MakeArtefact(const Model& model, const Matrix& matrix, std::span<const std::uint32_t> rows,
+                  double center, double scale) {
   const std::size_t width = model.terms.size();
   std::vector<double> intercept(model.outputs);
   for (std::size_t o = 0; o < model.outputs; ++o) {
@@ -241,7 +259,8 @@ Json MakeArtefact(const Model& model, const Matrix& matrix, std::span<const std:
     if (term.categories > 0) {
       feature["categories"] = term.categories;
       std::vector<double> counts(term.slots, 0.0);
-      for (const std::uint32_t row : rows) counts[term.Slot(matrix.values[row * width + f]) - term.first_slot] += 1.0;
+      for (const std::uint32_t row : rows)
+        counts[term.Slot(matrix.values[row * width + f]) - term.first_slot] += 1.0;
       Json means = Json::array();
       for (std::size_t o = 0; o < model.outputs; ++o) {
         Json table = Json::array();
@@ -271,7 +290,10 @@ Json MakeArtefact(const Model& model, const Matrix& matrix, std::span<const std:
     feature["missing_weights"] = std::move(missing);
     features.push_back(std::move(feature));
   }
-  return {{"format", 1}, {"kind", "linear"}, {"outputs", model.outputs}, {"intercept", intercept},
+  return {{"format", 1},
+          {"kind", "linear"},
+          {"outputs", model.outputs},
+          {"intercept", intercept},
           {"features", std::move(features)}};
 }
 
@@ -307,7 +329,8 @@ std::vector<float> Margins(const Json& artefact, const Model& model, const Matri
         const double* weight = weights.data() + o * model.slots;
         if (term.categories > 0) {
           const std::size_t slot = term.Slot(value);
-          margin += slot == term.first_slot + term.slots - 1 ? missing[o * width + f] : weight[slot];
+          margin +=
+              slot == term.first_slot + term.slots - 1 ? missing[o * width + f] : weight[slot];
         } else {
           margin += weight[term.first_slot] * term.Clamp(value);
           if (std::isnan(value)) margin += missing[o * width + f];
@@ -344,25 +367,40 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
 
   EarlyStopping clock(context, 0, 0);
   if (clock.OutOfTime()) return Fail(ErrorCode::kTimeout, "no time was left for a single round");
-  const Loss loss{.design = design, .model = model, .target = target, .weight = weight, .task = context.task,
-                  .l2 = NumberOf(settings, "l2"), .total_weight = total_weight};
-  const int most = context.fixed_rounds > 0 ? context.fixed_rounds
-                                            : static_cast<int>(IntegerOf(settings, "max_iterations"));
-  const int done = Lbfgs(loss, [&] { return context.cancel.cancelled() || clock.OutOfTime(); },
-                         {.max_iterations = most}, model.weights);
+  const Loss loss{.design = design,
+                  .model = model,
+                  .target = target,
+                  .weight = weight,
+                  .task = context.task,
+                  .l2 = NumberOf(settings, "l2"),
+                  .total_weight = total_weight};
+  const int most = context.fixed_rounds > 0
+                       ? context.fixed_rounds
+                       : static_cast<int>(IntegerOf(settings, "max_iterations"));
+  const int done = Lbfgs(
+      loss, [&] { return context.cancel.cancelled() || clock.OutOfTime(); },
+      {.max_iterations = most}, model.weights);
   RETURN_IF_ERROR(context.cancel.Check());
 
   const Json artefact = MakeArtefact(model, matrix, data.train, center, scale);
-  // A fit on other rows may need more iterations than this one did, so the limit is what is remembered.
-  return Fitted{.artefact = artefact.dump(), .file_ending = "json", .runtime = "linear",
-                .rounds = clock.out_of_time() ? std::max(done, 1) : most, .out_of_time = clock.out_of_time(),
+  // A fit on other rows may need more iterations than this one did, so the limit is what is
+  // remembered.
+  return Fitted{.artefact = artefact.dump(),
+                .file_ending = "json",
+                .runtime = "linear",
+                .rounds = clock.out_of_time() ? std::max(done, 1) : most,
+                .out_of_time = clock.out_of_time(),
                 .validation_margins = Margins(artefact, model, matrix, data.validation)};
 }
 
 }  // namespace
 
 void Register(LearnerRegistry& registry) {
-  registry.Add({.name = "linear", .label = {"Linear model", "线性模型"}, .fields = kFields, .sample = Sample, .fit = Fit});
+  registry.Add({.name = "linear",
+                .label = {"Linear model", "线性模型"},
+                .fields = kFields,
+                .sample = Sample,
+                .fit = Fit});
 }
 
 }  // namespace aimass::learners::linear

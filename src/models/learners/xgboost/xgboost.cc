@@ -12,25 +12,87 @@ namespace aimass::learners::xgboost {
 namespace {
 
 constexpr std::array kFields{
-    Field{.name = "eta", .label = {"Learning rate", "学习率"}, .kind = FieldKind::kNumber, .default_value = "0.1", .min = 1e-4, .max = 1},
-    Field{.name = "max_depth", .label = {"Depth of a tree", "树的深度"}, .kind = FieldKind::kInteger, .default_value = "6", .min = 1, .max = 16},
-    Field{.name = "min_child_weight", .label = {"Least weight of a leaf", "叶子最小权重"}, .kind = FieldKind::kNumber, .default_value = "1", .min = 1e-3, .max = 1e4},
-    Field{.name = "subsample", .label = {"Share of rows per tree", "每棵树的行比例"}, .kind = FieldKind::kNumber, .default_value = "0.9", .min = 0.1, .max = 1},
-    Field{.name = "colsample_bytree", .label = {"Share of features per tree", "每棵树的特征比例"}, .kind = FieldKind::kNumber, .default_value = "0.8", .min = 0.1, .max = 1},
-    Field{.name = "lambda", .label = {"L2 penalty", "L2 正则"}, .kind = FieldKind::kNumber, .default_value = "1", .min = 1e-4, .max = 1e3},
-    Field{.name = "alpha", .label = {"L1 penalty", "L1 正则"}, .kind = FieldKind::kNumber, .default_value = "0.0001", .min = 1e-4, .max = 1e3},
-    Field{.name = "gamma", .label = {"Least gain of a split", "分裂最小增益"}, .kind = FieldKind::kNumber, .default_value = "0.0001", .min = 1e-4, .max = 1e3},
-    Field{.name = "max_bin", .label = {"Bins per feature", "每个特征的分箱数"}, .kind = FieldKind::kInteger, .default_value = "256", .min = 16, .max = 1024},
-    Field{.name = "max_cat_to_onehot", .label = {"Categories split one by one up to", "逐个分裂的类别数上限"}, .kind = FieldKind::kInteger, .default_value = "8", .min = 1, .max = 128},
-    Field{.name = "max_rounds", .label = {"Most rounds", "最多轮数"}, .kind = FieldKind::kInteger, .default_value = "3000", .min = 1, .max = 100000},
-    Field{.name = "patience", .label = {"Rounds without a gain before it stops", "无改进即停止的轮数"}, .kind = FieldKind::kInteger, .default_value = "40", .min = 1, .max = 10000},
+    Field{.name = "eta",
+          .label = {"Learning rate", "学习率"},
+          .kind = FieldKind::kNumber,
+          .default_value = "0.1",
+          .min = 1e-4,
+          .max = 1},
+    Field{.name = "max_depth",
+          .label = {"Depth of a tree", "树的深度"},
+          .kind = FieldKind::kInteger,
+          .default_value = "6",
+          .min = 1,
+          .max = 16},
+    Field{.name = "min_child_weight",
+          .label = {"Least weight of a leaf", "叶子最小权重"},
+          .kind = FieldKind::kNumber,
+          .default_value = "1",
+          .min = 1e-3,
+          .max = 1e4},
+    Field{.name = "subsample",
+          .label = {"Share of rows per tree", "每棵树的行比例"},
+          .kind = FieldKind::kNumber,
+          .default_value = "0.9",
+          .min = 0.1,
+          .max = 1},
+    Field{.name = "colsample_bytree",
+          .label = {"Share of features per tree", "每棵树的特征比例"},
+          .kind = FieldKind::kNumber,
+          .default_value = "0.8",
+          .min = 0.1,
+          .max = 1},
+    Field{.name = "lambda",
+          .label = {"L2 penalty", "L2 正则"},
+          .kind = FieldKind::kNumber,
+          .default_value = "1",
+          .min = 1e-4,
+          .max = 1e3},
+    Field{.name = "alpha",
+          .label = {"L1 penalty", "L1 正则"},
+          .kind = FieldKind::kNumber,
+          .default_value = "0.0001",
+          .min = 1e-4,
+          .max = 1e3},
+    Field{.name = "gamma",
+          .label = {"Least gain of a split", "分裂最小增益"},
+          .kind = FieldKind::kNumber,
+          .default_value = "0.0001",
+          .min = 1e-4,
+          .max = 1e3},
+    Field{.name = "max_bin",
+          .label = {"Bins per feature", "每个特征的分箱数"},
+          .kind = FieldKind::kInteger,
+          .default_value = "256",
+          .min = 16,
+          .max = 1024},
+    Field{.name = "max_cat_to_onehot",
+          .label = {"Categories split one by one up to", "逐个分裂的类别数上限"},
+          .kind = FieldKind::kInteger,
+          .default_value = "8",
+          .min = 1,
+          .max = 128},
+    Field{.name = "max_rounds",
+          .label = {"Most rounds", "最多轮数"},
+          .kind = FieldKind::kInteger,
+          .default_value = "3000",
+          .min = 1,
+          .max = 100000},
+    Field{.name = "patience",
+          .label = {"Rounds without a gain before it stops", "无改进即停止的轮数"},
+          .kind = FieldKind::kInteger,
+          .default_value = "40",
+          .min = 1,
+          .max = 10000},
 };
 
-Settings Sample(int trial, std::uint64_t seed, std::size_t rows, std::size_t features, TaskKind task) {
+Settings Sample(int trial, std::uint64_t seed, std::size_t rows, std::size_t features,
+                TaskKind task) {
   Settings settings;
   for (const Field& field : kFields) settings.emplace(field.name, field.default_value);
   if (trial == 0) return settings;
-  Random random(seed, 0x786762ULL + static_cast<std::uint64_t>(trial) * 16 + static_cast<std::uint64_t>(task));
+  Random random(seed, 0x786762ULL + static_cast<std::uint64_t>(trial) * 16 +
+                          static_cast<std::uint64_t>(task));
   const auto set = [&settings](std::string_view name, double value) {
     settings.insert_or_assign(std::string(name), NumberText(value));
   };
@@ -46,7 +108,8 @@ Settings Sample(int trial, std::uint64_t seed, std::size_t rows, std::size_t fea
   return settings;
 }
 
-std::vector<xgb::Booster::Parameter> Parameters(const Settings& settings, const LearnerContext& context) {
+std::vector<xgb::Booster::Parameter> Parameters(const Settings& settings,
+                                                const LearnerContext& context) {
   std::vector<xgb::Booster::Parameter> parameters{
       {"tree_method", "hist"},
       {"nthread", std::to_string(context.threads)},
@@ -57,7 +120,8 @@ std::vector<xgb::Booster::Parameter> Parameters(const Settings& settings, const 
   };
   switch (context.task) {
     case TaskKind::kBinary:
-      parameters.insert(parameters.end(), {{"objective", "binary:logistic"}, {"eval_metric", "logloss"}});
+      parameters.insert(parameters.end(),
+                        {{"objective", "binary:logistic"}, {"eval_metric", "logloss"}});
       break;
     case TaskKind::kMulticlass:
       parameters.insert(parameters.end(), {{"objective", "multi:softprob"},
@@ -65,11 +129,13 @@ std::vector<xgb::Booster::Parameter> Parameters(const Settings& settings, const 
                                            {"num_class", std::to_string(context.classes)}});
       break;
     case TaskKind::kRegression:
-      parameters.insert(parameters.end(), {{"objective", "reg:squarederror"}, {"eval_metric", "rmse"}});
+      parameters.insert(parameters.end(),
+                        {{"objective", "reg:squarederror"}, {"eval_metric", "rmse"}});
       break;
   }
-  for (const std::string_view name : {"eta", "max_depth", "min_child_weight", "subsample", "colsample_bytree",
-                                      "lambda", "alpha", "gamma", "max_cat_to_onehot"}) {
+  for (const std::string_view name :
+       {"eta", "max_depth", "min_child_weight", "subsample", "colsample_bytree", "lambda", "alpha",
+        "gamma", "max_cat_to_onehot"}) {
     parameters.emplace_back(name, settings.find(name)->second);
   }
   return parameters;
@@ -84,9 +150,14 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
   const auto categorical = std::make_unique<bool[]>(width);
   for (std::size_t i = 0; i < width; ++i) categorical[i] = matrix.features[i].categories > 0;
   const auto dense = [&](const Rows& rows) {
-    return xgb::DenseData{.values = rows.values, .rows = rows.target.size(), .columns = width,
-                          .labels = rows.target, .weights = rows.weights, .names = names,
-                          .categorical = {categorical.get(), width}, .threads = context.threads};
+    return xgb::DenseData{.values = rows.values,
+                          .rows = rows.target.size(),
+                          .columns = width,
+                          .labels = rows.target,
+                          .weights = rows.weights,
+                          .names = names,
+                          .categorical = {categorical.get(), width},
+                          .threads = context.threads};
   };
   const auto bins = static_cast<int>(IntegerOf(settings, "max_bin"));
 
@@ -129,8 +200,12 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
     ASSIGN_OR_RETURN(booster, booster.Slice(best));
   }
 
-  Fitted fitted{.artefact = {}, .file_ending = "ubj", .runtime = "trees", .rounds = best,
-                .out_of_time = stopping.out_of_time(), .validation_margins = {}};
+  Fitted fitted{.artefact = {},
+                .file_ending = "ubj",
+                .runtime = "trees",
+                .rounds = best,
+                .out_of_time = stopping.out_of_time(),
+                .validation_margins = {}};
   if (validation) {
     ASSIGN_OR_RETURN(fitted.validation_margins, booster.PredictMargins(*validation, 0));
   }
@@ -141,7 +216,11 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
 }  // namespace
 
 void Register(LearnerRegistry& registry) {
-  registry.Add({.name = "xgboost", .label = {"XGBoost trees", "XGBoost 树"}, .fields = kFields, .sample = Sample, .fit = Fit});
+  registry.Add({.name = "xgboost",
+                .label = {"XGBoost trees", "XGBoost 树"},
+                .fields = kFields,
+                .sample = Sample,
+                .fit = Fit});
 }
 
 }  // namespace aimass::learners::xgboost
