@@ -27,8 +27,4 @@ struct Unpacked {
 ///          tampered with; kPayloadTooLarge.
 [[nodiscard]] Result<Unpacked> ReadBundle(const std::string& path, const std::string& folder);
 
-/// Runs every golden row through the model's own runtimes.
-/// Errors   kUnprocessable where an answer differs by more than the tolerance that golden.json states.
-[[nodiscard]] Status CheckGolden(const std::string& folder);
-
 }  // namespace aimass

@@ -31,8 +31,10 @@ constexpr std::uint64_t kGoldenSeed = 20'261'122;
 /// What a link says about the task; nullopt for one whose predictions have no shape of ours.
 std::optional<TaskKind> TaskOfLink(std::string_view link) {
   if (link == "logistic") return TaskKind::kBinary;
-  if (link == "softmax") return TaskKind::kMulticlass;
-  if (link == "identity") return TaskKind::kRegression;
+  if (link == "softmax" || link == "logistic_each") return TaskKind::kMulticlass;
+  if (link == "identity" || link == "exp" || link == "signed_square" || link == "log1p_exp") {
+    return TaskKind::kRegression;
+  }
   return std::nullopt;
 }
 

@@ -4,9 +4,12 @@ namespace aimass {
 
 std::string_view TaskName(TaskKind task) {
   switch (task) {
-    case TaskKind::kBinary: return "binary";
-    case TaskKind::kMulticlass: return "multiclass";
-    case TaskKind::kRegression: return "regression";
+    case TaskKind::kBinary:
+      return "binary";
+    case TaskKind::kMulticlass:
+      return "multiclass";
+    case TaskKind::kRegression:
+      return "regression";
   }
   return "binary";
 }

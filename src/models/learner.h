@@ -29,9 +29,9 @@ struct FeatureInfo {
 /// An encoded table: row-major values (NaN: missing), and the target as the learners take it.
 struct Matrix {
   std::vector<FeatureInfo> features;
-  std::vector<float> values;    // [rows × features]
-  std::vector<float> target;    // class number, or the value
-  std::vector<float> weights;   // empty: all 1
+  std::vector<float> values;   // [rows × features]
+  std::vector<float> target;   // class number, or the value
+  std::vector<float> weights;  // empty: all 1
   [[nodiscard]] std::size_t rows() const { return target.size(); }
 };
 
@@ -47,18 +47,19 @@ struct LearnerContext {
   int classes = 0;
   int threads = 2;
   std::uint64_t seed = 1;
-  int fixed_rounds = 0;         // > 0: exactly so many, no early stopping (replay and refit)
+  int fixed_rounds = 0;          // > 0: exactly so many, no early stopping (replay and refit)
   std::int64_t deadline_ms = 0;  // SteadyMs(); 0: none. Never set in a replay
   CancelToken cancel;
 };
 
-/// What one fit gave. `artefact` is the library's own format; margins are [validation rows × outputs].
+/// What one fit gave. `artefact` is the library's own format; margins are [validation rows ×
+/// outputs].
 struct Fitted {
-  std::string artefact;       // bytes
-  std::string file_ending;    // "ubj", "txt", "json"
-  std::string runtime;        // "trees", "linear"
-  int rounds = 0;             // chosen by early stopping
-  bool out_of_time = false;   // the deadline ended it before early stopping did
+  std::string artefact;      // bytes
+  std::string file_ending;   // "ubj", "txt", "json"
+  std::string runtime;       // "trees", "linear"
+  int rounds = 0;            // chosen by early stopping
+  bool out_of_time = false;  // the deadline ended it before early stopping did
   std::vector<float> validation_margins;
 };
 
@@ -67,13 +68,17 @@ struct LearnerType {
   std::string_view name;
   Label label;
   std::span<const Field> fields;
-  /// A point of its search space; `trial` 0 is its good default. The same arguments give the same point.
-  Settings (*sample)(int trial, std::uint64_t seed, std::size_t rows, std::size_t features, TaskKind task);
-  /// Trains on `data.train`. With validation rows and no fixed rounds it stops early and keeps the best
-  /// round; past the deadline it keeps what it has. The same arguments without a deadline give the same bytes.
-  /// Errors   kInvalidArgument for no training rows, or neither validation rows nor fixed rounds;
+  /// A point of its search space; `trial` 0 is its good default. The same arguments give the same
+  /// point.
+  Settings (*sample)(int trial, std::uint64_t seed, std::size_t rows, std::size_t features,
+                     TaskKind task);
+  /// Trains on `data.train`. With validation rows and no fixed rounds it stops early and keeps the
+  /// best round; past the deadline it keeps what it has. The same arguments without a deadline give
+  /// the same bytes. Errors   kInvalidArgument for no training rows, or neither validation rows nor
+  /// fixed rounds;
   ///          kCancelled within a second of the request; kTimeout where not one round was possible.
-  Result<Fitted> (*fit)(const LearnerData& data, const Settings& settings, const LearnerContext& context);
+  Result<Fitted> (*fit)(const LearnerData& data, const Settings& settings,
+                        const LearnerContext& context);
 };
 using LearnerRegistry = Registry<LearnerType>;
 
