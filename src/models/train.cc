@@ -29,17 +29,6 @@ constexpr int kFolds = 5;
 
 double Seconds(std::int64_t from_ms) { return static_cast<double>(SteadyMs() - from_ms) / 1000.0; }
 
-Result<std::vector<std::string>> GetStrings(const Json& json, std::string_view key) {
-  std::vector<std::string> out;
-  const auto found = json.find(key);
-  if (found == json.end() || found->is_null()) return out;
-  if (!found->is_array() ||
-      !std::ranges::all_of(*found, [](const Json& item) { return item.is_string(); })) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must be a list of column names", key);
-  }
-  return found->get<std::vector<std::string>>();
-}
-
 Status CheckColumns(const Schema& schema, const std::vector<std::string>& names,
                     std::string_view parameter) {
   std::vector<std::string_view> known;
@@ -316,71 +305,6 @@ Result<Json> RunReproduce(JobContext& context) {
 
 }  // namespace
 
-Result<TrainParameters> TrainParametersFromJson(const Json& json) {
-  RETURN_IF_ERROR(RejectUnknown(json, {"name", "dataset", "target", "task", "time_s", "threads",
-                                       "seed", "keep", "drop", "time_column", "test", "metric",
-                                       "final_rows", "baseline_column", "max_trials", "deploy"}));
-  TrainParameters out;
-  ASSIGN_OR_RETURN(out.name, GetString(json, "name"));
-  ASSIGN_OR_RETURN(out.target, GetString(json, "target"));
-  if (!json.contains("dataset"))
-    return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", "dataset");
-  ASSIGN_OR_RETURN(out.dataset, SnapshotFromJson(json["dataset"]));
-  ASSIGN_OR_RETURN(out.task, GetString(json, "task", "auto"));
-  if (out.task != "auto") RETURN_IF_ERROR(TaskFromName(out.task));
-  ASSIGN_OR_RETURN(out.time_s, GetNumber(json, "time_s", 60.0));
-  if (!(out.time_s >= 1.0 && out.time_s <= 604800.0)) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "time_s", 1,
-                604800, out.time_s);
-  }
-  ASSIGN_OR_RETURN(const std::int64_t threads, GetInteger(json, "threads", 2));
-  if (threads < 1 || threads > 256) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}", "threads",
-                1, 256, threads);
-  }
-  out.threads = static_cast<int>(threads);
-  ASSIGN_OR_RETURN(const std::int64_t seed, GetInteger(json, "seed", 1));
-  out.seed = static_cast<std::uint64_t>(seed);
-  ASSIGN_OR_RETURN(out.keep, GetStrings(json, "keep"));
-  ASSIGN_OR_RETURN(out.drop, GetStrings(json, "drop"));
-  ASSIGN_OR_RETURN(out.time_column, GetString(json, "time_column", ""));
-  ASSIGN_OR_RETURN(out.metric, GetString(json, "metric", "auto"));
-  ASSIGN_OR_RETURN(out.baseline_column, GetString(json, "baseline_column", ""));
-  ASSIGN_OR_RETURN(out.final_rows, GetString(json, "final_rows", "auto"));
-  if (out.final_rows != "auto" && out.final_rows != "all" && out.final_rows != "training") {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "final_rows",
-                "auto, all, training", out.final_rows);
-  }
-  ASSIGN_OR_RETURN(const std::int64_t trials, GetInteger(json, "max_trials", 100000));
-  if (trials < 1 || trials > 100000) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}",
-                "max_trials", 1, 100000, trials);
-  }
-  out.max_trials = static_cast<int>(trials);
-  if (const auto test = json.find("test"); test != json.end() && !test->is_null()) {
-    RETURN_IF_ERROR(RejectUnknown(*test, {"fraction", "after", "dataset"}));
-    ASSIGN_OR_RETURN(out.test_fraction, GetNumber(*test, "fraction", 0.2));
-    if (!(out.test_fraction >= 0.05 && out.test_fraction <= 0.5)) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' must lie between {} and {}, found {}",
-                  "test.fraction", 0.05, 0.5, out.test_fraction);
-    }
-    if (test->contains("after")) {
-      const Json& after = (*test)["after"];
-      if (!after.is_string() && !after.is_number()) {
-        return Fail(ErrorCode::kUnprocessable, "'{}' must be a date, time or number", "test.after");
-      }
-      if (out.time_column.empty()) {
-        return Fail(ErrorCode::kUnprocessable, "'{}' needs '{}'", "test.after", "time_column");
-      }
-      out.test_after = after;
-    }
-    if (test->contains("dataset")) {
-      ASSIGN_OR_RETURN(out.test_dataset, SnapshotFromJson((*test)["dataset"]));
-    }
-  }
-  return out;
-}
-
 Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                          const RowTable& table, std::size_t test_from, std::int64_t start_ms) {
   LearnerRegistry learners("learner");
@@ -572,59 +496,6 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                 {"seed", parameters.seed},
                 {"job", context.spec().id},
                 {"target", parameters.target}}}};
-}
-
-Result<Json> ReplayTraining(const std::string& model_folder, const RowTable& table,
-                            const std::string& out_folder, const CancelToken& cancel) {
-  LearnerRegistry learners("learner");
-  RegisterAllLearners(learners);
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(model_folder + "/trials.json"));
-  ASSIGN_OR_RETURN(const Json trials, ParseJson(text));
-  if (!trials.contains("recipe")) {
-    return Fail(ErrorCode::kUnprocessable, "this version has no recipe: it was not trained here");
-  }
-  ASSIGN_OR_RETURN(const Recipe recipe, RecipeFromJson(trials["recipe"]));
-  ASSIGN_OR_RETURN(const TargetColumn target,
-                   ReadTarget(table, recipe.target, TaskName(recipe.task)));
-  std::vector<std::uint32_t> rows;
-  if (recipe.rows == "training" && recipe.split_method != "given") {
-    ASSIGN_OR_RETURN(const Split split,
-                     SplitRows(table, target,
-                               {.seed = recipe.seed,
-                                .fraction = recipe.fraction,
-                                .time_column = recipe.time_column,
-                                .after = recipe.after ? std::optional(CellOfJson(*recipe.after))
-                                                      : std::nullopt}));
-    rows = split.training;
-  } else {
-    for (std::size_t i = 0; i < target.values.size(); ++i) {
-      if (!std::isnan(target.values[i])) rows.push_back(static_cast<std::uint32_t>(i));
-    }
-  }
-  ASSIGN_OR_RETURN(const FittedFeatures features, FitFeatures(recipe, table, target, rows));
-  // The golden rows are predicted as they were then: a library may order its work by the matrices
-  // it is given.
-  const GoldenRows golden = MakeGoldenRows(features.pipeline, table, rows, recipe.seed);
-  ASSIGN_OR_RETURN(
-      const std::vector<FittedMember> members,
-      FitMembers(recipe, learners, target.labels.size(), features.matrix, golden.features, cancel));
-  RETURN_IF_ERROR(StageModel(
-      out_folder, {.model = ModelJson(recipe, target, members),
-                   .features = features.pipeline.ToJson(),
-                   .trials = {},
-                   .golden = GoldenJson(features.pipeline, golden, FinalMargins(recipe, members)),
-                   .members = members}));
-  std::vector<std::string> names{"features.json", "golden.json", "model.json"};
-  for (const FittedMember& member : members) names.push_back(member.file);
-  Json files = Json::array();
-  bool identical = true;
-  for (const std::string& name : names) {
-    const Result<std::string> expected = Sha256File(model_folder + "/" + name);
-    ASSIGN_OR_RETURN(const std::string found, Sha256File(out_folder + "/" + name));
-    identical = identical && expected && *expected == found;
-    files.push_back({{"file", name}, {"expected", expected ? *expected : ""}, {"found", found}});
-  }
-  return Json{{"identical", identical}, {"files", std::move(files)}};
 }
 
 void RegisterTrainJobs(JobKindRegistry& kinds) {
