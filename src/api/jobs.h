@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "api/http/router.h"
 #include "base/pool.h"
 #include "jobs/queue.h"
@@ -7,6 +9,7 @@
 namespace aimass {
 
 /// GET /api/v1/jobs, GET /api/v1/jobs/{id}, GET /api/v1/jobs/{id}/log, POST /api/v1/jobs/{id}/cancel.
-void BindJobsApi(JobQueue& queue, Pool& io, http::Router& router);
+/// Returns what ends the requests that wait for a job (`?wait_ms=`): for a server that stops.
+std::function<void()> BindJobsApi(JobQueue& queue, Pool& io, http::Router& router);
 
 }  // namespace aimass
