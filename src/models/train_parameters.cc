@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "models/learner.h"
 #include "models/train.h"
 
 namespace aimass {
