@@ -30,6 +30,16 @@ Status CheckColumn(const DatasetSnapshot& dataset, std::string_view role, std::s
   return failure;
 }
 
+/// What was asked for, without the snapshots that it was resolved to: `aimass apply` compares with it.
+Json RequestOf(Json parameters) {
+  parameters.erase("dataset");
+  const auto test = parameters.find("test");
+  if (test != parameters.end() && test->is_object() && test->contains("dataset")) {
+    (*test)["dataset"] = (*test)["dataset"].value("name", "");
+  }
+  return parameters;
+}
+
 /// A metric that fits the task, as far as that is known before the rows are read.
 Status CheckMetric(const TrainParameters& parameters) {
   MetricRegistry metrics("metric");
@@ -80,6 +90,7 @@ void ModelService::RegisterCommits() {
     Json lineage = output.value("lineage", Json::object());
     lineage["job"] = job.id;
     lineage["by"] = {{"kind", job.caller.kind}, {"id", job.caller.id}};
+    if (job.kind == "train") lineage["request"] = RequestOf(job.parameters);
     ASSIGN_OR_RETURN(const ModelVersion added,
                      registry_.AddVersion(job.caller, name, task, staged,
                                           output.value("metrics", Json::object()), lineage));
