@@ -67,6 +67,7 @@ void AddVerbs(Verb& root, const CommandLine& line) {
   AddPredictCommand(root);
   AddEndpointsCommands(root);
   AddJobsCommands(root);
+  AddApplyCommands(root);
   AddKeysCommands(root);
   AddServerCommands(root);
   AddCompletionCommand(root, line);
@@ -95,9 +96,10 @@ int RunParsed(CommandLine& line, Context& context, const std::vector<std::string
 }  // namespace
 
 int RunCli(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   // What the server's executor calls; not for people, and its process has nothing of the command line.
   if (arguments.size() == 2 && arguments[0] == "run-job") return RunJob(arguments[1]);
+  if (!arguments.empty() && arguments[0] == "--version") arguments[0] = "version";
   const Language language = ChooseLanguage(arguments);
   Context context(language);
   try {

@@ -13,6 +13,7 @@ void AddModelsCommands(Verb& root);
 void AddPredictCommand(Verb& root);
 void AddEndpointsCommands(Verb& root);
 void AddJobsCommands(Verb& root);
+void AddApplyCommands(Verb& root);        // apply, export, solutions
 void AddKeysCommands(Verb& root);
 void AddServerCommands(Verb& root);       // serve, config, doctor, backup, restore, version
 void AddCompletionCommand(Verb& root, const CommandLine& line);
