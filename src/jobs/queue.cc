@@ -839,7 +839,7 @@ Result<Job> JobQueue::Submit(const Caller& caller, std::string_view kind, Json p
   row.job.id = NewId();
   row.job.kind = kind;
   row.job.caller = caller;
-  row.job.parameters = std::move(parameters);
+  row.job.parameters = parameters.is_null() ? Json::object() : std::move(parameters);
   row.job.created_ms = NowUnixMs();
   row.limits = options.limits;
   row.max_attempts = std::max(options.max_attempts, 1);
