@@ -236,7 +236,7 @@ Status Versions(Context& context, const Named& given) {
 }
 
 Status Preview(Context& context, const Named& given) {
-  std::string path = PathOf(given.name, "/preview?limit=" + std::to_string(given.limit.value_or(20)));
+  std::string path = PathOf(given.name, "/rows?limit=" + std::to_string(given.limit.value_or(20)));
   if (given.version) path += "&version=" + std::to_string(*given.version);
   return GetAndShow(context, path, [&](const Json& answer) { SayRows(context, answer); });
 }

@@ -2,7 +2,10 @@
 #include "native/curl/download.h"
 
 #include <curl/curl.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +31,7 @@ struct Transfer {
   std::int64_t written = 0;  // including `start`
   bool checked = false;      // the status of the answer that is being written
   bool too_large = false;
+  bool refused = false;      // the address is not public
   int system_error = 0;
   Download result;
 };
@@ -96,6 +100,35 @@ int OnProgress(void* user, curl_off_t total, curl_off_t now, curl_off_t /*up*/, 
   return transfer.cancel->cancelled() ? 1 : 0;
 }
 
+bool PublicV4(std::uint32_t ip) {  // host byte order
+  const auto in = [ip](std::uint32_t net, int bits) { return ip >> (32 - bits) == net >> (32 - bits); };
+  return !(in(0x00000000, 8) || in(0x0a000000, 8) || in(0x64400000, 10) || in(0x7f000000, 8) ||
+           in(0xa9fe0000, 16) || in(0xac100000, 12) || in(0xc0a80000, 16) || in(0xe0000000, 3));
+}
+
+bool Public(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    return PublicV4(ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr));
+  }
+  if (address.sa_family != AF_INET6) return false;
+  const in6_addr& ip = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&ip)) {
+    return PublicV4(static_cast<std::uint32_t>(ip.s6_addr[12]) << 24 | static_cast<std::uint32_t>(ip.s6_addr[13]) << 16 |
+                    static_cast<std::uint32_t>(ip.s6_addr[14]) << 8 | static_cast<std::uint32_t>(ip.s6_addr[15]));
+  }
+  return (ip.s6_addr[0] & 0xe0) == 0x20;  // 2000::/3, what is routed
+}
+
+// Asked for each address that is really connected to, so a name cannot change its meaning after the check.
+curl_socket_t OnSocket(void* user, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (transfer.options->public_only && !Public(address->addr)) {
+    transfer.refused = true;
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 void InitializeOnce() {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
@@ -110,6 +143,10 @@ Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& 
   if (transfer.too_large) {
     return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than the {} bytes that are allowed", address,
                 transfer.options->max_bytes);
+  }
+  if (transfer.refused && code != CURLE_OK) {
+    return Fail(ErrorCode::kPermissionDenied, "'{}' is not a public address; only an administrator may read it",
+                address);
   }
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return Fail(ErrorCode::kTimeout, "'{}' did not arrive within the time limit", address);
@@ -181,6 +218,9 @@ Result<Download> Fetch(const std::string& url, const std::string& path, const st
   curl_easy_setopt(handle.get(), CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, &OnBody);
   curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(handle.get(), CURLOPT_OPENSOCKETFUNCTION, &OnSocket);
+  curl_easy_setopt(handle.get(), CURLOPT_OPENSOCKETDATA, &transfer);
+  if (options.public_only) curl_easy_setopt(handle.get(), CURLOPT_PROXY, "");
   curl_easy_setopt(handle.get(), CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(handle.get(), CURLOPT_XFERINFOFUNCTION, &OnProgress);
   curl_easy_setopt(handle.get(), CURLOPT_XFERINFODATA, &transfer);

@@ -14,6 +14,7 @@ struct DownloadOptions {
   std::int64_t time_limit_ms = std::int64_t{6} * 3600 * 1000;
   std::int64_t stall_ms = 60'000;  // give up after this long below 1 byte/s
   int max_redirects = 5;
+  bool public_only = false;  // refuse addresses of this machine and of private networks
 };
 
 struct Download {
@@ -26,7 +27,7 @@ struct Download {
 
 /// Fetches an http:// or https:// address into the file `path`. Where `path` already has bytes of an earlier
 /// attempt and `etag` names it, goes on behind them (Range, If-Range). Decodes no Content-Encoding.
-/// Errors   kInvalidArgument (not http or https), kNotFound (404, 410), kPermissionDenied (401, 403),
+/// Errors   kInvalidArgument (not http or https), kNotFound (404, 410), kPermissionDenied (401, 403, not public),
 ///          kPayloadTooLarge, kTimeout, kUnavailable (anything else; the address without its secrets),
 ///          kStorageFull, kCancelled.
 [[nodiscard]] Result<Download> Fetch(const std::string& url, const std::string& path, const std::string& etag,

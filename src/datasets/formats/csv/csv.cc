@@ -22,7 +22,7 @@ constexpr std::array kFields{
     Field{.name = "quote", .label = {"Quote (auto, none, or the character)", "引号（auto、none 或字符本身）"},
           .default_value = "auto"},
     Field{.name = "header", .label = {"First row holds the column names", "首行为列名"}, .kind = FieldKind::kChoice,
-          .default_value = "auto", .choices = "auto true false"},
+          .default_value = "auto", .choices = "auto true false yes no"},
     Field{.name = "skip_rows", .label = {"Lines to leave out at the top", "跳过开头行数"}, .kind = FieldKind::kInteger,
           .default_value = "0", .min = 0, .max = 1e9},
     Field{.name = "nulls", .label = {"Texts that mean no value, separated by |", "表示空值的文本，用 | 分隔"}},
@@ -615,7 +615,7 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
   source->dialect = Sniff(beginning, beginning.size() == first.bytes().size(), fixed);
   ASSIGN_OR_RETURN(const Head head, ReadHead(*source, first.bytes()));
   const std::string& header = settings.at("header");
-  source->header = header == "auto" ? LooksLikeHeader(head, source->infer) : header == "true";
+  source->header = header == "auto" ? LooksLikeHeader(head, source->infer) : header == "true" || header == "yes";
   std::vector<Message> warnings;
   if (source->header) {
     source->header_fields = head.rows.front();

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "api/http/router.h"
+#include "base/pool.h"
+#include "datasets/catalog.h"
+#include "datasets/service.h"
+
+namespace aimass {
+
+/// /api/v1/datasets: import, derive, list, look, versions, rows, rejected rows, export, rename, delete, refresh.
+void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, Pool& io, std::string data_folder,
+                     http::Router& router);
+
+}  // namespace aimass

@@ -1,0 +1,32 @@
+// Apache Parquet, by DuckDB's reader. Several files are put together by column name.
+#include "datasets/format.h"
+#include "datasets/import/query_reader.h"
+#include "native/duckdb/database.h"
+
+namespace aimass::formats::parquet {
+namespace {
+
+Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
+  std::vector<std::string> paths;
+  for (const FormatFile& file : request.files) paths.push_back(file.path);
+  return OpenQuery(request, fmt::format("SELECT * FROM read_parquet({}, hive_partitioning = false, "
+                                        "union_by_name = {})",
+                                        duckdb::QuoteList(paths), paths.size() > 1));
+}
+
+bool Recognises(std::string_view bytes) { return bytes.starts_with("PAR1"); }
+
+}  // namespace
+
+void Register(FormatRegistry& registry) {
+  registry.Add({.name = "parquet",
+                .label = {"Parquet", "Parquet"},
+                .fields = {},
+                .endings = ".parquet .pq",
+                .media_type = "application/vnd.apache.parquet",
+                .text = false,
+                .recognises = Recognises,
+                .open = Open});
+}
+
+}  // namespace aimass::formats::parquet

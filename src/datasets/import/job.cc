@@ -1,0 +1,369 @@
+// The jobs that make dataset versions: "import" from files, "derive" from SQL over datasets.
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "datasets/catalog.h"
+#include "datasets/delta/log.h"
+#include "datasets/format.h"
+#include "datasets/import/prepare.h"
+#include "datasets/import/rejects.h"
+#include "datasets/import/writer.h"
+#include "datasets/jobs.h"
+#include "datasets/read.h"
+#include "native/curl/download.h"
+
+namespace aimass {
+namespace {
+namespace fs = std::filesystem;
+
+constexpr double kFetched = 0.15;
+constexpr double kPrepared = 0.3;
+constexpr double kLoaded = 0.9;
+
+std::int64_t MemoryOf(const JobSpec& spec) {
+  return spec.limits.memory_bytes > 0 ? spec.limits.memory_bytes / 2 : std::int64_t{1} << 30;
+}
+int ThreadsOf(const JobSpec& spec) { return spec.limits.threads > 0 ? spec.limits.threads : 2; }
+
+TableWriter::Options WriterOptions(const JobContext& context, const std::string& folder) {
+  const JobSpec& spec = context.spec();
+  return {.folder = folder,
+          .prefix = "part-" + spec.id,
+          .threads = ThreadsOf(spec),
+          .memory_bytes = MemoryOf(spec),
+          .temp_folder = spec.work_folder + "/spill",
+          .cancel = context.cancel()};
+}
+
+// A table needs columns, and names that differ regardless of case.
+Status CheckColumns(const Schema& schema) {
+  if (schema.columns.empty()) return Fail(ErrorCode::kUnprocessable, "there are no columns");
+  std::map<std::string, std::string_view> seen;
+  for (const ColumnInfo& column : schema.columns) {
+    const auto [at, added] = seen.emplace(NameKey(column.name), column.name);
+    if (added) continue;
+    return Fail(ErrorCode::kUnprocessable, "two columns have one name, '{}' and '{}'; give one of them another (AS …)",
+                at->second, column.name);
+  }
+  return {};
+}
+
+// One import, from its parameters to files; every finished file is a point to go on from.
+class Import {
+ public:
+  Import(JobContext& context, const FormatRegistry& formats)
+      : context_(context), formats_(formats), parameters_(context.spec().parameters) {}
+
+  Result<Json> Run() {
+    if (auto saved = context_.LoadCheckpoint()) state_ = std::move(*saved);
+    ASSIGN_OR_RETURN(folder_, GetString(parameters_, "folder"));
+    ASSIGN_OR_RETURN(const std::string mode, GetString(parameters_, "mode"));
+    if (mode == "append") {
+      ASSIGN_OR_RETURN(const std::string text, GetString(parameters_, "schema"));
+      ASSIGN_OR_RETURN(wanted_, delta::SchemaFromDelta(text));
+    }
+    ASSIGN_OR_RETURN(const Prepared prepared, PrepareInput());
+    RETURN_IF_ERROR(OpenRejects());
+    ASSIGN_OR_RETURN(std::unique_ptr<FormatReader> reader, OpenReader(prepared));
+    RETURN_IF_ERROR(Load(*reader));
+    ASSIGN_OR_RETURN(const Schema final_schema, Settle(*reader));
+    RETURN_IF_ERROR(rejects_->Flush());
+    if (rows_ == 0 && rejects_->count() > 0) {
+      RemoveFiles();
+      return FirstReject();
+    }
+    std::vector<Message> warnings = prepared.warnings;
+    for (const Message& warning : reader->warnings()) warnings.push_back(warning);
+    ASSIGN_OR_RETURN(std::string schema, delta::SchemaToDelta(final_schema));
+    Json output{{"files", state_["files"]},
+                {"schema", std::move(schema)},
+                {"rows", rows_},
+                {"rejected_rows", rejects_->count()},
+                {"rejected_file", ""},
+                {"format", prepared.format},
+                {"source", state_.value("fetched", Json::object())}};
+    Json texts = Json::array();
+    for (const Message& warning : warnings) texts.push_back(ToJson(warning));
+    output["warnings"] = std::move(texts);
+    if (rejects_->count() > 0) {
+      ASSIGN_OR_RETURN(output["rejected_file"], KeepRejects());
+    }
+    return output;
+  }
+
+ private:
+  void Report(double fraction, const Message& step) {
+    Progress progress{.fraction = fraction, .step = step};
+    if (rows_ > 0) progress.rows = rows_;
+    context_.Report(progress);
+  }
+
+  Status Save() { return context_.SaveCheckpoint(state_); }
+
+  Result<Prepared> PrepareInput() {
+    if (state_.contains("prepared")) return PreparedFromJson(state_["prepared"]);
+    const Json& source = parameters_.at("source");
+    PrepareRequest request{.work_folder = context_.spec().work_folder, .cancel = context_.cancel()};
+    ASSIGN_OR_RETURN(request.name, GetString(source, "name"));
+    ASSIGN_OR_RETURN(request.format, GetString(parameters_, "format", "auto"));
+    ASSIGN_OR_RETURN(request.encoding, GetString(parameters_, "encoding", "auto"));
+    if (source.contains("url")) {
+      ASSIGN_OR_RETURN(request.path, Download(source));
+    } else {
+      ASSIGN_OR_RETURN(request.path, GetString(source, "path"));
+    }
+    request.progress = [this](double fraction, const Message& step) {
+      Report(kFetched + (kPrepared - kFetched) * fraction, step);
+    };
+    ASSIGN_OR_RETURN(Prepared prepared, Prepare(formats_, request));
+    state_["prepared"] = ToJson(prepared);
+    RETURN_IF_ERROR(Save());
+    return prepared;
+  }
+
+  Result<std::string> Download(const Json& source) {
+    const std::string path = context_.spec().work_folder + "/download";
+    if (state_.contains("fetched")) return path;
+    ASSIGN_OR_RETURN(const std::string url, GetString(source, "url"));
+    curl::DownloadOptions options;
+    options.public_only = context_.spec().caller.role != "admin";
+    ASSIGN_OR_RETURN(options.max_bytes, GetInteger(parameters_, "max_bytes", options.max_bytes));
+    ASSIGN_OR_RETURN(const curl::Download done,
+                     curl::Fetch(url, path, "", options, context_.cancel(), [this](std::int64_t at, std::int64_t of) {
+                       Report(of > 0 ? kFetched * static_cast<double>(at) / static_cast<double>(of) : 0.0,
+                              Msg("fetching: {} bytes", at));
+                     }));
+    state_["fetched"] = {{"etag", done.etag},
+                         {"last_modified", done.last_modified},
+                         {"content_type", done.content_type},
+                         {"bytes", done.bytes}};
+    RETURN_IF_ERROR(Save());
+    return path;
+  }
+
+  Status OpenRejects() {
+    ASSIGN_OR_RETURN(auto log, RejectLog::Open(context_.spec().work_folder + "/rejected.ndjson",
+                                               state_.value("rejected_bytes", std::int64_t{0}),
+                                               state_.value("rejected", std::int64_t{0})));
+    rejects_ = std::make_unique<RejectLog>(std::move(log));
+    return {};
+  }
+
+  Result<std::unique_ptr<FormatReader>> OpenReader(const Prepared& prepared) {
+    ASSIGN_OR_RETURN(const FormatType* const format, formats_.Find(prepared.format));
+    Settings given;
+    for (const auto& [name, value] : parameters_.value("options", Json::object()).items()) {
+      given[name] = value.get<std::string>();
+    }
+    FormatRequest request{.files = prepared.files,
+                          .wanted = wanted_,
+                          .reject = [this](const Reject& reject) { return muted_ ? Status{} : rejects_->Add(reject); },
+                          .temp_folder = context_.spec().work_folder + "/format",
+                          .threads = ThreadsOf(context_.spec()),
+                          .memory_bytes = MemoryOf(context_.spec()),
+                          .cancel = context_.cancel()};
+    ASSIGN_OR_RETURN(request.settings,
+                     CheckSettings(fmt::format("format '{}'", format->name), format->fields, given));
+    RETURN_IF_ERROR(MakeFolder(request.temp_folder));
+    Report(kPrepared, Msg("finding the columns"));
+    muted_ = !state_.value("files", Json::array()).empty();  // what is rejected while it opens was noted before
+    ASSIGN_OR_RETURN(auto reader, format->open(request));
+    if (!reader->schema().columns.empty() || rejects_->count() == 0) RETURN_IF_ERROR(CheckColumns(reader->schema()));
+    return reader;
+  }
+
+  // The schema of what is written while the proposal stands.
+  Result<Schema> Target(const Schema& found) const {
+    if (wanted_.columns.empty()) return delta::Storable(found);
+    RETURN_IF_ERROR(CheckAppend(wanted_, delta::Storable(found)));
+    return wanted_;
+  }
+
+  Status Load(FormatReader& reader) {
+    if (!state_.contains("files")) state_["files"] = Json::array();
+    for (const Json& file : state_["files"]) rows_ += file.value("rows", std::int64_t{0});
+    if (state_.value("loaded", false)) return Restore(reader);
+    if (!state_["files"].empty()) RETURN_IF_ERROR(Restore(reader));
+    // An append whose proposal cannot fit still reads everything: the whole file decides, and the error then
+    // names the value and its line.
+    const Schema target = wanted_.columns.empty() || !Target(reader.schema()) ? delta::Storable(reader.schema())
+                                                                             : wanted_;
+    TableWriter::Options options = WriterOptions(context_, folder_);
+    options.next_index = static_cast<int>(state_["files"].size());
+    const std::int64_t limit = parameters_.value("rows_per_file", std::int64_t{0});
+    if (limit > 0) options.max_rows = limit;
+    std::int64_t before = rows_;
+    options.progress = [this, &reader, &before](std::int64_t rows) {
+      rows_ = before + rows;
+      Report(kPrepared + (kLoaded - kPrepared) * reader.fraction(), Msg("reading rows"));
+    };
+    ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
+    for (;;) {
+      ASSIGN_OR_RETURN(const auto file, writer.Write(reader, target));
+      if (!file) break;
+      before += file->rows;
+      rows_ = before;
+      state_["files"].push_back(ToJson(*file));
+      RETURN_IF_ERROR(SavePosition(reader));
+      context_.Log(Msg("{} rows are written", rows_));
+    }
+    state_["loaded"] = true;
+    return SavePosition(reader);
+  }
+
+  Status SavePosition(const FormatReader& reader) {
+    RETURN_IF_ERROR(rejects_->Flush());
+    state_["reader"] = reader.Checkpoint();
+    state_["rejected"] = rejects_->count();
+    state_["rejected_bytes"] = rejects_->bytes();
+    if (state_["reader"].is_null() && !state_.value("loaded", false)) return {};
+    return Save();
+  }
+
+  Status Restore(FormatReader& reader) {
+    context_.Log(Msg("going on behind row {}", rows_));
+    RETURN_IF_ERROR(reader.Restore(state_.value("reader", Json())));
+    muted_ = false;
+    return {};
+  }
+
+  // What the columns really are; those that were proposed wrongly are read again and put in place.
+  Result<Schema> Settle(FormatReader& reader) {
+    Report(kLoaded, Msg("checking the types of the columns"));
+    const Schema loaded = reader.schema();
+    ASSIGN_OR_RETURN(const Schema verified, reader.Verify());
+    ASSIGN_OR_RETURN(const Schema target, TargetOrReason(reader, verified));
+    std::vector<std::size_t> changed;
+    for (std::size_t i = 0; i < verified.columns.size(); ++i) {
+      if (verified.columns[i].type != loaded.columns[i].type) changed.push_back(i);
+    }
+    if (changed.empty() || rows_ == 0) return target;
+    context_.Log(Msg("{} columns are read again", changed.size()));
+    ASSIGN_OR_RETURN(auto columns, reader.ReadColumns(changed, verified));
+    TableWriter::Options options = WriterOptions(context_, folder_);
+    options.prefix += "-b";
+    const std::int64_t rows = rows_;
+    std::int64_t before = 0;
+    options.progress = [this, rows, &before](std::int64_t done) {
+      Report(kLoaded + (1.0 - kLoaded) * static_cast<double>(before + done) / static_cast<double>(rows),
+             Msg("reading some columns again"));
+    };
+    ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
+    std::vector<std::string> paths;
+    for (const Json& file : state_["files"]) paths.push_back(folder_ + "/" + file["path"].get<std::string>());
+    ASSIGN_OR_RETURN(auto merged, writer.Replace(paths, std::move(columns), target));
+    Json files = Json::array();
+    for (;;) {
+      ASSIGN_OR_RETURN(const auto file, writer.Write(*merged, target));
+      if (!file) break;
+      before += file->rows;
+      files.push_back(ToJson(*file));
+    }
+    if (before != rows) {
+      return Fail(ErrorCode::kInternal, "a column was read again with {} rows instead of {}", before, rows);
+    }
+    RemoveFiles();
+    state_["files"] = std::move(files);
+    return target;
+  }
+
+  // An append that does not fit says which value, in which line, where the format knows it.
+  Result<Schema> TargetOrReason(FormatReader& reader, const Schema& verified) {
+    auto target = Target(verified);
+    if (target) return target;
+    RemoveFiles();
+    Error error = std::move(target).error();
+    const auto warnings = reader.warnings();
+    if (!warnings.empty()) error.hint = warnings.back();
+    return std::unexpected(std::move(error));
+  }
+
+  void RemoveFiles() {
+    std::error_code ignored;
+    for (const Json& file : state_["files"]) fs::remove(folder_ + "/" + file["path"].get<std::string>(), ignored);
+  }
+
+  // Nothing but rejects is no success.
+  std::unexpected<Error> FirstReject() const {
+    const auto first = ReadRejects(context_.spec().work_folder + "/rejected.ndjson", 0, 1);
+    const Json entry = first && !first->empty() ? first->front() : Json::object();
+    auto failure = Fail(ErrorCode::kUnprocessable, "none of the {} rows could be read", rejects_->count());
+    if (!entry.contains("reason")) return failure;
+    const Message reason = MessageFromJson(entry["reason"]);
+    return WithHint(std::move(failure), Msg("the first is line {}: {}", entry.value("line", std::int64_t{0}),
+                                            Render(reason, Language::kEnglish)));
+  }
+
+  Result<std::string> KeepRejects() {
+    const fs::path target = fs::path(folder_) / "_rejected" / (context_.spec().id + ".ndjson");
+    RETURN_IF_ERROR(MakeFolder(target.parent_path()));
+    ASSIGN_OR_RETURN(const std::string text,
+                     ReadFile(context_.spec().work_folder + "/rejected.ndjson", std::size_t{16} << 30));
+    RETURN_IF_ERROR(WriteFileAtomic(target, text));
+    return "_rejected/" + context_.spec().id + ".ndjson";
+  }
+
+  JobContext& context_;
+  const FormatRegistry& formats_;
+  const Json& parameters_;
+  Json state_ = Json::object();
+  std::string folder_;
+  Schema wanted_;
+  std::unique_ptr<RejectLog> rejects_;
+  std::int64_t rows_ = 0;
+  bool muted_ = false;
+};
+
+Result<Json> RunDerive(JobContext& context) {
+  const JobSpec& spec = context.spec();
+  const Json& parameters = spec.parameters;
+  ASSIGN_OR_RETURN(const std::string folder, GetString(parameters, "folder"));
+  ReadRequest request{.threads = ThreadsOf(spec),
+                      .memory_bytes = MemoryOf(spec),
+                      .temp_folder = spec.work_folder + "/spill",
+                      .cancel = context.cancel()};
+  ASSIGN_OR_RETURN(request.sql, GetString(parameters, "sql"));
+  std::int64_t input_rows = 0;
+  for (const Json& item : parameters.value("datasets", Json::array())) {
+    ASSIGN_OR_RETURN(auto snapshot, SnapshotFromJson(item));
+    input_rows += snapshot.rows;
+    request.datasets.push_back(std::move(snapshot));
+  }
+  context.Report({.fraction = 0.05, .step = Msg("running the query over {} rows", input_rows)});
+  ASSIGN_OR_RETURN(auto rows, Read(spec.caller.For("derive"), request));
+  RETURN_IF_ERROR(CheckColumns(rows->schema()));
+  const Schema target = delta::Storable(rows->schema());
+  TableWriter::Options options = WriterOptions(context, folder);
+  std::int64_t written = 0;
+  options.progress = [&](std::int64_t done) {
+    context.Report({.fraction = 0.5, .step = Msg("writing rows"), .rows = written + done});
+  };
+  ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
+  Json files = Json::array();
+  for (;;) {
+    ASSIGN_OR_RETURN(const auto file, writer.Write(*rows, target));
+    if (!file) break;
+    written += file->rows;
+    files.push_back(ToJson(*file));
+  }
+  ASSIGN_OR_RETURN(std::string schema, delta::SchemaToDelta(target));
+  return Json{{"files", std::move(files)}, {"schema", std::move(schema)}, {"rows", written},
+              {"rejected_rows", 0},        {"rejected_file", ""},        {"warnings", Json::array()}};
+}
+
+}  // namespace
+
+void RegisterDatasetJobs(JobKindRegistry& kinds) {
+  auto formats = std::make_shared<FormatRegistry>("format");
+  RegisterAllFormats(*formats);
+  kinds.Add({.name = "import",
+             .label = {"Import", "导入"},
+             .run = [formats](JobContext& context) { return Import(context, *formats).Run(); }});
+  kinds.Add({.name = "derive", .label = {"Derive by SQL", "SQL 派生"}, .run = RunDerive});
+}
+
+}  // namespace aimass

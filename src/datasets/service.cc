@@ -1,0 +1,280 @@
+#include "datasets/service.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "base/file.h"
+#include "base/id.h"
+#include "datasets/delta/log.h"
+#include "datasets/sql/check.h"
+
+namespace aimass {
+namespace {
+namespace fs = std::filesystem;
+
+// `path` with links resolved is `folder` or below it.
+bool IsWithin(const fs::path& path, const fs::path& folder) {
+  const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  return end == folder.end();
+}
+
+std::string GroupOf(const Caller& caller, const std::string& name) {
+  return fmt::format("dataset:{}/{}", caller.workspace, NameKey(name));
+}
+
+}  // namespace
+
+DatasetService::DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads,
+                               std::string data_folder)
+    : catalog_(catalog), queue_(queue), uploads_(uploads), data_folder_(std::move(data_folder)) {
+  RegisterAllFormats(formats_);
+}
+
+void DatasetService::RegisterCommits() {
+  for (const char* kind : {"import", "derive"}) {
+    queue_.OnCommit(kind, [this](const Job& job, const Json& output) { return CommitJob(job, output); });
+  }
+  static_cast<void>(queue_.OnChange([this](const Job& job) {
+    if (job.kind != "import" && job.kind != "derive") return;
+    if (job.state == JobState::kFailed || job.state == JobState::kCancelled) CleanUp(job);
+  }));
+}
+
+Result<DatasetService::Target> DatasetService::TargetOf(const Caller& caller, const std::string& name,
+                                                        WriteMode mode) const {
+  Target target;
+  ASSIGN_OR_RETURN(target.name, CheckName("dataset", name));
+  auto existing = catalog_.Get(caller, target.name);
+  if (!existing && (existing.error().code != ErrorCode::kNotFound || mode == WriteMode::kAppend)) {
+    return std::unexpected(std::move(existing).error());
+  }
+  if (existing && mode == WriteMode::kCreate) {
+    return WithHint(Fail(ErrorCode::kConflict, "there is a dataset '{}' already", existing->name),
+                    Msg("use mode append to add rows, or replace"));
+  }
+  if (existing) target.existing = *existing;
+  target.id = existing ? existing->id : NewId();
+  if (existing) target.name = existing->name;
+  target.folder = catalog_.Folder(caller.workspace, target.id);
+  return target;
+}
+
+Status DatasetService::CheckOptions(const ImportRequest& request) const {
+  const bool any = request.format.empty() || request.format == "auto";
+  if (!any && !formats_.types().contains(request.format)) {
+    auto found = formats_.Find(request.format);
+    Error error = std::move(found).error();
+    error.code = ErrorCode::kUnprocessable;
+    return std::unexpected(std::move(error));
+  }
+  std::set<std::string_view> known{"encoding"};
+  for (const auto& [name, format] : formats_.types()) {
+    if (!any && name != request.format) continue;
+    for (const Field& field : format.fields) known.insert(field.name);
+  }
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  for (const auto& [name, value] : request.options.items()) {
+    if (!known.contains(name)) {
+      auto failure = Fail(ErrorCode::kUnprocessable, "there is no import option '{}'", name);
+      if (const std::string nearest = Nearest(name, names); !nearest.empty()) {
+        return WithHint(std::move(failure), Msg("did you mean '{}'?", nearest));
+      }
+      return failure;
+    }
+    if (!value.is_string()) return Fail(ErrorCode::kUnprocessable, "import option '{}' must be a text", name);
+  }
+  if (any) return {};
+  const FormatType& format = formats_.types().find(request.format)->second;
+  Settings given;
+  for (const auto& [name, value] : request.options.items()) {
+    if (name != "encoding") given[name] = value.get<std::string>();
+  }
+  if (auto checked = CheckSettings(fmt::format("format '{}'", format.name), format.fields, given); !checked) {
+    Error error = std::move(checked).error();
+    error.code = ErrorCode::kUnprocessable;
+    return std::unexpected(std::move(error));
+  }
+  return {};
+}
+
+Result<Json> DatasetService::SourceOf(const Caller& caller, const ImportRequest& request) const {
+  const int given = (request.path.empty() ? 0 : 1) + (request.upload.empty() ? 0 : 1) + (request.url.empty() ? 0 : 1);
+  if (given != 1) {
+    return Fail(ErrorCode::kUnprocessable, "a source is exactly one of upload, url and path");
+  }
+  if (!request.upload.empty()) {
+    ASSIGN_OR_RETURN(const Upload upload, uploads_.Get(caller, request.upload));
+    if (!upload.complete()) {
+      return Fail(ErrorCode::kConflict, "upload '{}' is not complete: {} bytes have arrived", upload.id, upload.offset);
+    }
+    return Json{{"path", upload.path}, {"name", upload.name.empty() ? "upload" : upload.name}, {"upload", upload.id}};
+  }
+  if (!request.url.empty()) {
+    if (!request.url.starts_with("http://") && !request.url.starts_with("https://")) {
+      return Fail(ErrorCode::kUnprocessable, "'{}' is not an http:// or https:// address", request.url);
+    }
+    std::string name = request.url.substr(0, request.url.find_first_of("?#"));
+    name = name.substr(name.rfind('/') + 1);
+    return Json{{"url", request.url}, {"name", name.empty() ? "download" : name}};
+  }
+  const fs::path path(request.path);
+  if (!path.is_absolute()) return Fail(ErrorCode::kUnprocessable, "a path must be absolute, got '{}'", request.path);
+  std::error_code error;
+  const fs::path real = fs::canonical(path, error);
+  if (error) return Fail(ErrorCode::kNotFound, "there is no file or folder '{}'", request.path);
+  if (!fs::is_regular_file(real, error) && !fs::is_directory(real, error)) {
+    return Fail(ErrorCode::kUnprocessable, "'{}' is neither a regular file nor a folder", request.path);
+  }
+  const fs::path own = fs::canonical(data_folder_, error);
+  if (IsWithin(real, own) || IsWithin(own, real)) {
+    return Fail(ErrorCode::kPermissionDenied, "'{}' is in the data folder itself", request.path);
+  }
+  return Json{{"path", real.string()}, {"name", real.filename().string()}};
+}
+
+Result<Job> DatasetService::Import(const Caller& caller, const ImportRequest& request) {
+  RETURN_IF_ERROR(CheckOptions(request));
+  ASSIGN_OR_RETURN(const Target target, TargetOf(caller, request.name, request.mode));
+  ASSIGN_OR_RETURN(const Json source, SourceOf(caller, request));
+  Json options = request.options;
+  std::string encoding = "auto";
+  if (options.contains("encoding")) {
+    encoding = options["encoding"].get<std::string>();
+    options.erase("encoding");
+  }
+  Json parameters{{"dataset", target.id},
+                  {"name", target.name},
+                  {"folder", target.folder},
+                  {"mode", WriteModeName(request.mode)},
+                  {"source", source},
+                  {"format", request.format},
+                  {"encoding", encoding},
+                  {"options", options},
+                  {"language", request.language == Language::kChinese ? "zh" : "en"}};
+  if (request.mode == WriteMode::kAppend) {
+    ASSIGN_OR_RETURN(const DatasetSnapshot snapshot, catalog_.Snapshot(caller, target.name));
+    ASSIGN_OR_RETURN(parameters["schema"], delta::SchemaToDelta(snapshot.schema));
+  }
+  return queue_.Submit(caller.For("import"), "import", std::move(parameters),
+                       {.idempotency_key = request.idempotency_key, .group = GroupOf(caller, target.name)});
+}
+
+Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name, const std::string& sql,
+                                   WriteMode mode, const std::string& idempotency_key) {
+  if (mode == WriteMode::kAppend) {
+    return Fail(ErrorCode::kUnprocessable, "a dataset made by SQL is created or replaced, not appended to");
+  }
+  auto checked = CheckUserSql(sql);
+  if (!checked) {
+    Error error = std::move(checked).error();
+    if (error.code == ErrorCode::kInvalidArgument) error.code = ErrorCode::kUnprocessable;
+    return std::unexpected(std::move(error));
+  }
+  ASSIGN_OR_RETURN(const Target target, TargetOf(caller, name, mode));
+  Json snapshots = Json::array();
+  Json inputs = Json::array();
+  for (const TableReference& table : checked->tables) {
+    auto found = catalog_.Snapshot(caller, table.dataset, table.version);
+    if (!found) {
+      Error error = std::move(found).error();
+      if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kUnprocessable;
+      return std::unexpected(std::move(error));
+    }
+    inputs.push_back({{"id", found->id}, {"name", found->name}, {"version", found->version}});
+    found->name = table.table;
+    snapshots.push_back(ToJson(*found));
+  }
+  return queue_.Submit(caller.For("derive"), "derive",
+                       Json{{"dataset", target.id},
+                            {"name", target.name},
+                            {"folder", target.folder},
+                            {"mode", WriteModeName(target.existing ? WriteMode::kReplace : WriteMode::kCreate)},
+                            {"sql", sql},
+                            {"datasets", std::move(snapshots)},
+                            {"inputs", std::move(inputs)}},
+                       {.idempotency_key = idempotency_key, .group = GroupOf(caller, target.name)});
+}
+
+Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name, Language language) {
+  ASSIGN_OR_RETURN(const DatasetInfo info, catalog_.Get(caller, name));
+  if (info.origin.value("kind", "") == "sql") {
+    return Derive(caller, info.name, info.origin.value("sql", ""), WriteMode::kReplace);
+  }
+  const Json source = info.origin.value("source", Json::object());
+  if (source.contains("upload") || (!source.contains("path") && !source.contains("url"))) {
+    return Fail(ErrorCode::kConflict, "dataset '{}' came from an upload; upload it again with mode replace", info.name);
+  }
+  return Import(caller, {.name = info.name,
+                         .path = source.value("path", ""),
+                         .upload = {},
+                         .url = source.value("url", ""),
+                         .format = info.origin.value("format", "auto"),
+                         .options = info.origin.value("options", Json::object()),
+                         .mode = WriteMode::kReplace,
+                         .language = language,
+                         .idempotency_key = {}});
+}
+
+Result<Json> DatasetService::CommitJob(const Job& job, const Json& output) {
+  const Json& parameters = job.parameters;
+  DatasetCommit commit{.job_id = job.id};
+  ASSIGN_OR_RETURN(commit.id, GetString(parameters, "dataset"));
+  ASSIGN_OR_RETURN(commit.name, GetString(parameters, "name"));
+  ASSIGN_OR_RETURN(const std::string mode, GetString(parameters, "mode"));
+  ASSIGN_OR_RETURN(commit.mode, WriteModeFromName(mode));
+  ASSIGN_OR_RETURN(const std::string schema, GetString(output, "schema"));
+  ASSIGN_OR_RETURN(commit.schema, delta::SchemaFromDelta(schema));
+  ASSIGN_OR_RETURN(commit.rejected_rows, GetInteger(output, "rejected_rows"));
+  ASSIGN_OR_RETURN(commit.rejected_file, GetString(output, "rejected_file"));
+  commit.files = output.value("files", Json::array());
+  if (job.kind == "derive") {
+    commit.origin = {{"kind", "sql"}, {"sql", parameters.value("sql", "")}};
+    commit.inputs = parameters.value("inputs", Json::array());
+  } else {
+    Json source = parameters.value("source", Json::object());
+    if (source.contains("upload")) source.erase("path");
+    for (const auto& [key, value] : output.value("source", Json::object()).items()) source[key] = value;
+    Json options = parameters.value("options", Json::object());
+    if (parameters.value("encoding", "auto") != "auto") options["encoding"] = parameters["encoding"];
+    commit.origin = {{"kind", "import"},
+                     {"source", std::move(source)},
+                     {"format", output.value("format", "")},
+                     {"options", std::move(options)}};
+  }
+  commit.details = {{"warnings", output.value("warnings", Json::array())}};
+  ASSIGN_OR_RETURN(const DatasetVersion version, catalog_.Commit(job.caller, commit));
+  // The copy that was uploaded has done its work.
+  if (const Json source = parameters.value("source", Json::object()); source.contains("upload")) {
+    static_cast<void>(uploads_.Delete(job.caller, source["upload"].get<std::string>()));
+  }
+  const Language language = parameters.value("language", "en") == "zh" ? Language::kChinese : Language::kEnglish;
+  Json warnings = Json::array();
+  for (const Json& warning : version.details.value("warnings", Json::array())) {
+    warnings.push_back(Render(MessageFromJson(warning), language));
+  }
+  return Json{{"dataset", commit.name},
+              {"version", version.version},
+              {"rows", version.rows},
+              {"added_rows", version.added_rows},
+              {"rejected_rows", version.rejected_rows},
+              {"warnings", std::move(warnings)}};
+}
+
+void DatasetService::CleanUp(const Job& job) const {
+  // A failed or cancelled job leaves files that no version names.
+  const std::string id = job.parameters.value("dataset", "");
+  if (id.empty()) return;
+  const fs::path folder = catalog_.Folder(job.caller.workspace, id);
+  const std::string prefix = "part-" + job.id;
+  std::error_code error;
+  std::vector<fs::path> left;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    if (at->path().filename().string().starts_with(prefix)) left.push_back(at->path());
+  }
+  for (const fs::path& path : left) fs::remove(path, error);
+  if (fs::is_empty(folder, error) && !error) fs::remove(folder, error);
+}
+
+}  // namespace aimass

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "datasets/catalog.h"
+#include "datasets/format.h"
+#include "datasets/uploads.h"
+#include "jobs/queue.h"
+
+namespace aimass {
+
+/// What an import is asked for.
+struct ImportRequest {
+  std::string name;
+  std::string path;     // exactly one of path (a file or folder of this machine),
+  std::string upload;   // upload (id of a complete upload),
+  std::string url;      // and url (http or https) is given
+  std::string format = "auto";
+  Json options = Json::object();  // the format's settings, as texts; "encoding" too
+  WriteMode mode = WriteMode::kCreate;
+  Language language = Language::kEnglish;  // of the warnings in the job's output
+  std::string idempotency_key;
+};
+
+/// Starts the jobs that make dataset versions, and commits what they wrote.
+///
+/// Threads  any.
+class DatasetService {
+ public:
+  DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads, std::string data_folder);
+
+  /// The commits of "import" and "derive"; before JobQueue::Start().
+  void RegisterCommits();
+
+  /// Errors   kConflict (create: the name is taken), kNotFound (append: no such dataset; the upload, the path),
+  ///          kUnprocessable (mode, format, options), kPermissionDenied (a path inside the data folder).
+  [[nodiscard]] Result<Job> Import(const Caller& caller, const ImportRequest& request);
+  /// A dataset from a SELECT over the datasets of the workspace, as they are now.
+  [[nodiscard]] Result<Job> Derive(const Caller& caller, const std::string& name, const std::string& sql,
+                                   WriteMode mode, const std::string& idempotency_key = {});
+  /// A new version from the same SQL, or from the same file, folder or address.
+  /// Errors   kConflict where the source is gone for good (an upload).
+  [[nodiscard]] Result<Job> Refresh(const Caller& caller, std::string_view name, Language language);
+
+  [[nodiscard]] const FormatRegistry& formats() const { return formats_; }
+
+ private:
+  struct Target {
+    std::string id;
+    std::string name;
+    std::string folder;
+    std::optional<DatasetInfo> existing;
+  };
+  [[nodiscard]] Result<Target> TargetOf(const Caller& caller, const std::string& name, WriteMode mode) const;
+  [[nodiscard]] Result<Json> SourceOf(const Caller& caller, const ImportRequest& request) const;
+  [[nodiscard]] Status CheckOptions(const ImportRequest& request) const;
+  [[nodiscard]] Result<Json> CommitJob(const Job& job, const Json& output);
+  void CleanUp(const Job& job) const;
+
+  DatasetCatalog& catalog_;
+  JobQueue& queue_;
+  UploadStore& uploads_;
+  std::string data_folder_;
+  FormatRegistry formats_{"format"};
+};
+
+}  // namespace aimass
