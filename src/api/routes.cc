@@ -1,18 +1,29 @@
 // The table of contents of the REST API: one line per resource, in the order of api/openapi.yaml.
 #include "api/routes.h"
 
+#include "api/datasets.h"
+#include "api/endpoints.h"
 #include "api/events.h"
 #include "api/jobs.h"
+#include "api/keys.h"
 #include "api/models.h"
+#include "api/predictions.h"
 #include "api/uploads.h"
 
 namespace aimass {
 
-void BindApi(const ApiParts& parts, http::Router& router) {
+std::function<void()> BindApi(const ApiParts& parts, http::Router& router) {
+  BindDatasetsApi(parts.datasets, parts.dataset_service, parts.io, parts.data_folder, router);
   BindUploadsApi(parts.uploads, parts.io, router);
-  BindModelsApi(parts.models, parts.model_service, parts.uploads, parts.data_folder, parts.io, router);
-  BindJobsApi(parts.jobs, parts.io, router);
+  BindSqlApi(parts.datasets, parts.sql_functions, parts.sql, parts.io, parts.sql_limits, router);
+  BindModelsApi(parts.models, parts.model_service, parts.uploads, parts.data_folder, parts.io,
+                router);
+  BindEndpointsApi(parts.endpoints, parts.io, parts.infer, router);
+  BindPredictionsApi(parts.batches, parts.uploads, parts.io, parts.infer, router);
+  auto end_waiting = BindJobsApi(parts.jobs, parts.io, router);
   BindEventsApi(parts.jobs, parts.events, parts.io, router);
+  BindKeysApi(parts.access, parts.io, router);
+  return end_waiting;
 }
 
 }  // namespace aimass

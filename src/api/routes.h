@@ -1,13 +1,19 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "api/http/router.h"
+#include "api/sql.h"
 #include "base/pool.h"
 
 namespace aimass {
 
 class Access;
+class BatchService;
+class DatasetCatalog;
+class DatasetService;
+class EndpointService;
 class EventHub;
 class JobQueue;
 class ModelRegistry;
@@ -18,15 +24,24 @@ class UploadStore;
 struct ApiParts {
   std::string data_folder;
   Pool& io;
+  Pool& sql;
+  SqlLimits sql_limits;
+  const SqlFunctionRegistry& sql_functions;
   Access& access;
   JobQueue& jobs;
   EventHub& events;
   UploadStore& uploads;
+  DatasetCatalog& datasets;
+  DatasetService& dataset_service;
   ModelRegistry& models;
   ModelService& model_service;
+  EndpointService& endpoints;
+  BatchService& batches;
+  Pool& infer;
 };
 
-/// Every resource under /api/v1.
-void BindApi(const ApiParts& parts, http::Router& router);
+/// Every resource under /api/v1. Returns what ends the requests that wait for something: for a
+/// server that stops.
+[[nodiscard]] std::function<void()> BindApi(const ApiParts& parts, http::Router& router);
 
 }  // namespace aimass

@@ -1,8 +1,8 @@
 // Every kind of job that this build has: a table of contents.
 #include "main/run_job.h"
 
-#include "endpoints/batch.h"
 #include "datasets/jobs.h"
+#include "endpoints/batch.h"
 #include "jobs/queue.h"
 #include "models/foreign.h"
 #include "models/train.h"

@@ -1,4 +1,5 @@
-// The server as a whole: what it is made of, in the order in which it is put together. A table of contents.
+// The server as a whole: what it is made of, in the order in which it is put together. A table of
+// contents.
 #include "main/serve.h"
 
 #include <fcntl.h>
@@ -19,7 +20,10 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "datasets/catalog.h"
+#include "datasets/service.h"
 #include "datasets/uploads.h"
+#include "endpoints/batch.h"
+#include "endpoints/endpoint.h"
 #include "jobs/queue.h"
 #include "models/registry.h"
 #include "models/service.h"
@@ -89,16 +93,22 @@ struct ServerInstance::State {
   std::unique_ptr<Database> database;
   std::unique_ptr<Access> access;
   UploadStore uploads;
+  SqlFunctionRegistry sql_functions{"SQL function"};
   std::unique_ptr<DatasetCatalog> datasets;
   std::unique_ptr<ModelRegistry> models;
+  RuntimeRegistry runtimes{"runtime"};
+  std::unique_ptr<EndpointService> endpoints;
   std::unique_ptr<JobQueue> jobs;
+  std::unique_ptr<DatasetService> dataset_service;
   std::unique_ptr<ModelService> model_service;
+  std::unique_ptr<BatchService> batches;
   Pool io;
   Pool sql;
   Pool infer;
   EventHub events;
   http::Metrics metrics;
   http::Router router;
+  std::function<void()> end_waiting;
   std::unique_ptr<http::Server> server;
   bool stopped = false;
 };
@@ -107,8 +117,9 @@ Status ServerInstance::State::OpenStore() {
   const std::string& url = config.Text("store.url");
   ASSIGN_OR_RETURN(database, Database::Open(url.empty() ? folder.DatabaseUrl() : url));
   std::vector<Migration> migrations;
-  for (const auto& steps : {Access::Migrations(), JobQueue::Migrations(), DatasetCatalog::Migrations(),
-                            ModelRegistry::Migrations()}) {
+  for (const auto& steps :
+       {Access::Migrations(), JobQueue::Migrations(), DatasetCatalog::Migrations(),
+        ModelRegistry::Migrations(), EndpointService::Migrations()}) {
     migrations.insert(migrations.end(), steps.begin(), steps.end());
   }
   RETURN_IF_ERROR(database->Migrate(migrations));
@@ -126,8 +137,15 @@ void ServerInstance::State::AddModules() {
   options.default_limits.memory_bytes = config.Integer("jobs.memory_mb") << 20;
   options.default_limits.threads = static_cast<int>(config.Integer("jobs.threads"));
   jobs = std::make_unique<JobQueue>(*database, std::move(options));
+  dataset_service = std::make_unique<DatasetService>(*datasets, *jobs, uploads, folder.path());
+  dataset_service->RegisterCommits();
   model_service = std::make_unique<ModelService>(*models, *datasets, *jobs, folder.path());
   model_service->RegisterCommits();
+  RegisterAllRuntimes(runtimes);
+  endpoints = std::make_unique<EndpointService>(*database, *models, runtimes);
+  jobs->AfterCommit("train", [this](const Job& job) { endpoints->AfterTraining(job); });
+  batches = std::make_unique<BatchService>(*endpoints, *datasets, *jobs, folder.path());
+  batches->RegisterCommits();
 }
 
 void ServerInstance::State::BindRoutes() {
@@ -137,15 +155,25 @@ void ServerInstance::State::BindRoutes() {
                       return {};
                     }});
   BindHealthApi(std::move(checks), metrics, io, router);
-  BindApi({.data_folder = folder.path(),
-           .io = io,
-           .access = *access,
-           .jobs = *jobs,
-           .events = events,
-           .uploads = uploads,
-           .models = *models,
-           .model_service = *model_service},
-          router);
+  end_waiting = BindApi({.data_folder = folder.path(),
+                         .io = io,
+                         .sql = sql,
+                         .sql_limits = {.memory_bytes = config.Integer("sql.memory_mb") << 20,
+                                        .time_ms = config.Integer("sql.time_s") * 1000,
+                                        .temp_folder = folder.TempFolder()},
+                         .sql_functions = sql_functions,
+                         .access = *access,
+                         .jobs = *jobs,
+                         .events = events,
+                         .uploads = uploads,
+                         .datasets = *datasets,
+                         .dataset_service = *dataset_service,
+                         .models = *models,
+                         .model_service = *model_service,
+                         .endpoints = *endpoints,
+                         .batches = *batches,
+                         .infer = infer},
+                        router);
 }
 
 void ServerInstance::State::AddMetrics() {
@@ -180,7 +208,10 @@ Status ServerInstance::State::Listen() {
   server = std::make_unique<http::Server>(
       router, io, metrics, [this](std::string_view bearer) { return access->Authenticate(bearer); },
       std::move(options));
-  server->OnStop([this] { events.Close(); });
+  server->OnStop([this] {
+    events.Close();
+    end_waiting();
+  });
   RETURN_IF_ERROR(server->Start());
   const Json state{{"address", server->address()}, {"pid", getpid()}, {"version", Version()}};
   return WriteFileAtomic(StatePath(), state.dump() + "\n");
@@ -192,9 +223,10 @@ void ServerInstance::State::Stop() {
   std::error_code ignored;
   std::filesystem::remove(StatePath(), ignored);
   if (server->Stop(config.Integer("http.drain_s") * 1000)) return jobs.reset();
-  // A handler that does not end (a query, a model) must not hold the process: nothing that it could still write
-  // was promised to anybody.
-  Log(LogLevel::kWarning, "stopped_with_running_requests", {{"connections", server->connections()}});
+  // A handler that does not end (a query, a model) must not hold the process: nothing that it could
+  // still write was promised to anybody.
+  Log(LogLevel::kWarning, "stopped_with_running_requests",
+      {{"connections", server->connections()}});
   _exit(0);
 }
 
@@ -215,14 +247,21 @@ Result<std::unique_ptr<ServerInstance>> ServerInstance::Start(const Config& conf
   state->AddModules();
   state->BindRoutes();
   state->AddMetrics();
+  RETURN_IF_ERROR(state->models->Recover());
   RETURN_IF_ERROR(state->jobs->Start());
+  state->endpoints->Warm();
+  constexpr std::int64_t kKeepPredictionsMs = std::int64_t{30} * 24 * 3600 * 1000;
+  static_cast<void>(state->io.Submit([batches = state->batches.get()] {
+    static_cast<void>(batches->RemoveOld(kKeepPredictionsMs));
+  }));
   RETURN_IF_ERROR(state->Listen());
   return std::unique_ptr<ServerInstance>(new ServerInstance(std::move(state)));
 }
 
 namespace {
 
-/// SIGINT and SIGTERM as a descriptor that can be awaited. Not blocked signals: children would inherit them.
+/// SIGINT and SIGTERM as a descriptor that can be awaited. Not blocked signals: children would
+/// inherit them.
 class StopSignal {
  public:
   StopSignal() {
@@ -231,7 +270,7 @@ class StopSignal {
     read_ = FileDescriptor(ends[0]);
     write_ = FileDescriptor(ends[1]);
     write_end = ends[1];
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) {
       const char byte = 0;
       const int saved = errno;
@@ -240,7 +279,7 @@ class StopSignal {
     };
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
-    struct sigaction ignore {};
+    struct sigaction ignore{};
     ignore.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &ignore, nullptr);
     sigaction(SIGHUP, &ignore, nullptr);

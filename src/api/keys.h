@@ -1,0 +1,12 @@
+#pragma once
+
+#include "access/access.h"
+#include "api/http/router.h"
+#include "base/pool.h"
+
+namespace aimass {
+
+/// GET and POST /api/v1/keys, DELETE /api/v1/keys/{id}, GET /api/v1/workspaces.
+void BindKeysApi(Access& access, Pool& io, http::Router& router);
+
+}  // namespace aimass
