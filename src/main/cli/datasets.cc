@@ -50,8 +50,8 @@ Status ShowResult(Context& context, const std::string& name, const Json& job) {
 struct ImportOptions {
   std::string name;
   std::string place;
-  std::optional<std::string> format, delimiter, quote, encoding, sheet, decimal, header, path;
-  std::vector<std::string> nulls, types;
+  std::optional<std::string> format, delimiter, quote, encoding, sheet, decimal, header;
+  std::vector<std::string> settings;
   bool append = false;
   bool replace = false;
   bool no_wait = false;
@@ -74,6 +74,13 @@ Status Import(Context& context, const ImportOptions& given) {
   put("sheet", given.sheet);
   put("decimal", given.decimal);
   put("header", given.header);
+  for (const std::string& pair : given.settings) {
+    const std::size_t equals = pair.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return Fail(ErrorCode::kInvalidArgument, "--option expects NAME=VALUE, found '{}'", pair);
+    }
+    options[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
   if (given.format) body["format"] = *given.format;
   if (!options.empty()) body["options"] = options;
   ASSIGN_OR_RETURN(Client* const server, context.Server());
@@ -92,13 +99,14 @@ void AddImport(Verb& noun) {
       .Required("NAME", given->name, Msg("name of the dataset"))
       .Required("PLACE", given->place, Msg("file, folder, http(s) address, or - for standard input"))
       .Option("--format", "FORMAT", given->format, Msg("csv, json, parquet or excel; else found out"))
-      .Option("--delimiter", "CHAR", given->delimiter, Msg("what separates columns of a CSV file; \\t for tab"))
+      .Option("--delimiter", "CHAR", given->delimiter, Msg("what separates columns of a CSV file; tab for a tab"))
       .Option("--quote", "CHAR", given->quote, Msg("the quotation mark of a CSV file"))
       .Option("--encoding", "NAME", given->encoding, Msg("utf-8, utf-16 or gb18030; else found out"))
       .Option("--header", "yes|no", given->header, Msg("whether the first line of a CSV file has the names"))
       .Choices({"yes", "no", "auto"})
       .Option("--decimal", "CHAR", given->decimal, Msg("the decimal mark: . or ,"))
       .Option("--sheet", "NAME", given->sheet, Msg("which sheet of an Excel file; else the first"))
+      .Option("--option", "NAME=VALUE", given->settings, Msg("any other setting of the format; repeatable"))
       .Flag("--append", given->append, Msg("add the rows to the dataset that is there"))
       .Flag("--replace", given->replace, Msg("replace its rows; older versions stay readable"))
       .Flag("--no-wait", given->no_wait, Msg("start the job and do not wait for it"))
@@ -294,6 +302,7 @@ struct ExportOptions {
 Status Export(Context& context, const ExportOptions& given) {
   std::string format = given.format.value_or("");
   if (format.empty()) format = FormatOfFile(given.out);
+  if (format == "json") format = "ndjson";  // one document would not stream
   std::string path = PathOf(given.name, "/export?format=" + Encode(format));
   if (given.version) path += "&version=" + std::to_string(*given.version);
   return DownloadTo(context, path, given.out);
@@ -314,7 +323,7 @@ void AddChanges(Verb& noun) {
       .Required("NAME", exported->name, Msg("name of the dataset"))
       .Required("FILE", exported->out, Msg("where to; - for standard output"))
       .Option("--format", "FORMAT", exported->format, Msg("csv, ndjson, parquet or arrow; else by the file's name"))
-      .Choices({"csv", "ndjson", "json", "parquet", "arrow"})
+      .Choices({"csv", "ndjson", "parquet", "arrow"})
       .Option("--version", "N", exported->version, Msg("an older version"))
       .Example("aimass datasets export sales sales.parquet", Msg("all rows, typed"))
       .Example("aimass datasets export sales - --format csv | head", Msg("into another program"))

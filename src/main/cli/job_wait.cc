@@ -6,7 +6,7 @@ namespace aimass::cli {
 namespace {
 
 // One long poll; short enough that a dead connection is noticed by a person who watches.
-constexpr std::int64_t kPollMs = 1'000;
+constexpr std::int64_t kPollMs = 500;
 // A server that restarts (an upgrade, a crash) takes its jobs up again; so long we try to find it.
 constexpr std::int64_t kServerAwayMs = 30'000;
 

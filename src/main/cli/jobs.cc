@@ -70,8 +70,7 @@ void SayJob(Context& context, const Json& job) {
 Status ShowLog(Context& context, const std::string& id) {
   return GetAndShow(context, PathOf(id, "/log"), [&](const Json& answer) {
     for (const Json& line : MemberOf(answer, "items")) {
-      const Json& text = MemberOf(line, "text").is_string() ? MemberOf(line, "text") : MemberOf(line, "message");
-      context.Say(fmt::format("{}  {}", TextOf(line, "time"), CellText(text.is_null() ? line : text)));
+      context.Say(fmt::format("{}  {}", TextOf(line, "time"), TextOf(line, "message")));
     }
   });
 }

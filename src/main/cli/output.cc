@@ -136,7 +136,7 @@ Status NewFile::Finish() {
   return {};
 }
 
-Status DownloadTo(Context& context, const std::string& path, const std::string& out, const std::string& accept) {
+Result<std::int64_t> Fetch(Context& context, const std::string& path, const std::string& out) {
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   struct stat state {};
   // A device or a pipe (/dev/null, a named pipe) is written into, never replaced.
@@ -150,7 +150,6 @@ Status DownloadTo(Context& context, const std::string& path, const std::string& 
   ProgressLine line(context.language());
   std::int64_t bytes = 0;
   Client::Request request{.method = "GET", .path = path};
-  if (!accept.empty()) request.headers.emplace_back("Accept", accept);
   request.sink = [&](std::string_view piece) -> Status {
     bytes += static_cast<std::int64_t>(piece.size());
     if (out == "-") return WriteAll(STDOUT_FILENO, piece, "standard output");
@@ -162,8 +161,13 @@ Status DownloadTo(Context& context, const std::string& path, const std::string& 
   };
   RETURN_IF_ERROR(server->Send(request));
   line.Clear();
+  if (out != "-" && !direct) RETURN_IF_ERROR(file.Finish());
+  return bytes;
+}
+
+Status DownloadTo(Context& context, const std::string& path, const std::string& out) {
+  ASSIGN_OR_RETURN(const std::int64_t bytes, Fetch(context, path, out));
   if (out == "-") return {};
-  if (!direct) RETURN_IF_ERROR(file.Finish());
   return ShowDone(context, Json{{"file", out}, {"bytes", bytes}}, Msg("Wrote {} ({})", out, Bytes(bytes)));
 }
 

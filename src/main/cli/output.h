@@ -29,10 +29,12 @@ void SayRows(Context& context, const Json& answer);
 /// "csv", "ndjson", "json", "parquet" or "arrow" by the ending of a file's name; "csv" where it says nothing.
 [[nodiscard]] std::string FormatOfFile(std::string_view name);
 
-/// Fetches `path` of the server into the file `out` ("-": standard output), with progress. The file appears only
-/// when it is whole. With --json prints {"file","bytes"} unless it went to standard output.
-[[nodiscard]] Status DownloadTo(Context& context, const std::string& path, const std::string& out,
-                                const std::string& accept = "");
+/// Fetches `path` of the server into the file `out` ("-": standard output), with progress: the number of bytes. A
+/// file appears only when it is whole; a device or a named pipe is written into.
+[[nodiscard]] Result<std::int64_t> Fetch(Context& context, const std::string& path, const std::string& out);
+
+/// The same, and tells: with --json {"file","bytes"}, unless it went to standard output.
+[[nodiscard]] Status DownloadTo(Context& context, const std::string& path, const std::string& out);
 
 /// A file that appears under its name only when it is whole. Errors of the disk come from both calls.
 class NewFile {

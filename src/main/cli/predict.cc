@@ -1,5 +1,5 @@
-// aimass predict: rows of a file, or one row with its reasons.
-#include <fmt/format.h>
+// aimass predict: the rows of a file or dataset, or one row with its reasons.
+#include <filesystem>
 
 #include "main/cli/job_wait.h"
 #include "main/cli/nouns.h"
@@ -12,16 +12,140 @@ namespace aimass::cli {
 namespace {
 
 struct PredictOptions {
-  std::string model, file;
-  std::optional<std::string> out, row, format;
+  std::string by, rows;
+  std::optional<std::string> out, into, row, format;
   bool explain = false;
 };
+
+// Who answers: an endpoint first, then a model, at last MODEL:VERSION. {"endpoint"} or {"model","version"?}.
+Result<Json> FindAnswerer(Client& server, const std::string& by) {
+  const auto there = [&server](const std::string& path) -> Result<bool> {
+    const auto found = server.Get(path);
+    if (found) return true;
+    // A name that cannot be one (too long, a slash) names nothing either.
+    const ErrorCode code = found.error().code;
+    if (code == ErrorCode::kNotFound || code == ErrorCode::kInvalidArgument) return false;
+    return std::unexpected(found.error());
+  };
+  ASSIGN_OR_RETURN(const bool endpoint, there("/api/v1/endpoints/" + Encode(by)));
+  if (endpoint) return Json{{"endpoint", by}};
+  ASSIGN_OR_RETURN(const bool model, there("/api/v1/models/" + Encode(by)));
+  if (model) return Json{{"model", by}};
+  const ModelReference reference = ParseModel(by);
+  if (!reference.version.empty()) {
+    ASSIGN_OR_RETURN(const bool named, there("/api/v1/models/" + Encode(reference.model)));
+    if (named) return Json{{"model", reference.model}, {"version", reference.version}};
+  }
+  return WithHint(Fail(ErrorCode::kNotFound, "there is neither an endpoint nor a model '{}'", by),
+                  Msg("see: {}", "aimass endpoints list, aimass models list"));
+}
+
+Status PredictRow(Context& context, const PredictOptions& given) {
+  auto row = ParseJson(*given.row);
+  if (!row || !row->is_object()) {
+    return WithHint(Fail(ErrorCode::kInvalidArgument, "--row expects a JSON object, found {}", *given.row),
+                    Msg("for example: {}", R"(--row '{"city":"上海","age":42}')"));
+  }
+  ASSIGN_OR_RETURN(Client* const server, context.Server());
+  ASSIGN_OR_RETURN(const Json answerer, FindAnswerer(*server, given.by));
+  std::string path;
+  if (answerer.contains("endpoint")) {
+    path = "/api/v1/endpoints/" + Encode(TextOf(answerer, "endpoint")) + "/predict";
+  } else {
+    path = "/api/v1/models/" + Encode(TextOf(answerer, "model")) + "/predict";
+    if (answerer.contains("version")) path += "?version=" + Encode(TextOf(answerer, "version"));
+  }
+  const Json body = {{"rows", Json::array({*row})}, {"explain", given.explain}};
+  ASSIGN_OR_RETURN(const Json answer, server->Post(path, body));
+  if (context.json()) {
+    context.Print(answer);
+    return {};
+  }
+  for (const Json& prediction : MemberOf(answer, "predictions")) SayPrediction(context, prediction);
+  context.Say(Msg("By model {}, version {}", TextOf(answer, "model"), TextOf(answer, "version")));
+  for (const Json& warning : MemberOf(answer, "warnings")) context.Note(Msg("Note: {}", CellText(warning)));
+  return {};
+}
+
+// {"dataset"}, {"path"} or {"upload"}: a dataset's name, unless a file is there.
+Result<Json> FindRows(Context& context, const std::string& rows) {
+  std::error_code error;
+  if (rows != "-" && !std::filesystem::exists(rows, error)) {
+    ASSIGN_OR_RETURN(Client* const server, context.Server());
+    if (const auto dataset = server->Get("/api/v1/datasets/" + Encode(rows)); dataset) return Json{{"dataset", rows}};
+    return Fail(ErrorCode::kNotFound, "there is neither a dataset nor a file '{}'", rows);
+  }
+  return SourceOf(context, rows);
+}
+
+Status PredictRows(Context& context, const PredictOptions& given) {
+  const bool to_file = given.out && *given.out != "-";
+  if (context.json() && !to_file && !given.into) {
+    return Fail(ErrorCode::kInvalidArgument, "--json needs --out FILE or --into DATASET for the rows");
+  }
+  if (given.out && given.into) {
+    return Fail(ErrorCode::kInvalidArgument, "--out and --into exclude each other");
+  }
+  ASSIGN_OR_RETURN(Client* const server, context.Server());
+  ASSIGN_OR_RETURN(Json body, FindAnswerer(*server, given.by));
+  ASSIGN_OR_RETURN(const Json rows, FindRows(context, given.rows));
+  body.update(rows);
+  if (given.into) {
+    body["out"] = *given.into;
+  } else {
+    body["format"] = given.format.value_or(to_file ? FormatOfFile(*given.out) : "csv");
+  }
+  ASSIGN_OR_RETURN(const Json started, server->Post("/api/v1/predictions", body));
+  ASSIGN_OR_RETURN(const Json job, AwaitJob(context, started));
+  const Json& output = MemberOf(job, "output");
+  if (!given.into) {
+    const std::string path = "/api/v1/predictions/" + Encode(TextOf(job, "id")) + "/file";
+    RETURN_IF_ERROR(Fetch(context, path, to_file ? *given.out : "-"));
+  }
+  const std::int64_t rejected = IntegerOf(output, "rejected_rows");
+  if (rejected > 0) {
+    context.Note(Msg("{} rows could not be read and have no prediction", Thousands(rejected)));
+  }
+  Json answer = output;
+  if (to_file) answer["file"] = *given.out;
+  if (!to_file && !given.into) return {};
+  return ShowDone(context, answer,
+                  Msg("{} rows predicted by model {}, version {}, in {}", Thousands(IntegerOf(output, "rows")),
+                      TextOf(output, "model"), TextOf(output, "version"), to_file ? *given.out : *given.into));
+}
+
+Status Predict(Context& context, const PredictOptions& given) {
+  if (given.row.has_value() == !given.rows.empty()) {
+    return WithHint(Fail(ErrorCode::kInvalidArgument, "expected either a file or dataset, or --row"),
+                    Msg("see: {} --help", "aimass predict"));
+  }
+  if (given.row) return PredictRow(context, given);
+  if (given.explain) {
+    return Fail(ErrorCode::kInvalidArgument, "--explain goes with --row, not with a file");
+  }
+  return PredictRows(context, given);
+}
 
 }  // namespace
 
 void AddPredictCommand(Verb& root) {
   auto given = std::make_shared<PredictOptions>();
-  static_cast<void>(root);
+  root.Add("predict", Msg("Predict the rows of a file, or one row with its reasons"))
+      .Group(Msg("From data to decisions:"))
+      .Details(Msg("The answer has the columns of the input, in the same order of rows, then the prediction and the "
+                   "probability of each class."))
+      .Required("BY", given->by, Msg("an endpoint, a model (its champion), or MODEL:VERSION"))
+      .Optional("ROWS", given->rows, Msg("a file (CSV, Parquet, JSON …), a dataset, or - for standard input"))
+      .Option("--out", "FILE", given->out, Msg("where to: .csv, .parquet or .ndjson; else standard output"))
+      .Option("--into", "DATASET", given->into, Msg("make a dataset of it, or a new version where it exists"))
+      .Option("--format", "FORMAT", given->format, Msg("csv, parquet or ndjson; else by the file's name"))
+      .Choices({"csv", "parquet", "ndjson"})
+      .Option("--row", "JSON", given->row, Msg("one row instead of a file"))
+      .Flag("--explain", given->explain, Msg("say which columns speak for and against"))
+      .Example("aimass predict churn new-customers.csv --out scored.csv", Msg("a file"))
+      .Example("aimass predict churn:3 customers --out scored.parquet", Msg("a dataset, by version 3"))
+      .Example(R"(aimass predict churn --row '{"city":"上海","age":42}' --explain)", Msg("one customer, and why"))
+      .Run([given](Context& context) { return Predict(context, *given); });
 }
 
 }  // namespace aimass::cli

@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "base/clock.h"
+#include "base/id.h"
 #include "main/cli/nouns.h"
 #include "main/cli/output.h"
 
@@ -11,7 +13,7 @@ namespace {
 
 struct SqlOptions {
   std::string query;
-  std::optional<std::string> file, format, out;
+  std::optional<std::string> file, format, out, timeout;
   std::optional<std::int64_t> limit;
 };
 
@@ -81,13 +83,33 @@ Result<std::string> QueryOf(const SqlOptions& given) {
   return query;
 }
 
+// Ctrl-C ends the query at the server too, not only our waiting for it.
+template <typename T>
+Result<T> OrCancelled(Client& server, const Json& body, Result<T> result) {
+  if (!result && Interrupted()) {
+    ClearInterrupt();
+    [[maybe_unused]] const auto told = server.Post("/api/v1/sql/" + body["id"].get<std::string>() + "/cancel");
+  }
+  return result;
+}
+
 Status Sql(Context& context, const SqlOptions& given) {
   ASSIGN_OR_RETURN(const std::string query, QueryOf(given));
   std::string format = given.format.value_or(given.out ? FormatOfFile(*given.out) : "table");
   if (context.json()) format = "json";
-  const std::int64_t limit = given.limit.value_or(format == "table" ? kTableRows : kDefaultRows);
+  Json body = {{"query", query}, {"id", NewId()}};
+  if (given.limit || format != "arrow") {
+    body["limit"] = given.limit.value_or(format == "table" ? kTableRows : kDefaultRows);
+  }
+  if (given.timeout) {
+    const auto ms = ParseDurationMs(*given.timeout);
+    if (!ms) {
+      return Fail(ErrorCode::kInvalidArgument, "--timeout expects a duration such as 60s or 10m, found '{}'",
+                  *given.timeout);
+    }
+    body["timeout_s"] = static_cast<double>(*ms) / 1000.0;
+  }
   ASSIGN_OR_RETURN(Client* const server, context.Server());
-  const Json body = {{"query", query}, {"limit", limit}};
   std::unique_ptr<NewFile> file;
   if (given.out && *given.out != "-") file = std::make_unique<NewFile>(*given.out);
 
@@ -99,10 +121,10 @@ Status Sql(Context& context, const SqlOptions& given) {
     Client::Request request{.method = "POST", .path = "/api/v1/sql", .body = body.dump()};
     request.headers.emplace_back("Accept", "application/vnd.apache.arrow.stream");
     request.sink = [&](std::string_view piece) { return Put(file.get(), piece); };
-    RETURN_IF_ERROR(server->Send(request));
+    RETURN_IF_ERROR(OrCancelled(*server, body, server->Send(request)));
     return file == nullptr ? Status{} : file->Finish();
   }
-  ASSIGN_OR_RETURN(const Json answer, server->Post("/api/v1/sql", body));
+  ASSIGN_OR_RETURN(const Json answer, OrCancelled(*server, body, server->Post("/api/v1/sql", body)));
   if (format == "json") {
     if (file == nullptr) {
       context.Print(answer);
@@ -134,7 +156,8 @@ void AddSqlCommand(Verb& root) {
       .Option("-f,--file", "FILE", given->file, Msg("read the query from a file"))
       .Option("--format", "FORMAT", given->format, Msg("table, csv, json, ndjson or arrow"))
       .Choices({"table", "csv", "json", "ndjson", "arrow"})
-      .Option("--limit", "N", given->limit, Msg("at most that many rows; 100 for a table, else 10000"))
+      .Option("--limit", "N", given->limit, Msg("at most that many rows; 100 for a table, all for arrow, else 10000"))
+      .Option("--timeout", "TIME", given->timeout, Msg("give up after that time: 10m; else the server's limit"))
       .Option("--out", "FILE", given->out, Msg("write to a file instead of standard output"))
       .Example("aimass sql 'SELECT city, count(*) FROM customers GROUP BY city'", Msg("a question"))
       .Example("aimass sql -f report.sql --format csv > report.csv", Msg("a query from a file, into a file"))

@@ -172,11 +172,16 @@ void SayPrediction(Context& context, const Json& prediction) {
   const auto strength = [](const Json& each) { return std::abs(each["contribution"].get<double>()); };
   std::ranges::stable_sort(reasons, std::greater{}, strength);
   if (reasons.size() > kReasons) reasons.resize(kReasons);
-  if (!reasons.empty()) context.Say(Msg("Because of"));
+  // Contributions speak of one class, which is not always the predicted one.
+  const Json& output = MemberOf(MemberOf(prediction, "explanation"), "output");
+  if (!reasons.empty()) {
+    context.Say(output.is_null() ? Msg("Because of") : Msg("What speaks for {} or against it", CellText(output)));
+  }
   for (const Json& each : reasons) {
     const double amount = each["contribution"].get<double>();
     context.Say(fmt::format("  {} = {}  ({}, {:+.2f})", TextOf(each, "column"), TextOf(each, "value"),
-                            context.Text(amount > 0 ? Msg("speaks for it") : Msg("speaks against it")), amount));
+                            context.Text(output.is_null() ? (amount > 0 ? Msg("raises it") : Msg("lowers it"))
+                                           : (amount > 0 ? Msg("for") : Msg("against"))), amount));
   }
 }
 
