@@ -1,5 +1,7 @@
 # Thin over CMake presets and scripts/. `make` alone builds the release binary, build/aimass.
 JOBS ?= $(shell nproc)
+# Compiled objects are shared between checkouts.
+export CCACHE_BASEDIR := $(CURDIR)
 .PHONY: build demo stop run check test test-models soak bench fuzz package fmt clean
 
 build:
