@@ -153,7 +153,7 @@ class Walk {
       }
       if (!source_.request.files[at_.file].valid_utf8 &&
           !ValidUtf8(bytes.substr(begin, record_.end - begin))) {
-        RETURN_IF_ERROR(Reject(begin, Msg("the text is not valid UTF-8")));
+        RETURN_IF_ERROR(Reject(begin, Msg("the text is not valid in its encoding")));
         continue;
       }
       return true;
