@@ -16,8 +16,8 @@ namespace aimass {
 struct MetricInput {
   TaskKind task = TaskKind::kBinary;
   std::size_t classes = 0;              // binary: 2; regression: 0
-  std::span<const float> actual;        // [rows]: class number, or the value
-  std::span<const double> predicted;    // probabilities [rows × classes]; regression: values [rows]
+  std::span<const float> actual = {};   // [rows]: class number, or the value
+  std::span<const double> predicted = {};  // probabilities [rows × classes]; regression: values [rows]
   std::span<const double> weights = {};  // [rows], none negative; empty: all 1
 
   [[nodiscard]] std::size_t rows() const { return actual.size(); }

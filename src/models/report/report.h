@@ -29,23 +29,23 @@ struct DroppedColumn {
 /// Everything that a report is made of.
 struct ReportInput {
   TaskKind task = TaskKind::kBinary;
-  std::string model;                    // its name
-  std::string target;
-  std::string metric;                   // what the search optimised
-  std::vector<std::string> labels;
-  ScoredRows holdout;                   // rows that the measured model never saw
-  ScoredRows out_of_fold;               // training rows, cross-validated; may be empty
-  std::vector<float> training_target;   // for the baseline: class shares, or the mean
+  std::string model{};                    // its name
+  std::string target{};
+  std::string metric{};                   // what the search optimised
+  std::vector<std::string> labels{};
+  ScoredRows holdout{};                   // rows that the measured model never saw
+  ScoredRows out_of_fold{};               // training rows, cross-validated; may be empty
+  std::vector<float> training_target{};   // for the baseline: class shares, or the mean
   /// A column that alone ranks the hold-out rows (recency), higher means more of labels[1] (binary), or
   /// the forecast itself (regression). Empty: only the majority or the mean is the baseline.
-  std::string baseline_column;
-  std::vector<double> baseline_scores;  // [hold-out rows]
-  std::vector<ColumnImportance> importance;
-  std::vector<DroppedColumn> dropped;
-  Json dataset;                         // {"id","name","version","rows"}
-  Json split;                           // {"method","training_rows","holdout_rows","column"?,"after"?,"final_rows"}
-  Json search;                          // {"trials","complete","folds","members":[{"learner","weight","rounds"}]}
-  Json durations_ms;                    // {"read","features","search","fit","evaluate"}
+  std::string baseline_column{};
+  std::vector<double> baseline_scores{};  // [hold-out rows]
+  std::vector<ColumnImportance> importance{};
+  std::vector<DroppedColumn> dropped{};
+  Json dataset{};                         // {"id","name","version","rows"}
+  Json split{};                           // {"method","training_rows","holdout_rows","column"?,"after"?,"final_rows"}
+  Json search{};                          // {"trials","complete","folds","members":[{"learner","weight","rounds"}]}
+  Json durations_ms{};                    // {"read","features","search","fit","evaluate"}
   std::uint64_t seed = 1;
   int threads = 2;
   double time_s = 60;
