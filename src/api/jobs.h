@@ -8,8 +8,9 @@
 
 namespace aimass {
 
-/// GET /api/v1/jobs, GET /api/v1/jobs/{id}, GET /api/v1/jobs/{id}/log, POST /api/v1/jobs/{id}/cancel.
-/// Returns what ends the requests that wait for a job (`?wait_ms=`): for a server that stops.
+/// GET /api/v1/jobs, GET /api/v1/jobs/{id}, GET /api/v1/jobs/{id}/log, POST
+/// /api/v1/jobs/{id}/cancel. Returns what ends the requests that wait for a job (`?wait_ms=`): for
+/// a server that stops.
 std::function<void()> BindJobsApi(JobQueue& queue, Pool& io, http::Router& router);
 
 }  // namespace aimass
