@@ -207,7 +207,7 @@ Result<ModelVersion> ModelRegistry::Resolve(const Caller& caller, std::string_vi
   std::optional<std::int64_t> wanted;
   if (alias != model.aliases.end()) {
     wanted = alias->second;
-  } else if (version.empty()) {
+  } else if (version.empty() || version == kChampion) {  // the champion was deleted
     wanted = model.versions.front().version;
   } else if (const Result<std::int64_t> number = ToNumber(version)) {
     wanted = *number;

@@ -1,5 +1,6 @@
 #include "models/learners/library.h"
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 
@@ -99,7 +100,13 @@ Result<std::vector<double>> LibraryMargins(std::string_view library, const std::
                                            std::size_t features) {
   if (library == "lightgbm") {
     ASSIGN_OR_RETURN(const lgbm::Booster booster, lgbm::Booster::Load(bytes));
-    return booster.PredictMargins(values, rows, features, 0, 1);
+    ASSIGN_OR_RETURN(std::vector<double> margins, booster.PredictMargins(values, rows, features, 0, 1));
+    // A random forest answers the average of its trees; the library's raw scores are still their sum.
+    if (bytes.find("\naverage_output\n") < bytes.find("\nTree=0\n")) {
+      ASSIGN_OR_RETURN(const int rounds, booster.Rounds());
+      for (double& margin : margins) margin /= std::max(rounds, 1);
+    }
+    return margins;
   }
   if (library != "xgboost") {
     return Fail(ErrorCode::kUnsupported, "no library '{}' can compute margins here", library);
