@@ -84,8 +84,10 @@ ScoredReader::ScoredReader(std::shared_ptr<const LoadedModel> model, std::unique
 }
 
 Result<std::optional<Batch>> ScoredReader::Next() {
+  if (ended_) return std::optional<Batch>();  // a writer of several files asks again behind the end
   ASSIGN_OR_RETURN(std::optional<Batch> batch, rows_->Next());
-  if (!batch) return std::optional<Batch>();
+  ended_ = !batch;
+  if (ended_) return std::optional<Batch>();
   const std::size_t n = batch->num_rows();
   std::vector<double> margins(n * model_->outputs());
   model_->PredictBatch(*batch, margins);

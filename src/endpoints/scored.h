@@ -26,6 +26,7 @@ class ScoredReader final : public BatchReader {
   std::unique_ptr<BatchReader> rows_;
   std::shared_ptr<const Schema> added_;
   std::shared_ptr<const Schema> schema_;
+  bool ended_ = false;
 };
 
 /// The columns of `left`, then those of `right`, row by row. Both have the same number of rows.
