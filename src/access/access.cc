@@ -71,6 +71,8 @@ struct Cached {
 }  // namespace
 
 struct Access::State {
+  State(Database& db, std::string folder) : database(db), data_folder(std::move(folder)) {}
+
   Database& database;
   std::string data_folder;
   Guarded<std::map<std::string, Cached>> cache;  // by the hash of the key
@@ -100,8 +102,7 @@ std::vector<Migration> Access::Migrations() {
 }
 
 Access::Access(Database& database, std::string data_folder)
-    : state_(new State{
-          .database = database, .data_folder = std::move(data_folder), .cache = {}, .local = {}}) {}
+    : state_(std::make_unique<State>(database, std::move(data_folder))) {}
 
 Access::~Access() = default;
 

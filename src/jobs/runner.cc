@@ -15,7 +15,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
-#include <new>
 #include <thread>
 
 #include "base/clock.h"

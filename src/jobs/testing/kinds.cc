@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <new>
 #include <stdexcept>
 #include <thread>
 
