@@ -49,12 +49,12 @@ ReportInput Example(TaskKind task) {
   return input;
 }
 
-class ReportTest : public testing::TestWithParam<TaskKind> {};
-INSTANTIATE_TEST_SUITE_P(, ReportTest,
+class EachTaskReportTest : public testing::TestWithParam<TaskKind> {};
+INSTANTIATE_TEST_SUITE_P(, EachTaskReportTest,
                          testing::Values(TaskKind::kBinary, TaskKind::kMulticlass, TaskKind::kRegression),
                          [](const auto& info) { return std::string(TaskName(info.param)); });
 
-TEST_P(ReportTest, SaysTheSameTwiceAndBeatsItsBaseline) {
+TEST_P(EachTaskReportTest, SaysTheSameTwiceAndBeatsItsBaseline) {
   const ReportInput input = Example(GetParam());
   const Json report = BuildReport(input).value();
   EXPECT_EQ(report, BuildReport(input).value());
@@ -75,7 +75,7 @@ TEST_P(ReportTest, SaysTheSameTwiceAndBeatsItsBaseline) {
   EXPECT_GE(with_baseline, 4);
 }
 
-TEST_P(ReportTest, ScoredRowsComeBack) {
+TEST_P(EachTaskReportTest, ScoredRowsComeBack) {
   const ReportInput input = Example(GetParam());
   const Json report = BuildReport(input).value();
   const auto scored = report::DecodeScored(report).value();
@@ -94,7 +94,7 @@ TEST_P(ReportTest, ScoredRowsComeBack) {
   EXPECT_FALSE(ReportForReaders(report, Language::kEnglish).contains("scored"));
 }
 
-TEST_P(ReportTest, PageIsWholeInBothLanguagesAndEscapesEverything) {
+TEST_P(EachTaskReportTest, PageIsWholeInBothLanguagesAndEscapesEverything) {
   const Json report = BuildReport(Example(GetParam())).value();
   for (const Language language : {Language::kEnglish, Language::kChinese}) {
     const std::string page = ReportHtml(report, language);
