@@ -53,7 +53,8 @@ void AddCommonOptions(Verb& root, CommonOptions& common) {
 }
 
 void AddVerbs(Verb& root, const CommandLine& line) {
-  root.Details(Msg("Without --server, AI Mass works on a data folder: through the server that runs on it, or, "
+  root.Summary(Msg("AI Mass: from the data that a company has to decisions that a model makes live"))
+      .Details(Msg("Without --server, AI Mass works on a data folder: through the server that runs on it, or, "
                    "where none runs, on its own for the length of the command."))
       .Example("aimass datasets import customers customers.csv", Msg("bring data in"))
       .Example("aimass sql 'SELECT city, count(*) FROM customers GROUP BY city'", Msg("ask"))

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "main/cli/context.h"
 #include "main/serve.h"
+#include "store/data_folder.h"
 
 namespace aimass::cli {
 namespace fs = std::filesystem;
@@ -31,6 +32,15 @@ Result<std::string> AdminKey(const std::string& data) {
   }
   while (!key->empty() && (key->back() == '\n' || key->back() == '\r')) key->pop_back();
   return key;
+}
+
+// A new data folder must be one before logs go into it: a folder with other things in it is refused.
+Status MakeLayout(const std::string& data) {
+  std::error_code error;
+  if (fs::exists(data + "/aimass.json", error)) return {};
+  const auto made = DataFolder::Open(data);
+  if (!made && made.error().code != ErrorCode::kConflict) return std::unexpected(made.error());
+  return {};
 }
 
 }  // namespace
@@ -93,6 +103,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const CommonOptions& common
     };
     ASSIGN_OR_RETURN(const Config config,
                      Config::Load(flags, Config::Environment(), DefaultConfigFile(), false));
+    RETURN_IF_ERROR(MakeLayout(connection->data_));
     RETURN_IF_ERROR(MakeFolder(connection->data_ + "/logs"));
     RETURN_IF_ERROR(LogToFile(connection->data_ + "/logs/cli.log"));
     auto started = ServerInstance::Start(config);

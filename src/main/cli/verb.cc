@@ -165,6 +165,11 @@ Verb& Verb::Must() {
   return *this;
 }
 
+Verb& Verb::Summary(const Message& text) {
+  app_->description(Render(text, line_->language()));
+  return *this;
+}
+
 Verb& Verb::Details(const Message& text) {
   line_->Info(app_).details = Render(text, line_->language());
   return *this;

@@ -76,6 +76,7 @@ class Verb {
   /// The option added last must be given.
   Verb& Must();
 
+  Verb& Summary(const Message& text);  // of the root; every other verb is added with its own
   Verb& Details(const Message& text);
   Verb& Example(std::string_view command, const Message& what);
   Verb& Group(const Message& heading);
