@@ -22,7 +22,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-AIMASS = ROOT / "build" / "aimass"
+AIMASS = pathlib.Path(os.environ.get("AIMASS_BINARY") or ROOT / "build" / "aimass")
 DATA = pathlib.Path(os.environ.get("AIMASS_DEMO_DATA") or ROOT / "build" / "demo")
 SOLUTION = "solutions/retail"
 FIRST_PORT = 8080

@@ -1,4 +1,5 @@
-// DuckDB 1.5.5 through its C API; the header is 1.4.4's (the tests beside this file call each function that is used).
+// DuckDB 1.5.5 through its C API; the header is 1.4.4's (the tests beside this file call each
+// function that is used).
 #include "native/duckdb/database.h"
 
 #include <duckdb.h>
@@ -70,8 +71,8 @@ class Watch {
 
   [[nodiscard]] Status Check() const {
     if (timed_out_.load() || options_.cancel.cancelled()) {
-      return std::unexpected(
-          Explain({.code = ErrorCode::kCancelled, .message = Msg("the query was cancelled"), .hint = {}}));
+      return std::unexpected(Explain(
+          {.code = ErrorCode::kCancelled, .message = Msg("the query was cancelled"), .hint = {}}));
     }
     return {};
   }
@@ -110,9 +111,10 @@ class Statement {
     const idx_t count = duckdb_extract_statements(connection, text.c_str(), &extracted);
     if (count != 1) {
       const char* error = duckdb_extract_statements_error(extracted);
-      auto failure = count == 0 && error != nullptr
-                         ? std::unexpected(ErrorFromText(error))
-                         : Fail(ErrorCode::kInvalidArgument, "expected one SQL statement, found {}", count);
+      auto failure =
+          count == 0 && error != nullptr
+              ? std::unexpected(ErrorFromText(error))
+              : Fail(ErrorCode::kInvalidArgument, "expected one SQL statement, found {}", count);
       duckdb_destroy_extracted(&extracted);
       return failure;
     }
@@ -146,7 +148,8 @@ struct Prepared {
   std::vector<std::string> names;
 };
 
-/// Prepares `sql`; where a column's type has to be cast, over a view, so that any text that parses works.
+/// Prepares `sql`; where a column's type has to be cast, over a view, so that any text that parses
+/// works.
 Result<Prepared> PrepareExport(duckdb_connection connection, std::string_view sql) {
   ASSIGN_OR_RETURN(Statement statement, Statement::Prepare(connection, sql));
   std::vector<std::string> names;
@@ -159,15 +162,16 @@ Result<Prepared> PrepareExport(duckdb_connection connection, std::string_view sq
     names.push_back(statement.ColumnName(i));
     changed |= as.changed;
     const std::string comma = i == 0 ? "" : ", ";
-    columns += as.changed ? fmt::format("{}CAST(c{} AS {})", comma, i, as.sql) : fmt::format("{}c{}", comma, i);
+    columns += as.changed ? fmt::format("{}CAST(c{} AS {})", comma, i, as.sql)
+                          : fmt::format("{}c{}", comma, i);
     aliases += fmt::format("{}c{}", comma, i);
   }
   if (!changed) return Prepared{.statement = std::move(statement), .names = std::move(names)};
 
   // A name that no dataset can have: a temporary view would hide a table of the same name.
   const std::string view = QuoteName("rows of " + NewId());
-  RETURN_IF_ERROR(RunStatement(connection, fmt::format("CREATE TEMP VIEW {}({}) AS {}", view,
-                                                       aliases, sql)));
+  RETURN_IF_ERROR(
+      RunStatement(connection, fmt::format("CREATE TEMP VIEW {}({}) AS {}", view, aliases, sql)));
   ASSIGN_OR_RETURN(Statement cast,
                    Statement::Prepare(connection, fmt::format("SELECT {} FROM {}", columns, view)));
   return Prepared{.statement = std::move(cast), .names = std::move(names)};
@@ -178,7 +182,8 @@ Result<Schema> SchemaOf(duckdb_arrow_options options, std::vector<duckdb_logical
   std::vector<const char*> texts;
   for (const std::string& name : names) texts.push_back(name.c_str());
   ArrowSchema arrow{};
-  RETURN_IF_ERROR(CheckErrorData(duckdb_to_arrow_schema(options, types.data(), texts.data(), types.size(), &arrow)));
+  RETURN_IF_ERROR(CheckErrorData(
+      duckdb_to_arrow_schema(options, types.data(), texts.data(), types.size(), &arrow)));
   auto schema = SchemaFromArrow(arrow);
   if (arrow.release != nullptr) arrow.release(&arrow);
   return schema;
@@ -187,7 +192,8 @@ Result<Schema> SchemaOf(duckdb_arrow_options options, std::vector<duckdb_logical
 /// The rows of a running statement. DuckDB makes them while they are pulled.
 class QueryReader final : public BatchReader {
  public:
-  QueryReader(std::shared_ptr<Connection::State> connection, Prepared prepared, const QueryOptions& options)
+  QueryReader(std::shared_ptr<Connection::State> connection, Prepared prepared,
+              const QueryOptions& options)
       : connection_(std::move(connection)),
         prepared_(std::move(prepared)),
         watch_(connection_->connection, options) {}
@@ -227,9 +233,11 @@ class QueryReader final : public BatchReader {
 
   [[nodiscard]] Result<std::optional<Batch>> Next() override {
     RETURN_IF_ERROR(watch_.Check());
+    if (ended_) return std::nullopt;  // DuckDB calls it an error to ask again
     duckdb_data_chunk chunk = duckdb_fetch_chunk(result_);
     if (chunk == nullptr) {
       RETURN_IF_ERROR(Failure());
+      ended_ = true;
       return std::nullopt;
     }
     ArrowArray array{};
@@ -252,10 +260,11 @@ class QueryReader final : public BatchReader {
   duckdb_arrow_options options_ = nullptr;
   std::shared_ptr<const Schema> schema_;
   Watch watch_;
+  bool ended_ = false;
 };
 
-/// Ends the transaction of rows that were not read to their end: it would be rolled back later, and with it
-/// what is added to the catalogue meanwhile.
+/// Ends the transaction of rows that were not read to their end: it would be rolled back later, and
+/// with it what is added to the catalogue meanwhile.
 Status EndStreams(duckdb_connection connection) { return RunStatement(connection, "SELECT 1"); }
 
 /// An option of an instance that is set before it opens.
@@ -280,7 +289,8 @@ Status Connection::Execute(std::string_view sql, const QueryOptions& options) {
   return {};
 }
 
-Result<std::unique_ptr<BatchReader>> Connection::Query(std::string_view sql, const QueryOptions& options) {
+Result<std::unique_ptr<BatchReader>> Connection::Query(std::string_view sql,
+                                                       const QueryOptions& options) {
   ASSIGN_OR_RETURN(Prepared prepared, PrepareExport(state_->connection, sql));
   auto reader = std::make_unique<QueryReader>(state_, std::move(prepared), options);
   RETURN_IF_ERROR(reader->Start());
@@ -346,12 +356,14 @@ Result<Database> Database::Open(const Options& options) {
   Database database(std::move(state));
   ASSIGN_OR_RETURN(Connection connection, database.Connect());
   std::string setup;
-  for (const std::string& path : options.extensions) setup += fmt::format("LOAD {};\n", QuoteText(path));
+  for (const std::string& path : options.extensions)
+    setup += fmt::format("LOAD {};\n", QuoteText(path));
   // The order matters: once access is off, the lists are fixed; once locked, so is everything.
-  setup += fmt::format("SET GLOBAL TimeZone = 'UTC';\nSET GLOBAL allowed_paths = {};\n"
-                       "SET GLOBAL allowed_directories = {};\nSET GLOBAL enable_external_access = false;\n"
-                       "SET GLOBAL lock_configuration = true;",
-                       QuoteList(options.allowed_paths), QuoteList(options.allowed_folders));
+  setup += fmt::format(
+      "SET GLOBAL TimeZone = 'UTC';\nSET GLOBAL allowed_paths = {};\n"
+      "SET GLOBAL allowed_directories = {};\nSET GLOBAL enable_external_access = false;\n"
+      "SET GLOBAL lock_configuration = true;",
+      QuoteList(options.allowed_paths), QuoteList(options.allowed_folders));
   RETURN_IF_ERROR(connection.Execute(setup));
   return database;
 }
