@@ -53,14 +53,15 @@ class RunningQueries {
     bool streams_;
   };
 
-  /// Errors   kConflict where a query of that id runs in the workspace; kResourceExhausted over kMaxStreams.
+  /// Errors   kConflict where a query of that id runs in the workspace; kResourceExhausted over
+  /// kMaxStreams.
   static Result<Entry> Add(const std::shared_ptr<RunningQueries>& self, const Caller& caller,
                            const std::string& id, bool streams, const CancelToken& token) {
     std::string key = Key(caller, id);
     RETURN_IF_ERROR(self->state_.With([&](State& state) -> Status {
       if (streams && state.streams >= kMaxStreams) {
-        return Fail(ErrorCode::kResourceExhausted, "{} result streams are open already; try again shortly",
-                    kMaxStreams);
+        return Fail(ErrorCode::kResourceExhausted,
+                    "{} result streams are open already; try again shortly", kMaxStreams);
       }
       if (!state.tokens.emplace(key, token).second) {
         return Fail(ErrorCode::kConflict, "a query with id '{}' is running", id);
@@ -88,7 +89,9 @@ class RunningQueries {
     std::size_t streams = 0;
   };
 
-  static std::string Key(const Caller& caller, const std::string& id) { return caller.workspace + "/" + id; }
+  static std::string Key(const Caller& caller, const std::string& id) {
+    return caller.workspace + "/" + id;
+  }
 
   Guarded<State> state_;
 };
@@ -119,11 +122,12 @@ Result<std::string> IdOf(const Json& body) {
   ASSIGN_OR_RETURN(std::string id, GetString(body, "id", ""));
   if (!body.contains("id") || body["id"].is_null()) return NewId();
   const bool plain = std::ranges::all_of(id, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   });
   if (id.empty() || id.size() > kMaxIdBytes || !plain) {
-    return Fail(ErrorCode::kUnprocessable, "'id' must be 1 to {} letters, digits, '-', '_' or '.'", kMaxIdBytes);
+    return Fail(ErrorCode::kUnprocessable, "'id' must be 1 to {} letters, digits, '-', '_' or '.'",
+                kMaxIdBytes);
   }
   return id;
 }
@@ -135,17 +139,19 @@ Result<Query> QueryOf(const SqlApi& api, const Request& request) {
   Query query{.arrow = WantsArrow(request)};
   ASSIGN_OR_RETURN(query.sql, GetString(body, "query"));
   const std::int64_t max_rows = query.arrow ? kMaxArrowRows : kMaxJsonRows;
-  ASSIGN_OR_RETURN(query.limit, GetInteger(body, "limit", query.arrow ? kMaxArrowRows : kDefaultRows));
+  ASSIGN_OR_RETURN(query.limit,
+                   GetInteger(body, "limit", query.arrow ? kMaxArrowRows : kDefaultRows));
   if (query.limit < 1 || query.limit > max_rows) {
-    return WithHint(Fail(ErrorCode::kUnprocessable, "'limit' must be between 1 and {}, got {}", max_rows, query.limit),
+    return WithHint(Fail(ErrorCode::kUnprocessable, "'limit' must be between 1 and {}, got {}",
+                         max_rows, query.limit),
                     Msg("with Accept: {} there is no limit", kIpcStreamMediaType));
   }
   const double default_s =
       query.arrow ? kMaxSeconds : static_cast<double>(api.limits.time_ms) / 1000.0;
   ASSIGN_OR_RETURN(const double seconds, GetNumber(body, "timeout_s", default_s));
   if (!(seconds > 0.0) || (seconds > kMaxSeconds && seconds != default_s)) {
-    return Fail(ErrorCode::kUnprocessable, "'timeout_s' must be above 0 and at most {}, got {}", kMaxSeconds,
-                seconds);
+    return Fail(ErrorCode::kUnprocessable, "'timeout_s' must be above 0 and at most {}, got {}",
+                kMaxSeconds, seconds);
   }
   query.timeout_ms = std::max<std::int64_t>(1, std::llround(seconds * 1000.0));
   ASSIGN_OR_RETURN(query.id, IdOf(body));
@@ -153,8 +159,8 @@ Result<Query> QueryOf(const SqlApi& api, const Request& request) {
 }
 
 /// The snapshots that the SQL names, under the names by which it knows them.
-Result<std::unique_ptr<BatchReader>> Open(const SqlApi& api, const Caller& caller, const Query& query,
-                                          const CancelToken& cancel) {
+Result<std::unique_ptr<BatchReader>> Open(const SqlApi& api, const Caller& caller,
+                                          const Query& query, const CancelToken& cancel) {
   ASSIGN_OR_RETURN(const CheckedSql checked, CheckUserSql(query.sql, &api.functions));
   ReadRequest read{.sql = query.sql,
                    .threads = api.limits.threads,
@@ -164,7 +170,8 @@ Result<std::unique_ptr<BatchReader>> Open(const SqlApi& api, const Caller& calle
                    .timeout_ms = query.timeout_ms,
                    .functions = &api.functions};
   for (const TableReference& table : checked.tables) {
-    ASSIGN_OR_RETURN(DatasetSnapshot snapshot, api.catalog.Snapshot(caller, table.dataset, table.version));
+    ASSIGN_OR_RETURN(DatasetSnapshot snapshot,
+                     api.catalog.Snapshot(caller, table.dataset, table.version));
     snapshot.name = table.table;
     read.datasets.push_back(std::move(snapshot));
   }
@@ -217,7 +224,8 @@ struct ArrowStream {
       ASSIGN_OR_RETURN(std::optional<Batch> batch, rows->Next());
       if (batch) {
         const auto count = static_cast<std::int64_t>(batch->num_rows());
-        piece += count <= left ? IpcBatchMessage(*batch) : IpcBatchMessage(FirstRows(std::move(*batch), left));
+        piece += count <= left ? IpcBatchMessage(*batch)
+                               : IpcBatchMessage(FirstRows(std::move(*batch), left));
         left -= std::min(count, left);
       }
       if (!batch || left == 0) {
@@ -245,24 +253,28 @@ Task<Result<std::string>> NextPiece(std::shared_ptr<ArrowStream> stream, Pool& s
 Task<Result<Response>> PostSql(std::shared_ptr<SqlApi> api, const Request& request) {
   CO_ASSIGN_OR_RETURN(const Query query, QueryOf(*api, request));
   const CancelToken cancel;
-  CO_ASSIGN_OR_RETURN(RunningQueries::Entry entry,
-                      RunningQueries::Add(api->running, request.caller, query.id, query.arrow, cancel));
+  CO_ASSIGN_OR_RETURN(
+      RunningQueries::Entry entry,
+      RunningQueries::Add(api->running, request.caller, query.id, query.arrow, cancel));
   Response response;
   response.headers.emplace_back("Vary", "Accept");
   response.headers.emplace_back("X-Query-Id", query.id);
   if (!query.arrow) {
     CO_ASSIGN_OR_RETURN(response.body, co_await RunOn(api->sql, [&]() -> Result<std::string> {
-                          ASSIGN_OR_RETURN(const auto rows, Open(*api, request.caller, query, cancel));
+                          ASSIGN_OR_RETURN(const auto rows,
+                                           Open(*api, request.caller, query, cancel));
                           return JsonAnswer(*rows, query.limit);
                         }));
     co_return response;
   }
-  // Ending a query can take a moment, which the I/O thread that closes the connection does not have.
-  const std::shared_ptr<ArrowStream> stream(new ArrowStream{std::move(entry), nullptr, query.limit},
-                                            [api](ArrowStream* done) {
-                                              std::unique_ptr<ArrowStream> owned(done);
-                                              (void)api->io.Submit([owned = std::move(owned)] {});
-                                            });
+  // Ending a query can take a moment, which the I/O thread that closes the connection does not
+  // have.
+  const std::shared_ptr<ArrowStream> stream(
+      std::make_unique<ArrowStream>(std::move(entry), nullptr, query.limit).release(),
+      [api](ArrowStream* done) {
+        std::unique_ptr<ArrowStream> owned(done);
+        (void)api->io.Submit([owned = std::move(owned)] {});
+      });
   // The first rows come with the head, so that an error in them still has its status.
   CO_ASSIGN_OR_RETURN(response.body, co_await RunOn(api->sql, [&]() -> Result<std::string> {
                         ASSIGN_OR_RETURN(stream->rows, Open(*api, request.caller, query, cancel));
@@ -284,11 +296,12 @@ Task<Result<Response>> PostCancel(std::shared_ptr<SqlApi> api, const Request& re
 
 }  // namespace
 
-void BindSqlApi(const DatasetCatalog& catalog, const SqlFunctionRegistry& functions, Pool& sql, Pool& io,
-                SqlLimits limits, http::Router& router) {
-  const auto api = std::shared_ptr<SqlApi>(new SqlApi{catalog, functions, sql, io, std::move(limits)});
+void BindSqlApi(const DatasetCatalog& catalog, const SqlFunctionRegistry& functions, Pool& sql,
+                Pool& io, SqlLimits limits, http::Router& router) {
+  const auto api = std::make_shared<SqlApi>(catalog, functions, sql, io, std::move(limits));
   router.Post("/api/v1/sql", [api](const Request& request) { return PostSql(api, request); });
-  router.Post("/api/v1/sql/{id}/cancel", [api](const Request& request) { return PostCancel(api, request); });
+  router.Post("/api/v1/sql/{id}/cancel",
+              [api](const Request& request) { return PostCancel(api, request); });
 }
 
 }  // namespace aimass

@@ -18,8 +18,9 @@ struct SqlLimits {
   std::string temp_folder;        // where large sorts and joins may spill; empty: they may not
 };
 
-/// POST /api/v1/sql, POST /api/v1/sql/{id}/cancel. Queries run on `sql`; `functions` is complete by now.
-void BindSqlApi(const DatasetCatalog& catalog, const SqlFunctionRegistry& functions, Pool& sql, Pool& io,
-                SqlLimits limits, http::Router& router);
+/// POST /api/v1/sql, POST /api/v1/sql/{id}/cancel. Queries run on `sql`; `functions` is complete by
+/// now.
+void BindSqlApi(const DatasetCatalog& catalog, const SqlFunctionRegistry& functions, Pool& sql,
+                Pool& io, SqlLimits limits, http::Router& router);
 
 }  // namespace aimass

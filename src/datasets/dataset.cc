@@ -14,9 +14,12 @@ Json ToJson(const DatasetSnapshot& snapshot) {
   for (const DataFile& file : snapshot.files) {
     files.push_back({{"path", file.path}, {"rows", file.rows}, {"bytes", file.bytes}});
   }
-  return {{"id", snapshot.id},           {"name", snapshot.name},
-          {"workspace", snapshot.workspace}, {"version", snapshot.version},
-          {"columns", std::move(columns)},   {"files", std::move(files)},
+  return {{"id", snapshot.id},
+          {"name", snapshot.name},
+          {"workspace", snapshot.workspace},
+          {"version", snapshot.version},
+          {"columns", std::move(columns)},
+          {"files", std::move(files)},
           {"rows", snapshot.rows}};
 }
 
@@ -30,7 +33,8 @@ Result<DatasetSnapshot> SnapshotFromJson(const Json& json) {
   const auto columns = json.find("columns");
   const auto files = json.find("files");
   if (columns == json.end() || !columns->is_array() || files == json.end() || !files->is_array()) {
-    return Fail(ErrorCode::kInvalidArgument, "a dataset snapshot needs the lists 'columns' and 'files'");
+    return Fail(ErrorCode::kInvalidArgument,
+                "a dataset snapshot needs the lists 'columns' and 'files'");
   }
   for (const Json& item : *columns) {
     ColumnInfo column;

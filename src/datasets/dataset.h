@@ -10,7 +10,7 @@
 namespace aimass {
 
 struct DataFile {
-  std::string path;        // absolute, or an s3:// address
+  std::string path;  // absolute, or an s3:// address
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
 };

@@ -1,5 +1,6 @@
-// Rows of a dataset are read in one place, read.cc, so that what is forbidden there is forbidden everywhere. This
-// test looks for a second one in the source: whatever could open a Parquet file is named here with its reason.
+// Rows of a dataset are read in one place, read.cc, so that what is forbidden there is forbidden
+// everywhere. This test looks for a second one in the source: whatever could open a Parquet file is
+// named here with its reason.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -24,10 +25,10 @@ const std::map<std::string_view, std::set<std::string_view>> kDoors{
     {"read_parquet",
      {
          "datasets/read.cc",
-         "datasets/sql/function_lists.cc",       // refuses it by name
-         "datasets/formats/parquet/",            // files that come from outside, before they are a dataset
-         "datasets/import/",                     // what an import has just written, before it is committed
-         "datasets/delta/checkpoint.cc",         // the log's own checkpoints, which hold no rows
+         "datasets/sql/function_lists.cc",  // refuses it by name
+         "datasets/formats/parquet/",     // files that come from outside, before they are a dataset
+         "datasets/import/",              // what an import has just written, before it is committed
+         "datasets/delta/checkpoint.cc",  // the log's own checkpoints, which hold no rows
      }},
     {"parquet_scan", {"datasets/sql/function_lists.cc"}},
     {"delta_scan", {}},
@@ -72,7 +73,8 @@ TEST(OneReadPath, NobodyElseOpensDataFiles) {
     for (const auto& [door, names] : kDoors) {
       if (code.find(door) == std::string::npos) continue;
       ++seen[door];
-      EXPECT_TRUE(MayOpen(names, file)) << file << " uses '" << door << "': read rows through datasets/read.h";
+      EXPECT_TRUE(MayOpen(names, file))
+          << file << " uses '" << door << "': read rows through datasets/read.h";
     }
   }
   // The test would be worth nothing if it looked for words that nobody writes any more.

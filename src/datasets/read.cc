@@ -15,13 +15,16 @@ using duckdb::QuoteName;
 
 /// The same rule by which DuckDB tells table names apart.
 bool SameName(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
   return std::ranges::equal(a, b, {}, lower, lower);
 }
 
 Status CheckMayRead(const Caller& caller, const DatasetSnapshot& dataset) {
   if (caller.kind == "system" || caller.workspace == dataset.workspace) return {};
-  return Fail(ErrorCode::kPermissionDenied, "dataset '{}' belongs to another workspace", dataset.name);
+  return Fail(ErrorCode::kPermissionDenied, "dataset '{}' belongs to another workspace",
+              dataset.name);
 }
 
 /// A file name as read_parquet takes it: what it would expand as a pattern is escaped.
@@ -50,8 +53,9 @@ std::string ScanOf(const Schema& schema, const std::vector<DataFile>& files) {
   std::vector<std::string> paths;
   for (const DataFile& file : files) paths.push_back(WithoutPatterns(file.path));
   // By name where there are several: a later file may have more columns than the first.
-  return fmt::format("SELECT {} FROM read_parquet({}, hive_partitioning = false, union_by_name = {})", columns,
-                     duckdb::QuoteList(paths), files.size() > 1);
+  return fmt::format(
+      "SELECT {} FROM read_parquet({}, hive_partitioning = false, union_by_name = {})", columns,
+      duckdb::QuoteList(paths), files.size() > 1);
 }
 
 struct Plan {
@@ -61,7 +65,8 @@ struct Plan {
 
 /// Reading whole rows: leaves out files before the offset altogether.
 Result<Plan> PlanScan(const ReadRequest& request) {
-  if (request.datasets.empty()) return Fail(ErrorCode::kInvalidArgument, "there is no dataset to read");
+  if (request.datasets.empty())
+    return Fail(ErrorCode::kInvalidArgument, "there is no dataset to read");
   DatasetSnapshot dataset = request.datasets.front();
   std::int64_t skip = request.offset;
   while (!dataset.files.empty() && skip >= dataset.files.front().rows) {
@@ -83,7 +88,8 @@ Result<Plan> PlanScan(const ReadRequest& request) {
     columns += (columns.empty() ? "" : ", ") + QuoteName(name);
   }
   Plan plan;
-  plan.sql = fmt::format("SELECT {} FROM {}", columns.empty() ? "*" : columns, QuoteName(dataset.name));
+  plan.sql =
+      fmt::format("SELECT {} FROM {}", columns.empty() ? "*" : columns, QuoteName(dataset.name));
   if (skip > 0) plan.sql += fmt::format(" OFFSET {}", skip);
   plan.datasets.push_back(std::move(dataset));
   return plan;
@@ -92,8 +98,9 @@ Result<Plan> PlanScan(const ReadRequest& request) {
 /// SQL: every table that it names must be one of the datasets.
 Status CheckTables(const CheckedSql& checked, const std::vector<DatasetSnapshot>& datasets) {
   for (const TableReference& table : checked.tables) {
-    const bool given = std::ranges::any_of(
-        datasets, [&](const DatasetSnapshot& dataset) { return SameName(dataset.name, table.table); });
+    const bool given = std::ranges::any_of(datasets, [&](const DatasetSnapshot& dataset) {
+      return SameName(dataset.name, table.table);
+    });
     if (given) continue;
     std::vector<std::string_view> known;
     for (const DatasetSnapshot& dataset : datasets) known.emplace_back(dataset.name);
@@ -109,7 +116,8 @@ Status CheckTables(const CheckedSql& checked, const std::vector<DatasetSnapshot>
 }  // namespace
 
 Result<std::unique_ptr<BatchReader>> Read(const Caller& caller, const ReadRequest& request) {
-  for (const DatasetSnapshot& dataset : request.datasets) RETURN_IF_ERROR(CheckMayRead(caller, dataset));
+  for (const DatasetSnapshot& dataset : request.datasets)
+    RETURN_IF_ERROR(CheckMayRead(caller, dataset));
   Plan plan{.sql = request.sql, .datasets = request.datasets};
   if (request.sql.empty()) {
     ASSIGN_OR_RETURN(plan, PlanScan(request));
@@ -130,7 +138,8 @@ Result<std::unique_ptr<BatchReader>> Read(const Caller& caller, const ReadReques
   ASSIGN_OR_RETURN(auto database, duckdb::Database::Open(options));
   ASSIGN_OR_RETURN(auto connection, database.Connect());
   if (!request.sql.empty()) {
-    ASSIGN_OR_RETURN(const CheckedSql checked, CheckUserSql(connection, request.sql, request.functions));
+    ASSIGN_OR_RETURN(const CheckedSql checked,
+                     CheckUserSql(connection, request.sql, request.functions));
     RETURN_IF_ERROR(CheckTables(checked, plan.datasets));
     if (request.functions != nullptr) {
       for (const auto& [name, function] : request.functions->types()) {

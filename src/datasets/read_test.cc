@@ -15,7 +15,8 @@ namespace {
 
 const Caller kCaller{.kind = "key", .id = "k", .org = "o", .workspace = "w", .purpose = "sql"};
 
-/// A folder with Parquet files that stand for datasets. Its name has what file patterns are made of.
+/// A folder with Parquet files that stand for datasets. Its name has what file patterns are made
+/// of.
 class ReadTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -31,7 +32,8 @@ class ReadTest : public testing::Test {
   DatasetSnapshot Write(const std::string& name, const std::vector<std::string>& selects) {
     DatasetSnapshot snapshot{.id = "id-" + name, .name = name, .workspace = "w"};
     for (const std::string& select : selects) {
-      const std::string path = fmt::format("{}/{}-{}.parquet", folder_, name, snapshot.files.size());
+      const std::string path =
+          fmt::format("{}/{}-{}.parquet", folder_, name, snapshot.files.size());
       const Status written = writer_->Execute(
           fmt::format("COPY ({}) TO {} (FORMAT parquet)", select, duckdb::QuoteText(path)));
       EXPECT_TRUE(written) << written.error().ToString();
@@ -64,8 +66,8 @@ class ReadTest : public testing::Test {
 };
 
 TEST_F(ReadTest, KeepsTheOrderOfRowsAndFiles) {
-  const DatasetSnapshot orders =
-      Write("orders", {"SELECT i FROM range(300000) t(i)", "SELECT i FROM range(300000, 300010) t(i)"});
+  const DatasetSnapshot orders = Write(
+      "orders", {"SELECT i FROM range(300000) t(i)", "SELECT i FROM range(300000, 300010) t(i)"});
   for (const std::int64_t offset : {0, 1, 299'999, 300'000, 300'009, 300'010, 999'999}) {
     ReadRequest request{.datasets = {orders}, .offset = offset, .threads = 4};
     auto reader = Read(kCaller, request);
@@ -83,7 +85,8 @@ TEST_F(ReadTest, KeepsTheOrderOfRowsAndFiles) {
 TEST_F(ReadTest, GivesOnlyTheColumnsThatWereAsked) {
   const DatasetSnapshot orders = Write("订 单", {"SELECT 1 AS a, 'x' AS \"b c\", 2 AS \"d\"\"e\""});
   EXPECT_EQ(Rows({.datasets = {orders}, .columns = {"d\"e", "b c"}}), "[2,\"x\"]");
-  EXPECT_EQ(Rows({.datasets = {orders}, .columns = {"b d"}}), "dataset '订 单' has no column 'b d'");
+  EXPECT_EQ(Rows({.datasets = {orders}, .columns = {"b d"}}),
+            "dataset '订 单' has no column 'b d'");
   EXPECT_EQ(Rows({.datasets = {}}), "there is no dataset to read");
 }
 
@@ -103,9 +106,10 @@ TEST_F(ReadTest, JoinsVersionsOfADataset) {
   const DatasetSnapshot now = Write("orders", {"SELECT i, i * 2 AS x FROM range(4) t(i)"});
   DatasetSnapshot before = Write("before", {"SELECT i, i AS x FROM range(3) t(i)"});
   before.name = "orders@1";
-  EXPECT_EQ(Rows({.datasets = {now, before},
-                  .sql = "SELECT n.i, n.x - b.x FROM ORDERS n JOIN \"orders@1\" b USING (i) ORDER BY i"}),
-            "[0,0],[1,1],[2,2]");
+  EXPECT_EQ(
+      Rows({.datasets = {now, before},
+            .sql = "SELECT n.i, n.x - b.x FROM ORDERS n JOIN \"orders@1\" b USING (i) ORDER BY i"}),
+      "[0,0],[1,1],[2,2]");
 }
 
 TEST_F(ReadTest, RefusesOtherWorkspaces) {
@@ -126,8 +130,9 @@ TEST_F(ReadTest, SeesNothingButItsDatasets) {
   const DatasetSnapshot secret = Write("secret", {"SELECT 2 AS a"});
   for (const std::string sql :
        {"SELECT * FROM secret", "SELECT * FROM duckdb_settings", "SELECT * FROM sqlite_master",
-        "SELECT * FROM pragma_database_list", "SELECT * FROM pg_class", "SELECT * FROM duckdb_views",
-        "SELECT * FROM duckdb_tables", "SELECT * FROM \"secret-0.parquet\""}) {
+        "SELECT * FROM pragma_database_list", "SELECT * FROM pg_class",
+        "SELECT * FROM duckdb_views", "SELECT * FROM duckdb_tables",
+        "SELECT * FROM \"secret-0.parquet\""}) {
     const auto reader = Read(kCaller, {.datasets = {orders}, .sql = sql});
     ASSERT_FALSE(reader) << sql;
     EXPECT_EQ(reader.error().code, ErrorCode::kNotFound) << sql << reader.error().ToString();
@@ -153,7 +158,8 @@ TEST_F(ReadTest, NamesTheNearestDatasetAndColumn) {
 
 TEST_F(ReadTest, StaysWithinItsMemory) {
   const DatasetSnapshot orders = Write("orders", {"SELECT i FROM range(3000000) t(i)"});
-  const std::string sql = "SELECT count(*) FROM (SELECT DISTINCT i || 'abcdefghijklmnopqrstuvwxyz' FROM orders)";
+  const std::string sql =
+      "SELECT count(*) FROM (SELECT DISTINCT i || 'abcdefghijklmnopqrstuvwxyz' FROM orders)";
   const auto reader = Read(kCaller, {.datasets = {orders}, .sql = sql, .memory_bytes = 40 << 20});
   ASSERT_FALSE(reader);
   EXPECT_EQ(reader.error().code, ErrorCode::kResourceExhausted) << reader.error().ToString();
@@ -182,8 +188,8 @@ TEST_F(ReadTest, StopsWhenCancelledAndAtItsTimeLimit) {
 }
 
 TEST_F(ReadTest, CallsRegisteredFunctions) {
-  const DatasetSnapshot orders = Write(
-      "orders", {"SELECT CASE WHEN i % 10 = 0 THEN NULL ELSE i END AS i, 'r' || i AS t FROM range(5000) s(i)"});
+  const DatasetSnapshot orders = Write("orders", {"SELECT CASE WHEN i % 10 = 0 THEN NULL ELSE i "
+                                                  "END AS i, 'r' || i AS t FROM range(5000) s(i)"});
   SqlFunctionRegistry functions("SQL function");
   const Type number{.kind = TypeKind::kFloat64};
   functions.Add({.name = "label_of",
@@ -204,13 +210,15 @@ TEST_F(ReadTest, CallsRegisteredFunctions) {
                        sum += arguments.column(i).Double(row);
                      }
                      if (sum == 9999) return Fail(ErrorCode::kNotFound, "no dataset '{}'", "x");
-                     builder.AppendText(0, fmt::format("{}={}", arguments.column(0).Bytes(row), sum));
+                     builder.AppendText(0,
+                                        fmt::format("{}={}", arguments.column(0).Bytes(row), sum));
                    }
                    return builder.Finish();
                  }});
-  ReadRequest request{.datasets = {orders},
-                      .sql = "SELECT Label_Of(t, i, 1) FROM orders WHERE t IN ('r10', 'r11', 'r4999')",
-                      .functions = &functions};
+  ReadRequest request{
+      .datasets = {orders},
+      .sql = "SELECT Label_Of(t, i, 1) FROM orders WHERE t IN ('r10', 'r11', 'r4999')",
+      .functions = &functions};
   EXPECT_EQ(Rows(request), "[null],[\"r11=12\"],[\"r4999=5000\"]");
   request.sql = "SELECT label_of('a', 9999)";
   EXPECT_NE(Rows(request).find("no dataset 'x'"), std::string::npos);

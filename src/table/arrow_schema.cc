@@ -12,12 +12,23 @@ namespace {
 constexpr int kMaxDepth = 32;
 
 constexpr std::array<std::pair<std::string_view, TypeKind>, 17> kFormats{{
-    {"n", TypeKind::kNull},    {"b", TypeKind::kBool},     {"c", TypeKind::kInt8},
-    {"s", TypeKind::kInt16},   {"i", TypeKind::kInt32},    {"l", TypeKind::kInt64},
-    {"C", TypeKind::kUInt8},   {"S", TypeKind::kUInt16},   {"I", TypeKind::kUInt32},
-    {"L", TypeKind::kUInt64},  {"f", TypeKind::kFloat32},  {"g", TypeKind::kFloat64},
-    {"u", TypeKind::kText},    {"z", TypeKind::kBinary},   {"tdD", TypeKind::kDate},
-    {"ttu", TypeKind::kTime},  {"tsu:", TypeKind::kTimestamp},
+    {"n", TypeKind::kNull},
+    {"b", TypeKind::kBool},
+    {"c", TypeKind::kInt8},
+    {"s", TypeKind::kInt16},
+    {"i", TypeKind::kInt32},
+    {"l", TypeKind::kInt64},
+    {"C", TypeKind::kUInt8},
+    {"S", TypeKind::kUInt16},
+    {"I", TypeKind::kUInt32},
+    {"L", TypeKind::kUInt64},
+    {"f", TypeKind::kFloat32},
+    {"g", TypeKind::kFloat64},
+    {"u", TypeKind::kText},
+    {"z", TypeKind::kBinary},
+    {"tdD", TypeKind::kDate},
+    {"ttu", TypeKind::kTime},
+    {"tsu:", TypeKind::kTimestamp},
 }};
 
 /// "d:18,2" or "d:18,2,128".
@@ -28,7 +39,8 @@ bool ParseDecimal(std::string_view format, Type* type) {
   const auto precision = std::from_chars(at, end, type->precision);
   if (precision.ec != std::errc() || precision.ptr == end || *precision.ptr != ',') return false;
   const auto scale = std::from_chars(precision.ptr + 1, end, type->scale);
-  if (scale.ec != std::errc() || type->scale < 0 || type->precision < 1 || type->precision > 38) return false;
+  if (scale.ec != std::errc() || type->scale < 0 || type->precision < 1 || type->precision > 38)
+    return false;
   type->kind = TypeKind::kDecimal;
   return scale.ptr == end || std::string_view(scale.ptr, end) == ",128";
 }
@@ -39,8 +51,9 @@ Result<ColumnInfo> ColumnFromArrow(const ArrowSchema& arrow, int depth) {
                     .type = {},
                     .nullable = (arrow.flags & ARROW_FLAG_NULLABLE) != 0};
   const auto unsupported = [&] {
-    return Fail(ErrorCode::kUnsupported, "column '{}' has the Arrow type '{}', which cannot be used here",
-                column.name, format);
+    return Fail(ErrorCode::kUnsupported,
+                "column '{}' has the Arrow type '{}', which cannot be used here", column.name,
+                format);
   };
   if (arrow.dictionary != nullptr || depth > kMaxDepth) return unsupported();
   for (const auto& [known, kind] : kFormats) {
@@ -126,8 +139,8 @@ void Export(std::string format, const std::string& name, bool nullable,
   } else {
     data->children.resize(children.size());
     for (std::size_t i = 0; i < children.size(); ++i) {
-      Export(FormatOf(children[i].type), children[i].name, children[i].nullable, children[i].type.children,
-             &data->children[i]);
+      Export(FormatOf(children[i].type), children[i].name, children[i].nullable,
+             children[i].type.children, &data->children[i]);
     }
   }
   for (ArrowSchema& child : data->children) data->pointers.push_back(&child);
@@ -154,6 +167,8 @@ Result<Schema> SchemaFromArrow(const ArrowSchema& arrow) {
   return schema;
 }
 
-void SchemaToArrow(const Schema& schema, ArrowSchema* out) { Export("+s", "", false, schema.columns, out); }
+void SchemaToArrow(const Schema& schema, ArrowSchema* out) {
+  Export("+s", "", false, schema.columns, out);
+}
 
 }  // namespace aimass

@@ -17,13 +17,15 @@ bool Bit(const void* bitmap, std::int64_t index) {
   return ((static_cast<const std::uint8_t*>(bitmap)[index / 8] >> (index % 8)) & 1) != 0;
 }
 
-/// A day as midnight in microseconds; days so far off that they do not fit (±infinity) go to the ends.
+/// A day as midnight in microseconds; days so far off that they do not fit (±infinity) go to the
+/// ends.
 std::int64_t DayToUs(std::int32_t day) {
   if (day >= kInfiniteDay) return std::numeric_limits<std::int64_t>::max();
   if (day <= -kInfiniteDay) return std::numeric_limits<std::int64_t>::min();
   std::int64_t us = 0;
   if (__builtin_mul_overflow(std::int64_t{day}, kUsPerDay, &us)) {
-    return day > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
+    return day > 0 ? std::numeric_limits<std::int64_t>::max()
+                   : std::numeric_limits<std::int64_t>::min();
   }
   return us;
 }
@@ -35,7 +37,8 @@ ColumnView::ColumnView(const ArrowArray* array, const Type* type, std::int64_t p
 
 bool ColumnView::IsNull(std::size_t row) const {
   if (type_->kind == TypeKind::kNull) return true;
-  if (array_->null_count == 0 || array_->n_buffers < 1 || array_->buffers[0] == nullptr) return false;
+  if (array_->null_count == 0 || array_->n_buffers < 1 || array_->buffers[0] == nullptr)
+    return false;
   return !Bit(array_->buffers[0], offset_ + static_cast<std::int64_t>(row));
 }
 
@@ -79,7 +82,8 @@ std::int64_t ColumnView::Int64(std::size_t row) const {
 }
 
 double ColumnView::Double(std::size_t row) const {
-  return type_->kind == TypeKind::kFloat32 ? static_cast<double>(Value<float>(row)) : Value<double>(row);
+  return type_->kind == TypeKind::kFloat32 ? static_cast<double>(Value<float>(row))
+                                           : Value<double>(row);
 }
 
 Int128 ColumnView::Decimal(std::size_t row) const { return Value<Int128>(row); }

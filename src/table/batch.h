@@ -24,11 +24,12 @@ class ColumnView {
 
   [[nodiscard]] const Type& type() const { return *type_; }
   [[nodiscard]] bool IsNull(std::size_t row) const;
-  /// Any kind as the feature pipeline sees it: integers, floats and decimals as kNumber, text as kText,
-  /// dates and timestamps as kTime, booleans as kBool; lists, structs, maps, binary and time of day as kNull.
+  /// Any kind as the feature pipeline sees it: integers, floats and decimals as kNumber, text as
+  /// kText, dates and timestamps as kTime, booleans as kBool; lists, structs, maps, binary and time
+  /// of day as kNull.
   [[nodiscard]] Cell At(std::size_t row) const;
-  /// The exact integer of an integer column (of kUInt64: its bits; cast back to uint64_t); days of a date,
-  /// microseconds of a time or timestamp, 0 or 1 of a boolean.
+  /// The exact integer of an integer column (of kUInt64: its bits; cast back to uint64_t); days of
+  /// a date, microseconds of a time or timestamp, 0 or 1 of a boolean.
   [[nodiscard]] std::int64_t Int64(std::size_t row) const;
   /// The exact value of a float column (double for both widths).
   [[nodiscard]] double Double(std::size_t row) const;
@@ -42,8 +43,8 @@ class ColumnView {
     std::size_t count;
   };
   [[nodiscard]] Run Elements(std::size_t row) const;
-  /// The column of a list's items (0), a map's keys and values (0, 1), a struct's member. A struct's child has
-  /// the same rows as the struct.
+  /// The column of a list's items (0), a map's keys and values (0, 1), a struct's member. A
+  /// struct's child has the same rows as the struct.
   [[nodiscard]] ColumnView child(std::size_t index) const;
   [[nodiscard]] const ArrowArray* array() const { return array_; }
 
@@ -92,9 +93,9 @@ class BatchReader {
   [[nodiscard]] virtual Result<std::optional<Batch>> Next() = 0;
 };
 
-/// Every Batch holds each type in one Arrow layout, the one that SchemaToArrow names: text "u", binary "z",
-/// lists "+l", maps "+m", decimals of 128 bits, dates in days, times and timestamps in microseconds. A list's
-/// item is named "item", a map's members "key" and "value".
+/// Every Batch holds each type in one Arrow layout, the one that SchemaToArrow names: text "u",
+/// binary "z", lists "+l", maps "+m", decimals of 128 bits, dates in days, times and timestamps in
+/// microseconds. A list's item is named "item", a map's members "key" and "value".
 
 /// Arrow schema ↔ ours. Errors: kUnsupported naming column and format.
 [[nodiscard]] Result<Schema> SchemaFromArrow(const ArrowSchema& arrow);

@@ -16,7 +16,8 @@ namespace {
 std::shared_ptr<const Schema> Columns(std::initializer_list<TypeKind> kinds) {
   Schema schema;
   for (const TypeKind kind : kinds) {
-    schema.columns.push_back({.name = fmt::format("c{}", schema.columns.size()), .type = {.kind = kind}});
+    schema.columns.push_back(
+        {.name = fmt::format("c{}", schema.columns.size()), .type = {.kind = kind}});
   }
   return std::make_shared<const Schema>(std::move(schema));
 }
@@ -28,9 +29,9 @@ std::string Json(const Batch& batch) {
 }
 
 TEST(BatchBuilder, BuildsEveryColumnKind) {
-  BatchBuilder builder(Columns({TypeKind::kBool, TypeKind::kInt64, TypeKind::kFloat64, TypeKind::kText,
-                                TypeKind::kBinary, TypeKind::kDate, TypeKind::kTimestamp,
-                                TypeKind::kTimestampTz}));
+  BatchBuilder builder(
+      Columns({TypeKind::kBool, TypeKind::kInt64, TypeKind::kFloat64, TypeKind::kText,
+               TypeKind::kBinary, TypeKind::kDate, TypeKind::kTimestamp, TypeKind::kTimestampTz}));
   for (int round = 0; round < 2; ++round) {  // a builder can be used again
     for (std::size_t i = 0; i < 8; ++i) builder.AppendNull(i);
     builder.AppendBool(0, true);
@@ -49,19 +50,21 @@ TEST(BatchBuilder, BuildsEveryColumnKind) {
 }
 
 TEST(BatchBuilder, ConvertsCellsOrGivesNull) {
-  BatchBuilder builder(Columns({TypeKind::kBool, TypeKind::kInt64, TypeKind::kFloat64, TypeKind::kText,
-                                TypeKind::kDate}));
-  const Cell cells[] = {Cell::Null(),      Cell::Bool(true),    Cell::Number(1),   Cell::Number(2.5),
-                        Cell::Number(1e300), Cell::Text("7"), Cell::Time(86'400'000'000)};
+  BatchBuilder builder(Columns(
+      {TypeKind::kBool, TypeKind::kInt64, TypeKind::kFloat64, TypeKind::kText, TypeKind::kDate}));
+  const Cell cells[] = {
+      Cell::Null(),        Cell::Bool(true), Cell::Number(1),           Cell::Number(2.5),
+      Cell::Number(1e300), Cell::Text("7"),  Cell::Time(86'400'000'000)};
   for (const Cell& cell : cells) {
     for (std::size_t i = 0; i < 5; ++i) builder.AppendCell(i, cell);
   }
   const auto batch = builder.Finish();
   ASSERT_TRUE(batch);
-  EXPECT_EQ(Json(*batch),
-            "[null,null,null,null,null],[true,1,1,\"true\",null],[true,1,1,\"1\",null],"
-            "[null,null,2.5,\"2.5\",null],[null,null,1e+300,\"1e+300\",null],[null,null,null,\"7\",null],"
-            "[null,null,null,null,\"1970-01-02\"]");
+  EXPECT_EQ(
+      Json(*batch),
+      "[null,null,null,null,null],[true,1,1,\"true\",null],[true,1,1,\"1\",null],"
+      "[null,null,2.5,\"2.5\",null],[null,null,1e+300,\"1e+300\",null],[null,null,null,\"7\",null],"
+      "[null,null,null,null,\"1970-01-02\"]");
 }
 
 TEST(BatchBuilder, RefusesColumnsOfUnequalLength) {
@@ -73,7 +76,8 @@ TEST(BatchBuilder, RefusesColumnsOfUnequalLength) {
 }
 
 TEST(ColumnView, GivesCells) {
-  BatchBuilder builder(Columns({TypeKind::kInt64, TypeKind::kText, TypeKind::kTimestampTz, TypeKind::kBool}));
+  BatchBuilder builder(
+      Columns({TypeKind::kInt64, TypeKind::kText, TypeKind::kTimestampTz, TypeKind::kBool}));
   builder.AppendInt64(0, 5);
   builder.AppendText(1, "x");
   builder.AppendUnixUs(2, 7);
@@ -108,14 +112,15 @@ TEST(Decimal, HasExactDigits) {
     std::string_view text;
   };
   const Int128 big = Int128{1} << 126;
-  for (const Case& c : std::initializer_list<Case>{{0, 0, "0"},
-                                                   {0, 2, "0.00"},
-                                                   {5, 2, "0.05"},
-                                                   {-5, 2, "-0.05"},
-                                                   {-12345, 3, "-12.345"},
-                                                   {100, 2, "1.00"},
-                                                   {big, 0, "85070591730234615865843651857942052864"},
-                                                   {-big, 38, "-0.85070591730234615865843651857942052864"}}) {
+  for (const Case& c :
+       std::initializer_list<Case>{{0, 0, "0"},
+                                   {0, 2, "0.00"},
+                                   {5, 2, "0.05"},
+                                   {-5, 2, "-0.05"},
+                                   {-12345, 3, "-12.345"},
+                                   {100, 2, "1.00"},
+                                   {big, 0, "85070591730234615865843651857942052864"},
+                                   {-big, 38, "-0.85070591730234615865843651857942052864"}}) {
     EXPECT_EQ(DecimalText(c.value, c.scale), c.text);
     EXPECT_EQ(DecimalToDouble(c.value, c.scale), std::stod(std::string(c.text)));
   }
@@ -142,9 +147,9 @@ TEST(AppendJsonText, EscapesAndRepairs) {
       {"a\"b\\c/\x01\n\r\t", "\"a\\\"b\\\\c/\\u0001\\n\\r\\t\""},
       {"中文😀", "\"中文😀\""},
       {"\xff", "\"\xEF\xBF\xBD\""},
-      {"a\xc3", "\"a\xEF\xBF\xBD\""},                                       // cut off
-      {"\xc0\xaf", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                         // overlong
-      {"\xed\xa0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},         // a surrogate
+      {"a\xc3", "\"a\xEF\xBF\xBD\""},                                // cut off
+      {"\xc0\xaf", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                  // overlong
+      {"\xed\xa0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},  // a surrogate
       {"\xf4\x90\x80\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
   };
   for (const auto& [text, json] : cases) {

@@ -30,7 +30,7 @@ struct BatchData {
 };
 
 void ReleaseColumn(ArrowArray* array) {
-  delete static_cast<ColumnData*>(array->private_data);
+  const std::unique_ptr<ColumnData> owned(static_cast<ColumnData*>(array->private_data));
   array->release = nullptr;
 }
 
@@ -108,7 +108,8 @@ void BatchBuilder::AppendBool(std::size_t index, bool value) {
 
 void BatchBuilder::AppendInt64(std::size_t index, std::int64_t value) {
   Column& column = *columns_.at(index);
-  if (column.kind != TypeKind::kInt64) return AppendCell(index, Cell::Number(static_cast<double>(value)));
+  if (column.kind != TypeKind::kInt64)
+    return AppendCell(index, Cell::Number(static_cast<double>(value)));
   column.data->longs.push_back(value);
   column.PushValidity(true);
 }
@@ -148,7 +149,8 @@ void BatchBuilder::AppendCell(std::size_t index, const Cell& cell) {
   const bool is_number = cell.kind == CellKind::kNumber || cell.kind == CellKind::kBool;
   switch (kind) {
     case TypeKind::kBool:
-      if (is_number && (cell.number == 0.0 || cell.number == 1.0)) return AppendBool(index, cell.number != 0.0);
+      if (is_number && (cell.number == 0.0 || cell.number == 1.0))
+        return AppendBool(index, cell.number != 0.0);
       break;
     case TypeKind::kInt64:
       // 2^63 itself is a double, and does not fit.
@@ -162,7 +164,8 @@ void BatchBuilder::AppendCell(std::size_t index, const Cell& cell) {
       break;
     case TypeKind::kText:
       if (cell.kind == CellKind::kText) return AppendText(index, cell.text);
-      if (cell.kind == CellKind::kBool) return AppendText(index, cell.number != 0.0 ? "true" : "false");
+      if (cell.kind == CellKind::kBool)
+        return AppendText(index, cell.number != 0.0 ? "true" : "false");
       if (cell.kind == CellKind::kNumber) return AppendText(index, fmt::format("{}", cell.number));
       break;
     case TypeKind::kBinary:
@@ -187,12 +190,12 @@ Result<Batch> BatchBuilder::Finish() {
     ColumnData& data = *column.data;
     const ColumnInfo& info = schema_->columns[i];
     if (column.size != rows) {
-      return Fail(ErrorCode::kInternal, "column '{}' got {} values where the first column got {}", info.name,
-                  column.size, rows);
+      return Fail(ErrorCode::kInternal, "column '{}' got {} values where the first column got {}",
+                  info.name, column.size, rows);
     }
     if (data.bytes.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-      return Fail(ErrorCode::kPayloadTooLarge, "column '{}' holds more than 2 GB of text in one batch",
-                  info.name);
+      return Fail(ErrorCode::kPayloadTooLarge,
+                  "column '{}' holds more than 2 GB of text in one batch", info.name);
     }
     std::int64_t buffers = 2;
     data.buffers[0] = column.nulls == 0 ? nullptr : data.validity.data();
@@ -222,8 +225,8 @@ Result<Batch> BatchBuilder::Finish() {
         buffers = 3;
         break;
       default:
-        return Fail(ErrorCode::kInternal, "a batch cannot be built with column '{}' of type {}", info.name,
-                    TypeName(info.type));
+        return Fail(ErrorCode::kInternal, "a batch cannot be built with column '{}' of type {}",
+                    info.name, TypeName(info.type));
     }
     auto array = std::make_unique<ArrowArray>();
     *array = ArrowArray{.length = static_cast<std::int64_t>(rows),

@@ -10,8 +10,8 @@ namespace aimass {
 
 /// Builds a Batch row by row or column by column, for plug-ins that do not speak Arrow themselves.
 ///
-/// Columns may be: bool, int64, double, text, binary, date, timestamp. Every column must have got the same
-/// number of values when Finish() is called (kInternal otherwise).
+/// Columns may be: bool, int64, double, text, binary, date, timestamp. Every column must have got
+/// the same number of values when Finish() is called (kInternal otherwise).
 class BatchBuilder {
  public:
   explicit BatchBuilder(std::shared_ptr<const Schema> schema);

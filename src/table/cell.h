@@ -7,7 +7,8 @@ namespace aimass {
 
 enum class CellKind : std::uint8_t { kNull, kBool, kNumber, kText, kTime };
 
-/// One value, as the feature pipeline and JSON see it. A view: `text` points into its batch or document.
+/// One value, as the feature pipeline and JSON see it. A view: `text` points into its batch or
+/// document.
 struct Cell {
   CellKind kind = CellKind::kNull;
   double number = 0.0;         // kNumber; kBool: 0 or 1

@@ -1,17 +1,17 @@
 #include "table/decimal.h"
 
 #include <algorithm>
-#include <charconv>
 #include <array>
+#include <charconv>
 
 namespace aimass {
 namespace {
 __extension__ using UInt128 = unsigned __int128;
 
 constexpr int kExactPowers = 22;  // 10^22 is the largest power of ten that a double holds exactly
-constexpr std::array<double, kExactPowers + 1> kPowers{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                       1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                       1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+constexpr std::array<double, kExactPowers + 1> kPowers{
+    1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr Int128 kExactIntegers = Int128{1} << 53;
 }  // namespace
 

@@ -12,17 +12,30 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// Field offsets and enumerations of Arrow's Message.fbs and Schema.fbs. Field number n of a table stands at
-// vtable offset 4 + 2n.
-constexpr flatbuffers::voffset_t Slot(int field) { return static_cast<flatbuffers::voffset_t>(4 + 2 * field); }
+// Field offsets and enumerations of Arrow's Message.fbs and Schema.fbs. Field number n of a table
+// stands at vtable offset 4 + 2n.
+constexpr flatbuffers::voffset_t Slot(int field) {
+  return static_cast<flatbuffers::voffset_t>(4 + 2 * field);
+}
 
 constexpr std::int16_t kMetadataV5 = 4;
 constexpr std::uint8_t kHeaderSchema = 1;
 constexpr std::uint8_t kHeaderRecordBatch = 3;
 
 enum class FlatType : std::uint8_t {
-  kNull = 1, kInt = 2, kFloatingPoint = 3, kBinary = 4, kUtf8 = 5, kBool = 6, kDecimal = 7, kDate = 8,
-  kTime = 9, kTimestamp = 10, kList = 12, kStruct = 13, kMap = 17,
+  kNull = 1,
+  kInt = 2,
+  kFloatingPoint = 3,
+  kBinary = 4,
+  kUtf8 = 5,
+  kBool = 6,
+  kDecimal = 7,
+  kDate = 8,
+  kTime = 9,
+  kTimestamp = 10,
+  kList = 12,
+  kStruct = 13,
+  kMap = 17,
 };
 
 constexpr std::int16_t kUnitMicrosecond = 2;
@@ -30,7 +43,9 @@ constexpr std::int16_t kUnitMicrosecond = 2;
 using Builder = flatbuffers::FlatBufferBuilder;
 using Offset = flatbuffers::Offset<void>;
 
-Offset Finish(Builder& builder, flatbuffers::uoffset_t start) { return Offset(builder.EndTable(start)); }
+Offset Finish(Builder& builder, flatbuffers::uoffset_t start) {
+  return Offset(builder.EndTable(start));
+}
 
 /// The table of the type union's member, and which member it is.
 std::pair<FlatType, Offset> WriteType(Builder& builder, const Type& type) {
@@ -40,29 +55,47 @@ std::pair<FlatType, Offset> WriteType(Builder& builder, const Type& type) {
     builder.AddElement<std::uint8_t>(Slot(1), is_signed ? 1 : 0, 0);
     return std::pair(FlatType::kInt, Finish(builder, start));
   };
-  const auto empty = [&](FlatType kind) { return std::pair(kind, Finish(builder, builder.StartTable())); };
+  const auto empty = [&](FlatType kind) {
+    return std::pair(kind, Finish(builder, builder.StartTable()));
+  };
   const auto floating = [&](std::int16_t precision) {
     const auto start = builder.StartTable();
     builder.AddElement<std::int16_t>(Slot(0), precision, 0);
     return std::pair(FlatType::kFloatingPoint, Finish(builder, start));
   };
   switch (type.kind) {
-    case TypeKind::kBool: return empty(FlatType::kBool);
-    case TypeKind::kInt8: return integer(8, true);
-    case TypeKind::kInt16: return integer(16, true);
-    case TypeKind::kInt32: return integer(32, true);
-    case TypeKind::kInt64: return integer(64, true);
-    case TypeKind::kUInt8: return integer(8, false);
-    case TypeKind::kUInt16: return integer(16, false);
-    case TypeKind::kUInt32: return integer(32, false);
-    case TypeKind::kUInt64: return integer(64, false);
-    case TypeKind::kFloat32: return floating(1);
-    case TypeKind::kFloat64: return floating(2);
-    case TypeKind::kText: return empty(FlatType::kUtf8);
-    case TypeKind::kBinary: return empty(FlatType::kBinary);
-    case TypeKind::kList: return empty(FlatType::kList);
-    case TypeKind::kStruct: return empty(FlatType::kStruct);
-    case TypeKind::kMap: return empty(FlatType::kMap);
+    case TypeKind::kBool:
+      return empty(FlatType::kBool);
+    case TypeKind::kInt8:
+      return integer(8, true);
+    case TypeKind::kInt16:
+      return integer(16, true);
+    case TypeKind::kInt32:
+      return integer(32, true);
+    case TypeKind::kInt64:
+      return integer(64, true);
+    case TypeKind::kUInt8:
+      return integer(8, false);
+    case TypeKind::kUInt16:
+      return integer(16, false);
+    case TypeKind::kUInt32:
+      return integer(32, false);
+    case TypeKind::kUInt64:
+      return integer(64, false);
+    case TypeKind::kFloat32:
+      return floating(1);
+    case TypeKind::kFloat64:
+      return floating(2);
+    case TypeKind::kText:
+      return empty(FlatType::kUtf8);
+    case TypeKind::kBinary:
+      return empty(FlatType::kBinary);
+    case TypeKind::kList:
+      return empty(FlatType::kList);
+    case TypeKind::kStruct:
+      return empty(FlatType::kStruct);
+    case TypeKind::kMap:
+      return empty(FlatType::kMap);
     case TypeKind::kDecimal: {
       const auto start = builder.StartTable();
       builder.AddElement<std::int32_t>(Slot(0), type.precision, 0);
@@ -100,12 +133,13 @@ Offset WriteField(Builder& builder, const ColumnInfo& column) {
   std::vector<Offset> children;
   if (column.type.kind == TypeKind::kMap) {
     // Arrow puts a struct "entries" between a map and its key and value.
-    children.push_back(WriteField(builder, {.name = "entries",
-                                            .type = {.kind = TypeKind::kStruct,
-                                                     .children = column.type.children},
-                                            .nullable = false}));
+    children.push_back(
+        WriteField(builder, {.name = "entries",
+                             .type = {.kind = TypeKind::kStruct, .children = column.type.children},
+                             .nullable = false}));
   } else {
-    for (const ColumnInfo& child : column.type.children) children.push_back(WriteField(builder, child));
+    for (const ColumnInfo& child : column.type.children)
+      children.push_back(WriteField(builder, child));
   }
   const auto name = builder.CreateString(column.name);
   const auto [kind, type] = WriteType(builder, column.type);
@@ -127,7 +161,8 @@ void AppendRaw(std::string& out, T value) {
 std::size_t Padded(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
 
 /// Wraps a header table into a Message: 0xFFFFFFFF, length of the metadata, metadata, body.
-std::string Encapsulate(Builder& builder, std::uint8_t header_type, Offset header, std::string_view body) {
+std::string Encapsulate(Builder& builder, std::uint8_t header_type, Offset header,
+                        std::string_view body) {
   const auto start = builder.StartTable();
   builder.AddElement<std::int64_t>(Slot(3), static_cast<std::int64_t>(body.size()), 0);
   builder.AddOffset(Slot(2), header);
@@ -222,12 +257,14 @@ class BodyWriter {
     body_.resize(Padded(body_.size()), '\0');
   }
 
-  void AddFixed(const ArrowArray& array, std::int64_t first, std::int64_t length, std::int64_t width) {
+  void AddFixed(const ArrowArray& array, std::int64_t first, std::int64_t length,
+                std::int64_t width) {
     AddBuffer(static_cast<const char*>(array.buffers[1]) + first * width, length * width);
   }
 
   /// Copies a bitmap so that its first bit is bit 0; counts the zeros.
-  std::int64_t AddBits(const void* bitmap, std::int64_t first, std::int64_t length, std::int64_t* zeros) {
+  std::int64_t AddBits(const void* bitmap, std::int64_t first, std::int64_t length,
+                       std::int64_t* zeros) {
     const auto* bytes = static_cast<const std::uint8_t*>(bitmap);
     std::string bits(static_cast<std::size_t>((length + 7) / 8), '\0');
     for (std::int64_t i = 0; i < length; ++i) {
@@ -275,7 +312,8 @@ template <typename Pair>
 Offset WriteStructs(Builder& builder, const std::vector<Pair>& structs) {
   builder.StartVector(structs.size() * sizeof(Pair) / sizeof(std::int64_t), sizeof(std::int64_t));
   // A flatbuffer is built from its end.
-  builder.PushBytes(reinterpret_cast<const std::uint8_t*>(structs.data()), structs.size() * sizeof(Pair));
+  builder.PushBytes(reinterpret_cast<const std::uint8_t*>(structs.data()),
+                    structs.size() * sizeof(Pair));
   return Offset(builder.EndVector(structs.size()));
 }
 
@@ -295,7 +333,8 @@ std::string IpcBatchMessage(const Batch& batch) {
   BodyWriter body;
   const auto rows = static_cast<std::int64_t>(batch.num_rows());
   for (std::size_t i = 0; i < batch.schema().columns.size(); ++i) {
-    body.Write(*batch.array().children[i], batch.schema().columns[i].type, batch.array().offset, rows);
+    body.Write(*batch.array().children[i], batch.schema().columns[i].type, batch.array().offset,
+               rows);
   }
   Builder builder;
   const Offset nodes = WriteStructs(builder, body.nodes());

@@ -6,8 +6,9 @@
 
 namespace aimass {
 
-/// An Arrow IPC stream (application/vnd.apache.arrow.stream), version 5, little-endian, not compressed:
-/// one schema message, any number of batch messages, the end. pyarrow, polars and DuckDB read it.
+/// An Arrow IPC stream (application/vnd.apache.arrow.stream), version 5, little-endian, not
+/// compressed: one schema message, any number of batch messages, the end. pyarrow, polars and
+/// DuckDB read it.
 ///
 /// Threads  pure functions.
 /// Source   "Serialization and Interprocess Communication (IPC)" of the Arrow columnar format, 1.0.

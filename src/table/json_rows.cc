@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::int64_t kUsPerSecond = 1'000'000;
 constexpr std::int64_t kUsPerDay = 86'400 * kUsPerSecond;
-constexpr Int128 kLargestSafeInteger = (Int128{1} << 53) - 1;  // beyond it JavaScript's numbers have gaps
+constexpr Int128 kLargestSafeInteger =
+    (Int128{1} << 53) - 1;  // beyond it JavaScript's numbers have gaps
 
 template <typename... Args>
 void Append(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
@@ -142,7 +143,8 @@ std::string DateText(std::int32_t days) {
   const std::int64_t day_of_era = z - era * 146'097;
   const std::int64_t year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::int64_t day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const std::int64_t shifted_month = (5 * day_of_year + 2) / 153;
   const std::int64_t day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
   const std::int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
@@ -176,10 +178,17 @@ void AppendJsonText(std::string& out, std::string_view text) {
       ++i;
     } else if (static_cast<unsigned char>(c) < 0x20) {
       switch (c) {
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
-        default: Append(out, "\\u{:04x}", static_cast<unsigned>(c));
+        case '\n':
+          out += "\\n";
+          break;
+        case '\r':
+          out += "\\r";
+          break;
+        case '\t':
+          out += "\\t";
+          break;
+        default:
+          Append(out, "\\u{:04x}", static_cast<unsigned>(c));
       }
       ++i;
     } else if (const std::size_t length = Utf8Length(text, i); length > 0) {
@@ -252,7 +261,8 @@ void AppendJsonValue(std::string& out, const ColumnView& column, std::size_t row
 
 void AppendJsonRows(std::string& out, const Batch& batch, std::size_t first, std::size_t count) {
   std::vector<ColumnView> columns;
-  for (std::size_t i = 0; i < batch.schema().columns.size(); ++i) columns.push_back(batch.column(i));
+  for (std::size_t i = 0; i < batch.schema().columns.size(); ++i)
+    columns.push_back(batch.column(i));
   for (std::size_t row = first; row < first + count; ++row) {
     out += row > first ? ",[" : "[";
     for (std::size_t i = 0; i < columns.size(); ++i) {

@@ -45,11 +45,13 @@ class TypeParser {
 
  private:
   std::unexpected<Error> Unknown() const {
-    return Fail(ErrorCode::kInvalidArgument,
-                "no type '{}'; there are: null boolean tinyint smallint integer bigint utinyint usmallint "
-                "uinteger ubigint float double decimal(p,s) text binary date time timestamp, timestamp with "
-                "time zone, list(type), struct(\"name\" type, …), map(type, type)",
-                text_);
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "no type '{}'; there are: null boolean tinyint smallint integer bigint utinyint usmallint "
+        "uinteger ubigint float double decimal(p,s) text binary date time timestamp, timestamp "
+        "with "
+        "time zone, list(type), struct(\"name\" type, …), map(type, type)",
+        text_);
   }
 
   bool Take(std::string_view token) {

@@ -11,18 +11,39 @@
 
 namespace aimass {
 
-/// The logical types of the product; docs/formats/types.md maps each to Delta, Arrow, DuckDB, JSON and SQL.
+/// The logical types of the product; docs/formats/types.md maps each to Delta, Arrow, DuckDB, JSON
+/// and SQL.
 enum class TypeKind : std::uint8_t {
-  kNull, kBool, kInt8, kInt16, kInt32, kInt64, kUInt8, kUInt16, kUInt32, kUInt64, kFloat32, kFloat64,
-  kDecimal, kText, kBinary, kDate, kTime, kTimestamp, kTimestampTz, kList, kStruct, kMap,
+  kNull,
+  kBool,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUInt8,
+  kUInt16,
+  kUInt32,
+  kUInt64,
+  kFloat32,
+  kFloat64,
+  kDecimal,
+  kText,
+  kBinary,
+  kDate,
+  kTime,
+  kTimestamp,
+  kTimestampTz,
+  kList,
+  kStruct,
+  kMap,
 };
 
 struct ColumnInfo;
 
 struct Type {
   TypeKind kind = TypeKind::kNull;
-  int precision = 0;                  // kDecimal
-  int scale = 0;                      // kDecimal
+  int precision = 0;                   // kDecimal
+  int scale = 0;                       // kDecimal
   std::vector<ColumnInfo> children{};  // kList: 1, kMap: key and value, kStruct: its members
 
   bool operator==(const Type&) const = default;

@@ -30,7 +30,9 @@ TEST(TypeName, OfEveryKind) {
       {"time", {.kind = TypeKind::kTime}},
       {"timestamp", {.kind = TypeKind::kTimestamp}},
       {"timestamp with time zone", {.kind = TypeKind::kTimestampTz}},
-      {"list(text)", {.kind = TypeKind::kList, .children = {{.name = "item", .type = {.kind = TypeKind::kText}}}}},
+      {"list(text)",
+       {.kind = TypeKind::kList,
+        .children = {{.name = "item", .type = {.kind = TypeKind::kText}}}}},
       {"map(text, bigint)",
        {.kind = TypeKind::kMap,
         .children = {{.name = "key", .type = {.kind = TypeKind::kText}, .nullable = false},
@@ -40,7 +42,8 @@ TEST(TypeName, OfEveryKind) {
         .children = {{.name = "a \"b\"", .type = {.kind = TypeKind::kDate}},
                      {.name = "名, (",
                       .type = {.kind = TypeKind::kList,
-                               .children = {{.name = "item", .type = {.kind = TypeKind::kFloat64}}}}}}}},
+                               .children = {{.name = "item",
+                                             .type = {.kind = TypeKind::kFloat64}}}}}}}},
   };
   for (const auto& [name, type] : cases) {
     EXPECT_EQ(TypeName(type), name);
@@ -52,9 +55,10 @@ TEST(TypeName, OfEveryKind) {
 
 TEST(TypeFromName, RefusesOtherTexts) {
   for (const std::string_view name :
-       {"", "money", "INTEGER", "integer x", "decimal", "decimal(0,0)", "decimal(39,2)", "decimal(5,6)",
-        "decimal(5,2", "list()", "list(int)", "map(text)", "struct()", "struct(a text)", "struct(\"a\" text,)",
-        "struct(\"a text)", "timestamp with", "list(text))"}) {
+       {"", "money", "INTEGER", "integer x", "decimal", "decimal(0,0)", "decimal(39,2)",
+        "decimal(5,6)", "decimal(5,2", "list()", "list(int)", "map(text)", "struct()",
+        "struct(a text)", "struct(\"a\" text,)", "struct(\"a text)", "timestamp with",
+        "list(text))"}) {
     const auto type = TypeFromName(name);
     ASSERT_FALSE(type) << name;
     EXPECT_EQ(type.error().code, ErrorCode::kInvalidArgument);
@@ -82,7 +86,8 @@ class RandomTypes {
                          {.name = "value", .type = Next(depth + 1)}};
         break;
       case TypeKind::kStruct:
-        for (int i = Pick(4); i >= 0; --i) type.children.push_back({.name = Name(), .type = Next(depth + 1)});
+        for (int i = Pick(4); i >= 0; --i)
+          type.children.push_back({.name = Name(), .type = Next(depth + 1)});
         break;
       default:
         break;
@@ -108,7 +113,8 @@ TEST(Types, SurviveNamesAndArrow) {
   for (int round = 0; round < 2000; ++round) {
     Schema schema;
     for (int i = random.Pick(4); i >= 0; --i) {
-      schema.columns.push_back({.name = random.Name(), .type = random.Next(), .nullable = random.Pick(2) == 0});
+      schema.columns.push_back(
+          {.name = random.Name(), .type = random.Next(), .nullable = random.Pick(2) == 0});
       const Type& type = schema.columns.back().type;
       const auto back = TypeFromName(TypeName(type));
       ASSERT_TRUE(back) << TypeName(type);
@@ -125,15 +131,17 @@ TEST(Types, SurviveNamesAndArrow) {
 
 TEST(SchemaFromArrow, NamesWhatItCannotUse) {
   const Schema schema{{{.name = "n", .type = {.kind = TypeKind::kInt64}}}};
-  for (const char* format : {"U", "tsn:", "tsm:", "tss:UTC", "+L", "+w:3", "e", "tin", "vu", "d:9,2,256", "w:16", "", "d:x"}) {
+  for (const char* format : {"U", "tsn:", "tsm:", "tss:UTC", "+L", "+w:3", "e", "tin", "vu",
+                             "d:9,2,256", "w:16", "", "d:x"}) {
     ArrowSchema arrow{};
     SchemaToArrow(schema, &arrow);
     arrow.children[0]->format = format;
     const auto back = SchemaFromArrow(arrow);
     ASSERT_FALSE(back) << format;
     EXPECT_EQ(back.error().code, ErrorCode::kUnsupported);
-    EXPECT_NE(back.error().ToString().find(fmt::format("column 'n' has the Arrow type '{}'", format)),
-              std::string::npos);
+    EXPECT_NE(
+        back.error().ToString().find(fmt::format("column 'n' has the Arrow type '{}'", format)),
+        std::string::npos);
     arrow.release(&arrow);
   }
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <utility>
 
 #include "base/json.h"
@@ -13,7 +13,8 @@ namespace aimass {
 namespace {
 
 constexpr std::size_t kMaxSqlBytes = 256 << 10;
-constexpr int kMaxDepth = 3000;  // levels of the syntax tree; DuckDB's own limit on expressions is 1000
+constexpr int kMaxDepth =
+    3000;  // levels of the syntax tree; DuckDB's own limit on expressions is 1000
 
 /// DuckDB compares names without regard to the case of A–Z only.
 std::string Lower(std::string_view text) {
@@ -31,7 +32,8 @@ std::string Text(const Json& object, std::string_view key) {
 
 bool IsSet(const Json& object, std::string_view key) {
   const auto found = object.find(key);
-  return found != object.end() && !found->is_null() && !(found->is_string() && found->get_ref<const std::string&>().empty());
+  return found != object.end() && !found->is_null() &&
+         !(found->is_string() && found->get_ref<const std::string&>().empty());
 }
 
 template <std::size_t N>
@@ -39,16 +41,21 @@ bool IsAmong(const std::array<std::string_view, N>& words, std::string_view word
   return std::ranges::find(words, word) != words.end();
 }
 
-// What DuckDB's parser can make of a SELECT and what is known to be harmless by itself. Anything else, also
-// what a later DuckDB adds, is refused.
-constexpr std::array<std::string_view, 18> kExpressions{
-    "BETWEEN", "CASE",     "CAST",       "COLLATE", "COLUMN_REF",           "COMPARISON",
-    "CONJUNCTION", "CONSTANT", "DEFAULT", "FUNCTION", "LAMBDA",             "LAMBDA_REF",
-    "OPERATOR", "POSITIONAL_REFERENCE", "STAR", "SUBQUERY", "WINDOW", "TYPE"};
+// What DuckDB's parser can make of a SELECT and what is known to be harmless by itself. Anything
+// else, also what a later DuckDB adds, is refused.
+constexpr std::array<std::string_view, 18> kExpressions{"BETWEEN",     "CASE",
+                                                        "CAST",        "COLLATE",
+                                                        "COLUMN_REF",  "COMPARISON",
+                                                        "CONJUNCTION", "CONSTANT",
+                                                        "DEFAULT",     "FUNCTION",
+                                                        "LAMBDA",      "LAMBDA_REF",
+                                                        "OPERATOR",    "POSITIONAL_REFERENCE",
+                                                        "STAR",        "SUBQUERY",
+                                                        "WINDOW",      "TYPE"};
 constexpr std::array<std::string_view, 3> kQueryNodes{"SELECT_NODE", "SET_OPERATION_NODE",
                                                       "RECURSIVE_CTE_NODE"};
-constexpr std::array<std::string_view, 5> kTableNodes{"SUBQUERY", "JOIN", "EXPRESSION_LIST", "PIVOT",
-                                                      "EMPTY"};
+constexpr std::array<std::string_view, 5> kTableNodes{"SUBQUERY", "JOIN", "EXPRESSION_LIST",
+                                                      "PIVOT", "EMPTY"};
 constexpr std::array<std::string_view, 8> kModifiers{
     "ORDER_MODIFIER", "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER", "DISTINCT_MODIFIER",
     "ASCENDING",      "DESCENDING",     "ORDER_DEFAULT",          "INVALID"};
@@ -70,7 +77,8 @@ class Walker {
       return {};
     }
     if (!node.is_object()) return {};
-    if (const std::string kind = Text(node, "class"); !kind.empty()) return WalkExpression(node, kind, scope);
+    if (const std::string kind = Text(node, "class"); !kind.empty())
+      return WalkExpression(node, kind, scope);
     // A constant ({"type": {…}, "value": …}) holds no part of a query.
     if (const auto found = node.find("type"); found != node.end() && found->is_object()) return {};
     const std::string type = Text(node, "type");
@@ -110,7 +118,8 @@ class Walker {
       return Fail(ErrorCode::kInvalidArgument, "this part of SQL may not be used here: {}", kind);
     }
     if (kind == "CONSTANT") return {};
-    if (kind == "FUNCTION" || kind == "WINDOW") RETURN_IF_ERROR(CheckFunction(Text(node, "function_name")));
+    if (kind == "FUNCTION" || kind == "WINDOW")
+      RETURN_IF_ERROR(CheckFunction(Text(node, "function_name")));
     return WalkMembers(node, scope);
   }
 
@@ -161,8 +170,8 @@ class Walker {
       if (qualifier == "schema_name" && Lower(word) == "recurring" && IsIn(scope, name)) {
         continue;
       }
-      return WithHint(Fail(ErrorCode::kInvalidArgument, "a table is the name of a dataset; found '{}.{}'", word,
-                           name),
+      return WithHint(Fail(ErrorCode::kInvalidArgument,
+                           "a table is the name of a dataset; found '{}.{}'", word, name),
                       Msg("a dataset whose name holds a dot is written in double quotes"));
     }
     if (IsSet(node, "at_clause")) {
@@ -183,7 +192,8 @@ class Walker {
     const std::string written = function == node.end() ? "" : Text(*function, "function_name");
     if (!IsAllowedTableFunction(Lower(written))) {
       return Fail(ErrorCode::kInvalidArgument,
-                  "table function '{}' may not be used here; there are: {}; data is read by the dataset's name",
+                  "table function '{}' may not be used here; there are: {}; data is read by the "
+                  "dataset's name",
                   written, AllowedTableFunctions());
     }
     for (const auto& [key, value] : node.items()) {
@@ -220,7 +230,8 @@ std::string FirstWord(std::string_view sql) {
       sql.remove_prefix(end == std::string_view::npos ? sql.size() : end + 2);
     } else if (std::isalpha(static_cast<unsigned char>(sql.front())) != 0) {
       std::size_t length = 0;
-      while (length < sql.size() && std::isalpha(static_cast<unsigned char>(sql[length])) != 0) ++length;
+      while (length < sql.size() && std::isalpha(static_cast<unsigned char>(sql[length])) != 0)
+        ++length;
       std::string word(sql.substr(0, length));
       for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
       return word;
@@ -235,9 +246,10 @@ std::unexpected<Error> NotSelect(std::string_view sql) {
   const std::string word = FirstWord(sql);
   auto failure = Fail(ErrorCode::kInvalidArgument, "only SELECT may run here; found {}", word);
   if (word == "SELECT" || word == "FROM" || word == "WITH" || word == "PIVOT") {
-    return WithHint(std::move(failure),
-                    Msg("PIVOT must name its values: SELECT * FROM (PIVOT orders ON month IN (1, 2) USING "
-                        "sum(amount))"));
+    return WithHint(
+        std::move(failure),
+        Msg("PIVOT must name its values: SELECT * FROM (PIVOT orders ON month IN (1, 2) USING "
+            "sum(amount))"));
   }
   return failure;
 }
@@ -262,15 +274,15 @@ std::unexpected<Error> ParseFailure(std::string_view sql, const Json& answer) {
       column = 0;
     }
   }
-  return Fail(ErrorCode::kInvalidArgument, "the SQL does not parse: {} (line {}, column {})", message, line,
-              column);
+  return Fail(ErrorCode::kInvalidArgument, "the SQL does not parse: {} (line {}, column {})",
+              message, line, column);
 }
 
 /// DuckDB's parse of `sql` as JSON.
 Result<Json> SyntaxTree(duckdb::Connection& connection, std::string_view sql) {
   if (sql.size() > kMaxSqlBytes) {
-    return Fail(ErrorCode::kPayloadTooLarge, "the SQL has {} bytes; at most {} are read", sql.size(),
-                kMaxSqlBytes);
+    return Fail(ErrorCode::kPayloadTooLarge, "the SQL has {} bytes; at most {} are read",
+                sql.size(), kMaxSqlBytes);
   }
   // DuckDB would stop reading there, while we would not.
   if (sql.contains('\0')) return Fail(ErrorCode::kInvalidArgument, "the SQL holds a NUL character");
@@ -288,7 +300,8 @@ Result<Json> SyntaxTree(duckdb::Connection& connection, std::string_view sql) {
 }  // namespace
 
 TableReference ParseTableName(std::string_view table) {
-  TableReference reference{.table = std::string(table), .dataset = std::string(table), .version = {}};
+  TableReference reference{
+      .table = std::string(table), .dataset = std::string(table), .version = {}};
   const std::size_t at = table.rfind('@');
   if (at == std::string_view::npos || at == 0 || at + 1 == table.size()) return reference;
   std::int64_t version = 0;
@@ -303,13 +316,15 @@ TableReference ParseTableName(std::string_view table) {
 Result<CheckedSql> CheckUserSql(duckdb::Connection& connection, std::string_view sql,
                                 const SqlFunctionRegistry* functions) {
   ASSIGN_OR_RETURN(const Json tree, SyntaxTree(connection, sql));
-  if (const auto failed = tree.find("error"); failed != tree.end() && failed->is_boolean() && failed->get<bool>()) {
+  if (const auto failed = tree.find("error");
+      failed != tree.end() && failed->is_boolean() && failed->get<bool>()) {
     if (Text(tree, "error_type") == "not implemented") return NotSelect(sql);
     return ParseFailure(sql, tree);
   }
   const auto statements = tree.find("statements");
   const std::size_t count = statements == tree.end() ? 0 : statements->size();
-  if (count != 1) return Fail(ErrorCode::kInvalidArgument, "expected one SQL statement, found {}", count);
+  if (count != 1)
+    return Fail(ErrorCode::kInvalidArgument, "expected one SQL statement, found {}", count);
 
   Walker walker(functions);
   RETURN_IF_ERROR(walker.Walk(*statements, {}));
@@ -318,7 +333,8 @@ Result<CheckedSql> CheckUserSql(duckdb::Connection& connection, std::string_view
 
 Result<CheckedSql> CheckUserSql(std::string_view sql, const SqlFunctionRegistry* functions) {
   static constexpr std::int64_t kParserMemory = 128 << 20;
-  ASSIGN_OR_RETURN(auto database, duckdb::Database::Open({.threads = 1, .memory_bytes = kParserMemory}));
+  ASSIGN_OR_RETURN(auto database,
+                   duckdb::Database::Open({.threads = 1, .memory_bytes = kParserMemory}));
   ASSIGN_OR_RETURN(auto connection, database.Connect());
   return CheckUserSql(connection, sql, functions);
 }

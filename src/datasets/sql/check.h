@@ -14,8 +14,8 @@ namespace aimass {
 
 /// A dataset that user SQL names, as `orders`, or as `"orders@3"` for its version 3.
 struct TableReference {
-  std::string table;                    // as it stands in the SQL: the name under which Read() must offer it
-  std::string dataset;                  // without the version
+  std::string table;    // as it stands in the SQL: the name under which Read() must offer it
+  std::string dataset;  // without the version
   std::optional<std::int64_t> version;  // absent: the latest
 };
 
@@ -23,14 +23,15 @@ struct CheckedSql {
   std::vector<TableReference> tables;  // each once
 };
 
-/// Whether `sql` may run: exactly one SELECT (also VALUES, FROM-first, WITH, DESCRIBE and SUMMARIZE of a query)
-/// that reads datasets only, by name, and calls only functions that compute from their arguments. What stands
-/// in no allow-list is refused: files, settings, the catalogue, other databases, parameters.
+/// Whether `sql` may run: exactly one SELECT (also VALUES, FROM-first, WITH, DESCRIBE and SUMMARIZE
+/// of a query) that reads datasets only, by name, and calls only functions that compute from their
+/// arguments. What stands in no allow-list is refused: files, settings, the catalogue, other
+/// databases, parameters.
 ///
 /// The text is parsed by the DuckDB that will run it, so that there is one reading of it.
 ///
-/// Errors   kInvalidArgument naming what is not allowed, or line and column where it does not parse.
-/// Threads  any.
+/// Errors   kInvalidArgument naming what is not allowed, or line and column where it does not
+/// parse. Threads  any.
 [[nodiscard]] Result<CheckedSql> CheckUserSql(std::string_view sql,
                                               const SqlFunctionRegistry* functions = nullptr);
 

@@ -1,6 +1,7 @@
-// Every scalar function, aggregate and macro of DuckDB 1.5.5 (with its parquet, json and icu parts), sorted into
-// those that only compute from their arguments and those that see or change anything else. A test compares the
-// two lists with duckdb_functions(): a new DuckDB does not build green before its functions were sorted.
+// Every scalar function, aggregate and macro of DuckDB 1.5.5 (with its parquet, json and icu
+// parts), sorted into those that only compute from their arguments and those that see or change
+// anything else. A test compares the two lists with duckdb_functions(): a new DuckDB does not build
+// green before its functions were sorted.
 #include "datasets/sql/function_lists.h"
 
 namespace aimass {
@@ -112,20 +113,25 @@ constexpr std::string_view kDenied =
     "txid_current user variant_bytes_to_variant variant_extract variant_normalize "
     "variant_to_parquet_variant variant_typeof vector_type write_log";
 
-constexpr std::string_view kTableFunctions = "generate_series json_each json_tree range repeat unnest";
+constexpr std::string_view kTableFunctions =
+    "generate_series json_each json_tree range repeat unnest";
 
 // One collation function per language; all only compare texts.
 constexpr std::string_view kCollations = "icu_collate_";
 
 bool Lists(std::string_view words, std::string_view word) {
-  for (std::size_t at = words.find(word); at != std::string_view::npos; at = words.find(word, at + 1)) {
+  for (std::size_t at = words.find(word); at != std::string_view::npos;
+       at = words.find(word, at + 1)) {
     const std::size_t end = at + word.size();
-    if ((at == 0 || words[at - 1] == ' ') && (end == words.size() || words[end] == ' ')) return true;
+    if ((at == 0 || words[at - 1] == ' ') && (end == words.size() || words[end] == ' '))
+      return true;
   }
   return false;
 }
 
-bool IsOneWord(std::string_view name) { return !name.empty() && name.find(' ') == std::string_view::npos; }
+bool IsOneWord(std::string_view name) {
+  return !name.empty() && name.find(' ') == std::string_view::npos;
+}
 
 }  // namespace
 

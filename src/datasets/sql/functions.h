@@ -7,7 +7,8 @@
 
 namespace aimass {
 
-/// A scalar function that modules on the right of this one add to SQL (predict(…)). Its name is lower case.
+/// A scalar function that modules on the right of this one add to SQL (predict(…)). Its name is
+/// lower case.
 using SqlFunction = duckdb::ScalarFunction;
 using SqlFunctionRegistry = Registry<SqlFunction>;
 

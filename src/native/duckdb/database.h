@@ -13,14 +13,15 @@
 
 namespace aimass::duckdb {
 
-/// How much a DuckDB instance may use and touch. Everything is fixed when it opens: SQL that runs in it can
-/// neither change an option nor load an extension.
+/// How much a DuckDB instance may use and touch. Everything is fixed when it opens: SQL that runs
+/// in it can neither change an option nor load an extension.
 struct Options {
   int threads = 2;
   std::int64_t memory_bytes = std::int64_t{1} << 30;
-  std::string temp_folder;                   // sorts and joins may spill into a folder of their own in it,
-                                             // which is removed afterwards; empty: they may not
-  std::vector<std::string> allowed_paths;    // files it may read and write; nothing else on disk or network
+  std::string temp_folder;  // sorts and joins may spill into a folder of their own in it,
+                            // which is removed afterwards; empty: they may not
+  std::vector<std::string>
+      allowed_paths;  // files it may read and write; nothing else on disk or network
   std::vector<std::string> allowed_folders;  // folders with all that is below them
   std::vector<std::string> extensions;       // signed extension files that are loaded first
 };
@@ -46,15 +47,16 @@ class Connection {
   ///          kResourceExhausted (memory), kCancelled, kTimeout, kPermissionDenied, kInternal.
   [[nodiscard]] Status Execute(std::string_view sql, const QueryOptions& options = {});
 
-  /// Runs one statement whose rows are pulled from the reader as they are made. The reader keeps the session
-  /// alive. Types that Arrow or we lack arrive as the nearest: docs/formats/types.md.
+  /// Runs one statement whose rows are pulled from the reader as they are made. The reader keeps
+  /// the session alive. Types that Arrow or we lack arrive as the nearest: docs/formats/types.md.
   [[nodiscard]] Result<std::unique_ptr<BatchReader>> Query(std::string_view sql,
                                                            const QueryOptions& options = {});
 
   /// The schema that Query would give; nothing runs.
   [[nodiscard]] Result<Schema> Describe(std::string_view sql);
 
-  /// Lets SQL of this session read `rows` once as table `name`. The session owns the reader from now on.
+  /// Lets SQL of this session read `rows` once as table `name`. The session owns the reader from
+  /// now on.
   [[nodiscard]] Status Register(std::string_view name, std::unique_ptr<BatchReader> rows);
 
   /// Makes the running statement fail with kCancelled. Threads: any.
@@ -85,7 +87,8 @@ class Database {
   std::shared_ptr<State> state_;
 };
 
-/// `name` as an SQL identifier, `text` as an SQL literal, `type` as an SQL type; safe for any content.
+/// `name` as an SQL identifier, `text` as an SQL literal, `type` as an SQL type; safe for any
+/// content.
 [[nodiscard]] std::string QuoteName(std::string_view name);
 [[nodiscard]] std::string QuoteText(std::string_view text);
 [[nodiscard]] std::string SqlType(const Type& type);

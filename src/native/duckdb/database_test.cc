@@ -56,8 +56,8 @@ TEST_P(EveryType, ArrivesExactly) {
   EXPECT_EQ(Types(connection, sql), fmt::format("x:{}", GetParam().type));
   EXPECT_EQ(Rows(connection, sql), fmt::format("[{}]", GetParam().json));
   // The same with nulls on both sides, so that validity and offsets are looked at.
-  const std::string three = fmt::format("SELECT x FROM (VALUES (1, NULL), (2, {}), (3, NULL)) t(i, x) ORDER BY i",
-                                        GetParam().sql);
+  const std::string three = fmt::format(
+      "SELECT x FROM (VALUES (1, NULL), (2, {}), (3, NULL)) t(i, x) ORDER BY i", GetParam().sql);
   EXPECT_EQ(Rows(connection, three), fmt::format("[null],[{}],[null]", GetParam().json));
 }
 
@@ -69,11 +69,13 @@ INSTANTIATE_TEST_SUITE_P(
         TypeCase{"9007199254740991", "bigint", "9007199254740991"},
         TypeCase{"9007199254740992", "bigint", "\"9007199254740992\""},
         TypeCase{"(-9223372036854775808)::BIGINT", "bigint", "\"-9223372036854775808\""},
-        TypeCase{"255::UTINYINT", "utinyint", "255"}, TypeCase{"65535::USMALLINT", "usmallint", "65535"},
+        TypeCase{"255::UTINYINT", "utinyint", "255"},
+        TypeCase{"65535::USMALLINT", "usmallint", "65535"},
         TypeCase{"4294967295::UINTEGER", "uinteger", "4294967295"},
         TypeCase{"18446744073709551615::UBIGINT", "ubigint", "\"18446744073709551615\""},
         TypeCase{"0.1::FLOAT", "float", "0.1"}, TypeCase{"1e300::DOUBLE", "double", "1e+300"},
-        TypeCase{"'nan'::DOUBLE", "double", "\"NaN\""}, TypeCase{"'-inf'::FLOAT", "float", "\"-Infinity\""},
+        TypeCase{"'nan'::DOUBLE", "double", "\"NaN\""},
+        TypeCase{"'-inf'::FLOAT", "float", "\"-Infinity\""},
         TypeCase{"1.50::DECIMAL(9,2)", "decimal(9,2)", "\"1.50\""},
         TypeCase{"(-0.05)::DECIMAL(4,2)", "decimal(4,2)", "\"-0.05\""},
         TypeCase{"'99999999999999999999999999999999999.999'::DECIMAL(38,3)", "decimal(38,3)",
@@ -84,7 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
         TypeCase{"DATE '2024-02-29'", "date", "\"2024-02-29\""},
         TypeCase{"DATE '0001-01-01'", "date", "\"0001-01-01\""},
         TypeCase{"TIME '23:59:59.25'", "time", "\"23:59:59.250\""},
-        TypeCase{"TIMESTAMP '1969-12-31 23:59:59.999999'", "timestamp", "\"1969-12-31T23:59:59.999999\""},
+        TypeCase{"TIMESTAMP '1969-12-31 23:59:59.999999'", "timestamp",
+                 "\"1969-12-31T23:59:59.999999\""},
         TypeCase{"TIMESTAMP_NS '2024-01-01 00:00:00.123456789'", "timestamp",
                  "\"2024-01-01T00:00:00.123456\""},
         TypeCase{"TIMESTAMPTZ '2024-01-01 08:00:00+08'", "timestamp with time zone",
@@ -97,7 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
         TypeCase{"[1, NULL, 3]", "list(integer)", "[1,null,3]"},
         TypeCase{"[1::HUGEINT]", "list(decimal(38,0))", "[1]"},
         TypeCase{"[1, 2]::INTEGER[2]", "list(integer)", "[1,2]"},
-        TypeCase{"{'a': 1, '名': 'x'}", "struct(\"a\" integer, \"名\" text)", "{\"a\":1,\"名\":\"x\"}"},
+        TypeCase{"{'a': 1, '名': 'x'}", "struct(\"a\" integer, \"名\" text)",
+                 "{\"a\":1,\"名\":\"x\"}"},
         TypeCase{"MAP {'k': [1.5]}", "map(text, list(decimal(2,1)))",
                  "[{\"key\":\"k\",\"value\":[\"1.5\"]}]"}),
     [](const auto& info) { return fmt::format("Type{}", info.index); });
@@ -106,10 +110,12 @@ TEST(DuckDbLink, EveryFunctionThatWeUseAnswers) {
   Options options;
   options.memory_bytes = 256 << 20;
   Connection connection = Connect(options);
-  ASSERT_TRUE(connection.Execute("CREATE TABLE t(a INTEGER, b VARCHAR); INSERT INTO t VALUES (1, 'x')"));
+  ASSERT_TRUE(
+      connection.Execute("CREATE TABLE t(a INTEGER, b VARCHAR); INSERT INTO t VALUES (1, 'x')"));
   EXPECT_EQ(Types(connection, "SELECT * FROM t"), "a:integer b:text");
   EXPECT_EQ(Rows(connection, "SELECT * FROM t"), "[1,\"x\"]");
-  EXPECT_EQ(Rows(connection, "SELECT struct_pack(a := 1::HUGEINT) AS s, MAP {1: 2::HUGEINT}, [3::HUGEINT]"),
+  EXPECT_EQ(Rows(connection,
+                 "SELECT struct_pack(a := 1::HUGEINT) AS s, MAP {1: 2::HUGEINT}, [3::HUGEINT]"),
             "[{\"a\":1},[{\"key\":1,\"value\":2}],[3]]");
   connection.Interrupt();
   EXPECT_EQ(Rows(connection, "SELECT version()"), "[\"v1.5.5\"]");
@@ -117,7 +123,8 @@ TEST(DuckDbLink, EveryFunctionThatWeUseAnswers) {
 
 TEST(DuckDbQuery, KeepsTheOrderThroughCasts) {
   Connection connection = Connect();
-  const std::string rows = Rows(connection, "SELECT i::HUGEINT FROM range(5000) t(i) ORDER BY i DESC; -- end");
+  const std::string rows =
+      Rows(connection, "SELECT i::HUGEINT FROM range(5000) t(i) ORDER BY i DESC; -- end");
   EXPECT_TRUE(rows.starts_with("[4999],[4998],")) << rows.substr(0, 40);
   EXPECT_TRUE(rows.ends_with(",[1],[0]"));
 }
@@ -140,8 +147,10 @@ TEST(DuckDbQuery, StreamsWithoutMakingAllRowsFirst) {
 TEST(DuckDbQuery, ReportsAnErrorThatComesLate) {
   Connection connection = Connect();
   const std::string rows =
-      Rows(connection, "SELECT CASE WHEN i = 300000 THEN 'x' ELSE '1' END::INTEGER FROM range(400000) t(i)");
-  EXPECT_TRUE(rows.starts_with("the SQL stopped at a value: Could not convert string 'x' to INT32")) << rows;
+      Rows(connection,
+           "SELECT CASE WHEN i = 300000 THEN 'x' ELSE '1' END::INTEGER FROM range(400000) t(i)");
+  EXPECT_TRUE(rows.starts_with("the SQL stopped at a value: Could not convert string 'x' to INT32"))
+      << rows;
 }
 
 struct ErrorCase {
@@ -177,11 +186,13 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"None", "-- nothing", ErrorCode::kInvalidArgument},
         ErrorCase{"Value", "SELECT 'x'::INTEGER", ErrorCode::kUnprocessable},
         ErrorCase{"Overflow", "SELECT sum(9e37::HUGEINT) FROM range(9)", ErrorCode::kUnprocessable},
-        ErrorCase{"Memory", "SELECT count(DISTINCT i || 'abcdefghijklmnopqrstuvw') FROM range(20000000) t(i)",
+        ErrorCase{"Memory",
+                  "SELECT count(DISTINCT i || 'abcdefghijklmnopqrstuvw') FROM range(20000000) t(i)",
                   ErrorCode::kResourceExhausted},
         ErrorCase{"File", "SELECT * FROM read_text('/etc/hostname')", ErrorCode::kPermissionDenied},
         ErrorCase{"Glob", "SELECT * FROM glob('/etc/*')", ErrorCode::kPermissionDenied},
-        ErrorCase{"Copy", "COPY (SELECT 1) TO '/tmp/aimass-must-not-exist.csv'", ErrorCode::kPermissionDenied},
+        ErrorCase{"Copy", "COPY (SELECT 1) TO '/tmp/aimass-must-not-exist.csv'",
+                  ErrorCode::kPermissionDenied},
         ErrorCase{"Attach", "ATTACH '/tmp/aimass-must-not-exist.db'", ErrorCode::kPermissionDenied},
         ErrorCase{"Unlock", "SET lock_configuration = false", ErrorCode::kUnprocessable},
         ErrorCase{"Access", "SET enable_external_access = true", ErrorCode::kUnprocessable}),
@@ -195,7 +206,8 @@ TEST(DuckDbQuery, StopsWhenCancelled) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     options.cancel.Cancel();
   });
-  EXPECT_EQ(Rows(connection, "SELECT sum(a.i * b.i) FROM range(10000000) a(i), range(1000000) b(i)", options),
+  EXPECT_EQ(Rows(connection, "SELECT sum(a.i * b.i) FROM range(10000000) a(i), range(1000000) b(i)",
+                 options),
             "the query was cancelled");
   EXPECT_LT(SteadyMs() - start, 2000);
   EXPECT_EQ(Rows(connection, "SELECT 1"), "[1]");  // the session goes on
@@ -203,8 +215,8 @@ TEST(DuckDbQuery, StopsWhenCancelled) {
 
 TEST(DuckDbQuery, StopsAtItsTimeLimit) {
   Connection connection = Connect();
-  auto reader = connection.Query("SELECT sum(a.i * b.i) FROM range(10000000) a(i), range(1000000) b(i)",
-                                 {.timeout_ms = 300});
+  auto reader = connection.Query(
+      "SELECT sum(a.i * b.i) FROM range(10000000) a(i), range(1000000) b(i)", {.timeout_ms = 300});
   ASSERT_FALSE(reader);
   EXPECT_EQ(reader.error().code, ErrorCode::kTimeout);
   EXPECT_EQ(reader.error().ToString(), "the query took longer than its limit of 0.3 s");
@@ -233,8 +245,9 @@ class Numbers final : public BatchReader {
  private:
   bool fails_;
   int given_ = 0;
-  std::shared_ptr<const Schema> schema_ = std::make_shared<const Schema>(Schema{
-      {{.name = "名 前", .type = {.kind = TypeKind::kText}}, {.name = "n", .type = {.kind = TypeKind::kInt64}}}});
+  std::shared_ptr<const Schema> schema_ =
+      std::make_shared<const Schema>(Schema{{{.name = "名 前", .type = {.kind = TypeKind::kText}},
+                                             {.name = "n", .type = {.kind = TypeKind::kInt64}}}});
 };
 
 TEST(DuckDbRegister, ReadsARegisteredReader) {
@@ -259,9 +272,9 @@ std::unique_ptr<BatchReader> Elsewhere(std::string_view sql) {
 }
 
 TEST_P(EveryType, ReturnsThroughARegisteredReader) {
-  const std::string sql =
-      fmt::format("SELECT i, x FROM range(5000) t(i) LEFT JOIN (SELECT {} AS x) ON i % 3 <> 0 ORDER BY i",
-                  GetParam().sql);
+  const std::string sql = fmt::format(
+      "SELECT i, x FROM range(5000) t(i) LEFT JOIN (SELECT {} AS x) ON i % 3 <> 0 ORDER BY i",
+      GetParam().sql);
   Connection connection = Connect();
   ASSERT_TRUE(connection.Register("rows", Elsewhere(sql)));
   EXPECT_EQ(Types(connection, "SELECT x FROM rows"), fmt::format("x:{}", GetParam().type));
@@ -272,19 +285,22 @@ TEST_P(EveryType, ReturnsThroughARegisteredReader) {
 TEST(DuckDbRegister, PassesOnTheReadersError) {
   Connection connection = Connect();
   ASSERT_TRUE(connection.Register("rows", std::make_unique<Numbers>(true)));
-  EXPECT_NE(Rows(connection, "SELECT sum(n) FROM rows").find("the source went away"), std::string::npos);
+  EXPECT_NE(Rows(connection, "SELECT sum(n) FROM rows").find("the source went away"),
+            std::string::npos);
 }
 
 TEST(DuckDbAccess, ReadsOnlyAllowedFiles) {
   const std::filesystem::path folder = testing::TempDir() + "aimass_duckdb_access";
   std::filesystem::create_directories(folder / "open");
-  for (const char* name : {"a.csv", "b.csv", "open/c.csv"}) std::ofstream(folder / name) << "x\n1\n";
+  for (const char* name : {"a.csv", "b.csv", "open/c.csv"})
+    std::ofstream(folder / name) << "x\n1\n";
   Options options;
   options.allowed_paths = {(folder / "a.csv").string()};
   options.allowed_folders = {(folder / "open").string()};
   Connection connection = Connect(options);
   const auto read = [&](const char* name) {
-    return Rows(connection, fmt::format("SELECT * FROM read_csv({})", QuoteText((folder / name).string())));
+    return Rows(connection,
+                fmt::format("SELECT * FROM read_csv({})", QuoteText((folder / name).string())));
   };
   EXPECT_EQ(read("a.csv"), "[1]");
   EXPECT_EQ(read("open/c.csv"), "[1]");

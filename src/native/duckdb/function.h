@@ -16,8 +16,8 @@ struct ScalarFunction {
   bool any_number = false;  // the last parameter may be repeated, or left out
   Type result;
 
-  /// Arguments: one column per argument of the call, n rows, nulls included. Gives a batch of one column of type
-  /// `result` with n rows. Threads: may be called from several at once.
+  /// Arguments: one column per argument of the call, n rows, nulls included. Gives a batch of one
+  /// column of type `result` with n rows. Threads: may be called from several at once.
   std::function<Result<Batch>(const Batch& arguments)> run;
 };
 

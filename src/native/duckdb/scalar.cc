@@ -1,4 +1,5 @@
-// Scalar functions of ours inside DuckDB: a chunk of arguments goes out as Arrow, the result comes back as Arrow.
+// Scalar functions of ours inside DuckDB: a chunk of arguments goes out as Arrow, the result comes
+// back as Arrow.
 #include "native/duckdb/scalar.h"
 
 #include <algorithm>
@@ -16,7 +17,9 @@ struct Callee {
   duckdb_connection connection = nullptr;  // for conversions; open as long as its SQL runs
 };
 
-void DeleteCallee(void* callee) { delete static_cast<Callee*>(callee); }
+void DeleteCallee(void* callee) {
+  const std::unique_ptr<Callee> owned(static_cast<Callee*>(callee));
+}
 
 /// Owns the options for Arrow and frees them.
 struct ArrowOptions {
@@ -48,7 +51,8 @@ Status Call(const Callee& callee, duckdb_data_chunk input, duckdb_vector output)
   ASSIGN_OR_RETURN(Batch values, callee.function.run(arguments));
   if (values.num_rows() != arguments.num_rows() || values.schema().columns.size() != 1 ||
       values.schema().columns[0].type != callee.function.result) {
-    return Fail(ErrorCode::kInternal, "SQL function '{}' gave {} values of the wrong kind for {} rows",
+    return Fail(ErrorCode::kInternal,
+                "SQL function '{}' gave {} values of the wrong kind for {} rows",
                 callee.function.name, values.num_rows(), arguments.num_rows());
   }
   ArrowSchema arrow{};
@@ -59,7 +63,8 @@ Status Call(const Callee& callee, duckdb_data_chunk input, duckdb_vector output)
   duckdb_data_chunk chunk = nullptr;
   if (status) {
     ArrowArray array = values.ReleaseArray();
-    status = CheckErrorData(duckdb_data_chunk_from_arrow(callee.connection, &array, converted, &chunk));
+    status =
+        CheckErrorData(duckdb_data_chunk_from_arrow(callee.connection, &array, converted, &chunk));
     if (array.release != nullptr) array.release(&array);
   }
   if (status) duckdb_vector_reference_vector(output, duckdb_data_chunk_get_vector(chunk, 0));

@@ -1,5 +1,5 @@
-// A BatchReader as a table function of DuckDB. (Its own arrow_scan asks the producer to leave out columns and
-// filter rows, and trusts that it did.)
+// A BatchReader as a table function of DuckDB. (Its own arrow_scan asks the producer to leave out
+// columns and filter rows, and trusts that it did.)
 #include "native/duckdb/scan.h"
 
 #include <algorithm>
@@ -35,7 +35,9 @@ ArrowArray SliceOf(const std::shared_ptr<Batch>& batch, std::int64_t first, std:
     child.offset += all.offset + first;
     child.length = count;
     child.null_count = child.null_count == 0 ? 0 : -1;
-    child.release = [](ArrowArray* array) { array->release = nullptr; };  // its memory is the batch's
+    child.release = [](ArrowArray* array) {
+      array->release = nullptr;
+    };  // its memory is the batch's
     slice->children.push_back(child);
   }
   for (ArrowArray& child : slice->children) slice->pointers.push_back(&child);
@@ -67,7 +69,9 @@ struct Source {
   }
 };
 
-void DeleteSource(void* source) { delete static_cast<Source*>(source); }
+void DeleteSource(void* source) {
+  const std::unique_ptr<Source> owned(static_cast<Source*>(source));
+}
 
 void Bind(duckdb_bind_info info) {
   auto* source = static_cast<Source*>(duckdb_bind_get_extra_info(info));
@@ -81,8 +85,8 @@ void Init(duckdb_init_info info) { duckdb_init_set_max_threads(info, 1); }
 
 /// The next rows, at most `limit`, as a chunk of DuckDB's own; nullptr at the end.
 Result<duckdb_data_chunk> NextChunk(Source& source, std::int64_t limit) {
-  while (!source.ended &&
-         (!source.batch || source.position == static_cast<std::int64_t>(source.batch->num_rows()))) {
+  while (!source.ended && (!source.batch || source.position == static_cast<std::int64_t>(
+                                                                   source.batch->num_rows()))) {
     ASSIGN_OR_RETURN(std::optional<Batch> next, source.rows->Next());
     source.ended = !next;
     source.position = 0;
@@ -116,7 +120,8 @@ void Scan(duckdb_function_info info, duckdb_data_chunk output) {
 
 }  // namespace
 
-Status RegisterRows(duckdb_connection connection, std::string_view name, std::unique_ptr<BatchReader> rows) {
+Status RegisterRows(duckdb_connection connection, std::string_view name,
+                    std::unique_ptr<BatchReader> rows) {
   auto source = std::make_unique<Source>();
   source->connection = connection;
   source->rows = std::move(rows);
@@ -138,8 +143,9 @@ Status RegisterRows(duckdb_connection connection, std::string_view name, std::un
   if (registered != DuckDBSuccess) {
     return Fail(ErrorCode::kInternal, "rows could not be given to DuckDB as table '{}'", name);
   }
-  return RunStatement(connection, fmt::format("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {}()",
-                                              QuoteName(name), QuoteName(function_name)));
+  return RunStatement(connection,
+                      fmt::format("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {}()",
+                                  QuoteName(name), QuoteName(function_name)));
 }
 
 }  // namespace aimass::duckdb

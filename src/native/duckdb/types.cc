@@ -24,7 +24,8 @@ Export Map(duckdb_logical_type type) {
   const LogicalType value_type(duckdb_map_type_value_type(type));
   const Export key = ExportOf(key_type.get());
   const Export value = ExportOf(value_type.get());
-  return {.sql = fmt::format("MAP({}, {})", key.sql, value.sql), .changed = key.changed || value.changed};
+  return {.sql = fmt::format("MAP({}, {})", key.sql, value.sql),
+          .changed = key.changed || value.changed};
 }
 
 Export Struct(duckdb_logical_type type) {
@@ -66,24 +67,42 @@ constexpr std::array<std::pair<std::string_view, ErrorCode>, 18> kPrefixes{{
 
 duckdb_type SimpleTypeOf(TypeKind kind) {
   switch (kind) {
-    case TypeKind::kBool: return DUCKDB_TYPE_BOOLEAN;
-    case TypeKind::kInt8: return DUCKDB_TYPE_TINYINT;
-    case TypeKind::kInt16: return DUCKDB_TYPE_SMALLINT;
-    case TypeKind::kInt32: return DUCKDB_TYPE_INTEGER;
-    case TypeKind::kInt64: return DUCKDB_TYPE_BIGINT;
-    case TypeKind::kUInt8: return DUCKDB_TYPE_UTINYINT;
-    case TypeKind::kUInt16: return DUCKDB_TYPE_USMALLINT;
-    case TypeKind::kUInt32: return DUCKDB_TYPE_UINTEGER;
-    case TypeKind::kUInt64: return DUCKDB_TYPE_UBIGINT;
-    case TypeKind::kFloat32: return DUCKDB_TYPE_FLOAT;
-    case TypeKind::kFloat64: return DUCKDB_TYPE_DOUBLE;
-    case TypeKind::kText: return DUCKDB_TYPE_VARCHAR;
-    case TypeKind::kBinary: return DUCKDB_TYPE_BLOB;
-    case TypeKind::kDate: return DUCKDB_TYPE_DATE;
-    case TypeKind::kTime: return DUCKDB_TYPE_TIME;
-    case TypeKind::kTimestamp: return DUCKDB_TYPE_TIMESTAMP;
-    case TypeKind::kTimestampTz: return DUCKDB_TYPE_TIMESTAMP_TZ;
-    default: return DUCKDB_TYPE_SQLNULL;
+    case TypeKind::kBool:
+      return DUCKDB_TYPE_BOOLEAN;
+    case TypeKind::kInt8:
+      return DUCKDB_TYPE_TINYINT;
+    case TypeKind::kInt16:
+      return DUCKDB_TYPE_SMALLINT;
+    case TypeKind::kInt32:
+      return DUCKDB_TYPE_INTEGER;
+    case TypeKind::kInt64:
+      return DUCKDB_TYPE_BIGINT;
+    case TypeKind::kUInt8:
+      return DUCKDB_TYPE_UTINYINT;
+    case TypeKind::kUInt16:
+      return DUCKDB_TYPE_USMALLINT;
+    case TypeKind::kUInt32:
+      return DUCKDB_TYPE_UINTEGER;
+    case TypeKind::kUInt64:
+      return DUCKDB_TYPE_UBIGINT;
+    case TypeKind::kFloat32:
+      return DUCKDB_TYPE_FLOAT;
+    case TypeKind::kFloat64:
+      return DUCKDB_TYPE_DOUBLE;
+    case TypeKind::kText:
+      return DUCKDB_TYPE_VARCHAR;
+    case TypeKind::kBinary:
+      return DUCKDB_TYPE_BLOB;
+    case TypeKind::kDate:
+      return DUCKDB_TYPE_DATE;
+    case TypeKind::kTime:
+      return DUCKDB_TYPE_TIME;
+    case TypeKind::kTimestamp:
+      return DUCKDB_TYPE_TIMESTAMP;
+    case TypeKind::kTimestampTz:
+      return DUCKDB_TYPE_TIMESTAMP_TZ;
+    default:
+      return DUCKDB_TYPE_SQLNULL;
   }
 }
 
@@ -112,26 +131,45 @@ std::string Quoted(std::string_view text, char quote) {
 
 Export ExportOf(duckdb_logical_type type) {
   switch (duckdb_get_type_id(type)) {
-    case DUCKDB_TYPE_BOOLEAN: return {"BOOLEAN"};
-    case DUCKDB_TYPE_TINYINT: return {"TINYINT"};
-    case DUCKDB_TYPE_SMALLINT: return {"SMALLINT"};
-    case DUCKDB_TYPE_INTEGER: return {"INTEGER"};
-    case DUCKDB_TYPE_BIGINT: return {"BIGINT"};
-    case DUCKDB_TYPE_UTINYINT: return {"UTINYINT"};
-    case DUCKDB_TYPE_USMALLINT: return {"USMALLINT"};
-    case DUCKDB_TYPE_UINTEGER: return {"UINTEGER"};
-    case DUCKDB_TYPE_UBIGINT: return {"UBIGINT"};
-    case DUCKDB_TYPE_FLOAT: return {"FLOAT"};
-    case DUCKDB_TYPE_DOUBLE: return {"DOUBLE"};
-    case DUCKDB_TYPE_VARCHAR: return {"VARCHAR"};
-    case DUCKDB_TYPE_BLOB: return {"BLOB"};
-    case DUCKDB_TYPE_DATE: return {"DATE"};
-    case DUCKDB_TYPE_TIME: return {"TIME"};
-    case DUCKDB_TYPE_TIMESTAMP: return {"TIMESTAMP"};
-    case DUCKDB_TYPE_TIMESTAMP_TZ: return {"TIMESTAMP WITH TIME ZONE"};
-    case DUCKDB_TYPE_SQLNULL: return {"\"NULL\""};
+    case DUCKDB_TYPE_BOOLEAN:
+      return {"BOOLEAN"};
+    case DUCKDB_TYPE_TINYINT:
+      return {"TINYINT"};
+    case DUCKDB_TYPE_SMALLINT:
+      return {"SMALLINT"};
+    case DUCKDB_TYPE_INTEGER:
+      return {"INTEGER"};
+    case DUCKDB_TYPE_BIGINT:
+      return {"BIGINT"};
+    case DUCKDB_TYPE_UTINYINT:
+      return {"UTINYINT"};
+    case DUCKDB_TYPE_USMALLINT:
+      return {"USMALLINT"};
+    case DUCKDB_TYPE_UINTEGER:
+      return {"UINTEGER"};
+    case DUCKDB_TYPE_UBIGINT:
+      return {"UBIGINT"};
+    case DUCKDB_TYPE_FLOAT:
+      return {"FLOAT"};
+    case DUCKDB_TYPE_DOUBLE:
+      return {"DOUBLE"};
+    case DUCKDB_TYPE_VARCHAR:
+      return {"VARCHAR"};
+    case DUCKDB_TYPE_BLOB:
+      return {"BLOB"};
+    case DUCKDB_TYPE_DATE:
+      return {"DATE"};
+    case DUCKDB_TYPE_TIME:
+      return {"TIME"};
+    case DUCKDB_TYPE_TIMESTAMP:
+      return {"TIMESTAMP"};
+    case DUCKDB_TYPE_TIMESTAMP_TZ:
+      return {"TIMESTAMP WITH TIME ZONE"};
+    case DUCKDB_TYPE_SQLNULL:
+      return {"\"NULL\""};
     case DUCKDB_TYPE_DECIMAL:
-      return {fmt::format("DECIMAL({}, {})", duckdb_decimal_width(type), duckdb_decimal_scale(type))};
+      return {
+          fmt::format("DECIMAL({}, {})", duckdb_decimal_width(type), duckdb_decimal_scale(type))};
     case DUCKDB_TYPE_HUGEINT:
     case DUCKDB_TYPE_UHUGEINT:
       return Cast("DECIMAL(38, 0)");
@@ -150,7 +188,8 @@ Export ExportOf(duckdb_logical_type type) {
     case DUCKDB_TYPE_STRUCT:
       return Struct(type);
     default:
-      return Cast("VARCHAR");  // enum, uuid, interval, bit, union, time with time zone, variant, geometry …
+      return Cast(
+          "VARCHAR");  // enum, uuid, interval, bit, union, time with time zone, variant, geometry …
   }
 }
 
@@ -174,12 +213,15 @@ Error ErrorFromText(std::string_view text) {
               .message = Msg("the SQL needs more memory than its limit: {}", text),
               .hint = Msg("read fewer columns or rows, or raise the limit")};
     case ErrorCode::kPermissionDenied:
-      return {.code = code, .message = Msg("the SQL reaches for something outside its datasets: {}", text),
+      return {.code = code,
+              .message = Msg("the SQL reaches for something outside its datasets: {}", text),
               .hint = {}};
     case ErrorCode::kCancelled:
       return {.code = code, .message = Msg("the query was cancelled"), .hint = {}};
     case ErrorCode::kUnavailable:
-      return {.code = code, .message = Msg("a file could not be read or written: {}", text), .hint = {}};
+      return {.code = code,
+              .message = Msg("a file could not be read or written: {}", text),
+              .hint = {}};
     default:
       return {.code = ErrorCode::kInternal, .message = Msg("DuckDB failed: {}", text), .hint = {}};
   }
@@ -241,31 +283,52 @@ std::string QuoteList(const std::vector<std::string>& texts) {
 
 std::string SqlType(const Type& type) {
   switch (type.kind) {
-    case TypeKind::kBool: return "BOOLEAN";
-    case TypeKind::kInt8: return "TINYINT";
-    case TypeKind::kInt16: return "SMALLINT";
-    case TypeKind::kInt32: return "INTEGER";
-    case TypeKind::kInt64: return "BIGINT";
-    case TypeKind::kUInt8: return "UTINYINT";
-    case TypeKind::kUInt16: return "USMALLINT";
-    case TypeKind::kUInt32: return "UINTEGER";
-    case TypeKind::kUInt64: return "UBIGINT";
-    case TypeKind::kFloat32: return "FLOAT";
-    case TypeKind::kFloat64: return "DOUBLE";
-    case TypeKind::kDecimal: return fmt::format("DECIMAL({}, {})", type.precision, type.scale);
-    case TypeKind::kText: return "VARCHAR";
-    case TypeKind::kBinary: return "BLOB";
-    case TypeKind::kDate: return "DATE";
-    case TypeKind::kTime: return "TIME";
-    case TypeKind::kTimestamp: return "TIMESTAMP";
-    case TypeKind::kTimestampTz: return "TIMESTAMP WITH TIME ZONE";
-    case TypeKind::kList: return SqlType(type.children.at(0).type) + "[]";
+    case TypeKind::kBool:
+      return "BOOLEAN";
+    case TypeKind::kInt8:
+      return "TINYINT";
+    case TypeKind::kInt16:
+      return "SMALLINT";
+    case TypeKind::kInt32:
+      return "INTEGER";
+    case TypeKind::kInt64:
+      return "BIGINT";
+    case TypeKind::kUInt8:
+      return "UTINYINT";
+    case TypeKind::kUInt16:
+      return "USMALLINT";
+    case TypeKind::kUInt32:
+      return "UINTEGER";
+    case TypeKind::kUInt64:
+      return "UBIGINT";
+    case TypeKind::kFloat32:
+      return "FLOAT";
+    case TypeKind::kFloat64:
+      return "DOUBLE";
+    case TypeKind::kDecimal:
+      return fmt::format("DECIMAL({}, {})", type.precision, type.scale);
+    case TypeKind::kText:
+      return "VARCHAR";
+    case TypeKind::kBinary:
+      return "BLOB";
+    case TypeKind::kDate:
+      return "DATE";
+    case TypeKind::kTime:
+      return "TIME";
+    case TypeKind::kTimestamp:
+      return "TIMESTAMP";
+    case TypeKind::kTimestampTz:
+      return "TIMESTAMP WITH TIME ZONE";
+    case TypeKind::kList:
+      return SqlType(type.children.at(0).type) + "[]";
     case TypeKind::kMap:
-      return fmt::format("MAP({}, {})", SqlType(type.children.at(0).type), SqlType(type.children.at(1).type));
+      return fmt::format("MAP({}, {})", SqlType(type.children.at(0).type),
+                         SqlType(type.children.at(1).type));
     case TypeKind::kStruct: {
       std::string text = "STRUCT(";
       for (const ColumnInfo& child : type.children) {
-        text += (text.back() == '(' ? "" : ", ") + QuoteName(child.name) + " " + SqlType(child.type);
+        text +=
+            (text.back() == '(' ? "" : ", ") + QuoteName(child.name) + " " + SqlType(child.type);
       }
       return text + ")";
     }

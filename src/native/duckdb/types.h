@@ -10,7 +10,8 @@
 
 namespace aimass::duckdb {
 
-/// How a DuckDB type leaves DuckDB: as itself, or cast to the nearest type that every reader of ours knows.
+/// How a DuckDB type leaves DuckDB: as itself, or cast to the nearest type that every reader of
+/// ours knows.
 struct Export {
   std::string sql;       // the SQL type it leaves as
   bool changed = false;  // whether that takes a cast
