@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,25 @@ class FolderWriter final : public BackupWriter {
   bool finished_ = false;
 };
 
+// libarchive converts names by the locale of the thread; in "C" it dies of a name that is not
+// ASCII.
+class Utf8Locale {
+ public:
+  Utf8Locale()
+      : locale_(newlocale(LC_CTYPE_MASK, "C.UTF-8", static_cast<locale_t>(nullptr))),
+        before_(uselocale(locale_)) {}
+  ~Utf8Locale() {
+    uselocale(before_);
+    if (locale_ != nullptr) freelocale(locale_);
+  }
+  Utf8Locale(const Utf8Locale&) = delete;
+  Utf8Locale& operator=(const Utf8Locale&) = delete;
+
+ private:
+  locale_t locale_;
+  locale_t before_;
+};
+
 using WriteArchive = std::unique_ptr<archive, int (*)(archive*)>;
 using Entry = std::unique_ptr<archive_entry, void (*)(archive_entry*)>;
 
@@ -128,6 +148,7 @@ class ArchiveWriter final : public BackupWriter {
 
   Result<std::string> Add(const std::string& path, const std::string& source,
                           std::int64_t bytes) override {
+    const Utf8Locale utf8;
     const Entry entry(archive_entry_new(), &archive_entry_free);
     archive_entry_set_pathname_utf8(entry.get(), path.c_str());
     archive_entry_set_size(entry.get(), bytes);
@@ -190,6 +211,7 @@ Status ReadFolder(const std::string& source,
 
 Status ReadTar(const std::string& source,
                const std::function<Status(const std::string&, const NextBlock&)>& visit) {
+  const Utf8Locale utf8;
   const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), &archive_read_free);
   archive_read_support_format_tar(reader.get());
   archive_read_support_filter_gzip(reader.get());

@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -185,9 +184,8 @@ TEST_P(BackupTest, GoesThereAndBack) {
 
 TEST_P(BackupTest, HasEveryFileThatItsMetadataNamesWhileOthersWriteAndDelete) {
   for (int i = 0; i < 20; ++i) AddFile("old/" + std::to_string(i), "content");
-  std::atomic<bool> stop = false;
-  std::jthread writer([&] {
-    for (int i = 0; !stop && i < 2'000; ++i) {
+  std::jthread writer([&](const std::stop_token& stop) {
+    for (int i = 0; !stop.stop_requested(); ++i) {
       AddFile("new/" + std::to_string(i), "content " + std::to_string(i));
       const auto rows = database_->Select("SELECT path FROM files ORDER BY path LIMIT 1");
       const std::string oldest = rows->at(0).Text(0);
@@ -207,7 +205,6 @@ TEST_P(BackupTest, HasEveryFileThatItsMetadataNamesWhileOthersWriteAndDelete) {
     for (const SqlRow& row : *rows)
       EXPECT_TRUE(fs::exists(restored + "/" + row.Text(0))) << row.Text(0);
   }
-  stop = true;
 }
 
 TEST_P(BackupTest, DamageIsFoundAndNothingIsLeft) {
