@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBlock = 512;
 constexpr std::string_view kManifest = "manifest.json";
-constexpr std::string_view kSums = "SHA256SUMS";
+constexpr std::string_view kManifestSum = "manifest.sha256";
 constexpr std::size_t kMaxManifestBytes = std::size_t{4} << 20;
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{4} << 30;
 constexpr std::size_t kMaxFiles = 1000;
@@ -128,6 +128,25 @@ Status CopyContent(std::ifstream& stream, std::uint64_t size, const std::string&
   return out.Close();
 }
 
+/// The content of manifest.sha256, as sha256sum writes it.
+std::string ManifestSum(std::string_view manifest) {
+  return Sha256(manifest) + "  " + std::string(kManifest) + "\n";
+}
+
+/// A small entry's content.
+Result<std::string> ReadText(std::ifstream& stream, std::string_view name) {
+  ASSIGN_OR_RETURN(const auto entry, NextEntry(stream));
+  if (!entry || entry->name != name || entry->size > kMaxManifestBytes) {
+    return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: it does not begin with its manifest");
+  }
+  std::string text(static_cast<std::size_t>(entry->size), '\0');
+  if (!stream.read(text.data(), static_cast<std::streamsize>(text.size()))) {
+    return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: it ends too early");
+  }
+  stream.ignore(static_cast<std::streamsize>(Padding(entry->size)));
+  return text;
+}
+
 struct Listed {
   std::uint64_t size = 0;
   std::string sha256;
@@ -143,7 +162,7 @@ Result<std::map<std::string, Listed>> ListedFiles(const Json& manifest) {
     ASSIGN_OR_RETURN(const std::string name, GetString(file, "name"));
     ASSIGN_OR_RETURN(const std::int64_t size, GetInteger(file, "size"));
     ASSIGN_OR_RETURN(const std::string sum, GetString(file, "sha256"));
-    if (!IsModelFileName(name) || size < 0 || name == kManifest ||
+    if (!IsModelFileName(name) || size < 0 || name == kManifest || name == kManifestSum ||
         !listed.emplace(name, Listed{static_cast<std::uint64_t>(size), sum}).second) {
       return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: its manifest lists a file twice or under a bad name");
     }
@@ -152,13 +171,11 @@ Result<std::map<std::string, Listed>> ListedFiles(const Json& manifest) {
 }
 
 Result<Json> ReadManifest(std::ifstream& stream) {
-  ASSIGN_OR_RETURN(const auto first, NextEntry(stream));
-  if (!first || first->name != kManifest || first->size > kMaxManifestBytes) {
-    return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: its first entry is not manifest.json");
+  ASSIGN_OR_RETURN(const std::string text, ReadText(stream, kManifest));
+  ASSIGN_OR_RETURN(const std::string sum, ReadText(stream, kManifestSum));
+  if (sum != ManifestSum(text)) {
+    return Fail(ErrorCode::kUnprocessable, "the bundle was tampered with: its manifest was changed");
   }
-  std::string text(static_cast<std::size_t>(first->size), '\0');
-  if (!stream.read(text.data(), static_cast<std::streamsize>(text.size()))) return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: it ends too early");
-  stream.ignore(static_cast<std::streamsize>(Padding(first->size)));
   ASSIGN_OR_RETURN(Json manifest, ParseJson(text));
   ASSIGN_OR_RETURN(const std::string kind, GetString(manifest, "kind"));
   ASSIGN_OR_RETURN(const std::int64_t format, GetInteger(manifest, "format"));
@@ -207,6 +224,10 @@ Status WriteBundle(const ModelInfo& model, const ModelVersion& version, const st
   add(kManifest, manifest.size());
   out.Write(manifest);
   out.Pad(manifest.size());
+  const std::string sum = ManifestSum(manifest);
+  add(kManifestSum, sum.size());
+  out.Write(sum);
+  out.Pad(sum.size());
   for (const Json& file : files) {
     const std::string name = file["name"];
     const std::uint64_t size = file["size"];
