@@ -328,7 +328,8 @@ Result<bool> JobQueue::State::StartNext() {
   for (const std::string& workspace : workspaces) {
     ASSIGN_OR_RETURN(std::optional<Row> row, table.NextIn(workspace, now));
     if (!row) continue;  // all of them wait for their group
-    ASSIGN_OR_RETURN(const bool ours, table.Claim(*row, owner, now + options.lease_ms, now));
+    const std::int64_t started = NowUnixMs();
+    ASSIGN_OR_RETURN(const bool ours, table.Claim(*row, owner, started + options.lease_ms, started));
     if (!ours) continue;
     last_served[workspace] = ++served;
     Launch(std::move(*row));
