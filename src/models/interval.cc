@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "models/random.h"
@@ -60,7 +61,7 @@ Sorted SortRows(const MetricInput& input) {
 
 Result<Interval> FindInterval(const MetricType& metric, const MetricInput& input,
                               std::uint64_t seed) {
-  RETURN_IF_ERROR(ComputeMetric(metric, input));
+  ASSIGN_OR_RETURN(const double value, ComputeMetric(metric, input));
   if (metric.interval != nullptr) return metric.interval(input);
   Sorted sorted = SortRows(input);
   Random random(seed);
@@ -69,15 +70,21 @@ Result<Interval> FindInterval(const MetricType& metric, const MetricInput& input
   std::vector<double> values;
   for (std::size_t i = 0; i < Replicates(input.rows()); ++i) {
     Draw(random, counts);
-    if (const Result<double> value = metric.compute(sorted.input)) values.push_back(*value);
+    if (const Result<double> drawn = metric.compute(sorted.input)) values.push_back(*drawn);
   }
   if (values.empty()) {
     return Fail(ErrorCode::kUnprocessable, "metric '{}' is not defined for resampled rows", metric.name);
   }
   std::sort(values.begin(), values.end());
-  return Interval{.low = Percentile(values, 0.025),
-                  .high = Percentile(values, 0.975),
-                  .method = "bootstrap"};
+  Interval interval{.low = Percentile(values, 0.025), .high = Percentile(values, 0.975), .method = "bootstrap"};
+  if (value < interval.low || value > interval.high) {
+    // Resampling itself adds to some metrics (calibration error): the interval is moved by what it added.
+    const double added = Percentile(values, 0.5) - value;
+    const double least = values.front() >= 0.0 ? 0.0 : -std::numeric_limits<double>::infinity();
+    interval.low = std::max(std::min(interval.low - added, value), std::min(least, value));
+    interval.high = std::max(interval.high - added, value);
+  }
+  return interval;
 }
 
 Result<Difference> PairedDifference(const MetricType& metric, const MetricInput& a,

@@ -215,6 +215,20 @@ TEST(IntervalTest, BootstrapCoversTheTruth) {
   EXPECT_GE(covered, 53);
 }
 
+TEST(IntervalTest, HoldsTheValueOfAMetricThatResamplingAddsTo) {
+  // Perfectly calibrated by construction: the error is 0, that of every resample is more.
+  std::vector<float> actual;
+  std::vector<double> predicted;
+  for (int i = 0; i < 100; ++i) {
+    actual.push_back(i % 2 == 0 ? 1.0f : 0.0f);
+    predicted.insert(predicted.end(), {0.5, 0.5});
+  }
+  const MetricInput input{.task = B, .classes = 2, .actual = actual, .predicted = predicted};
+  const Interval interval = FindInterval(**Metrics().Find("ece"), input, 1).value();
+  EXPECT_EQ(interval.low, 0.0);
+  EXPECT_GT(interval.high, 0.02);
+}
+
 TEST(IntervalTest, PairedDifferenceSeesWhatIsRealAndNothingElse) {
   Random random(5);
   std::vector<float> actual;

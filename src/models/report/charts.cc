@@ -12,7 +12,7 @@ namespace {
 
 // Size of the drawing in its own units; the page scales it.
 constexpr double kWidth = 340, kHeight = 264;
-constexpr double kLeft = 52, kRight = 12, kTop = 12, kBottom = 44;
+constexpr double kLeft = 52, kRight = 18, kTop = 12, kBottom = 44;
 
 // Colours that stay apart for colour-blind readers and on a grey printer (Okabe and Ito's set, darkened).
 constexpr std::array<std::string_view, 8> kColours = {"#1f6feb", "#d55e00", "#009e73", "#a347ba",
