@@ -4,8 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "base/id.h"
-
 namespace aimass {
 namespace {
 
@@ -95,7 +93,6 @@ Task<Result<Response>> StartPredictions(Parts& parts, const Request& request) {
 // GET /api/v1/predictions/{job}/file
 Task<Result<Response>> GetPredictions(Parts& parts, const Request& request) {
   const std::string& id = request.params.at("job");
-  if (!IsId(id)) co_return Fail(ErrorCode::kNotFound, "no job '{}'", id);
   CO_ASSIGN_OR_RETURN(const PredictionFile file, co_await RunOn(parts.io, [&] {
     return parts.batches.File(request.caller, id);
   }));

@@ -57,8 +57,8 @@ Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& reques
     return Fail(ErrorCode::kInvalidArgument, "name exactly one input: a dataset, an upload or a path");
   }
   if (request.batch_rows < 1 || request.batch_rows > kMaxBatchRows) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must be {} to {}, found {}", "batch_rows", 1, kMaxBatchRows,
-                request.batch_rows);
+    return Fail(ErrorCode::kUnprocessable, "'{}' must be {}, found {}", "batch_rows",
+                fmt::format("1 to {}", kMaxBatchRows), request.batch_rows);
   }
   FormatRegistry formats("format");
   RegisterAllFormats(formats);

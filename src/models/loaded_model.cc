@@ -147,7 +147,7 @@ Result<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& 
   ASSIGN_OR_RETURN(const Json features, ReadJsonFile(folder + "/features.json"));
   ASSIGN_OR_RETURN(FeaturePipeline pipeline, FeaturePipeline::FromJson(features));
   ASSIGN_OR_RETURN(const Json json, ReadModelJson(folder));
-  std::shared_ptr<LoadedModel> model(new LoadedModel(std::move(pipeline)));
+  std::unique_ptr<LoadedModel> model(new LoadedModel(std::move(pipeline)));
   const auto columns = model->columns();
   for (const FeatureInfo& feature : model->pipeline_.features()) {
     const auto found = std::ranges::find(columns, feature.column);
