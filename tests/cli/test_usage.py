@@ -37,7 +37,7 @@ def test_every_verb_explains_itself(language):
         assert run.err == ""
         usage = "Usage: " if language == "en" else "用法："
         assert usage + " ".join(["aimass", *words]) in run.out, words
-        chinese = re.search(r"[\u4e00-\u9fff]", run.out)
+        chinese = re.search(r"[\u4e00-\u9fff]", run.out.replace("上海", ""))  # a value in an example
         assert bool(chinese) == (language == "zh"), (words, chinese)
 
 

@@ -18,11 +18,23 @@ struct Given {
 
 std::string PathOf(std::string_view name) { return "/api/v1/endpoints/" + Encode(name); }
 
+double WeightOf(const Json& route) {
+  const Json& weight = MemberOf(route, "weight");
+  return weight.is_number() ? weight.get<double>() : 0.0;
+}
+
+// The part of the requests that a route gets: weights need not add up to 100.
+std::string ShareOf(const Json& endpoint, const Json& route) {
+  double total = 0;
+  for (const Json& each : MemberOf(endpoint, "routes")) total += WeightOf(each);
+  return total > 0 ? fmt::format("{:.4g} %", 100 * WeightOf(route) / total) : "–";
+}
+
 std::string RoutesOf(const Json& endpoint) {
   std::string text;
   for (const Json& route : MemberOf(endpoint, "routes")) {
     text += (text.empty() ? "" : ", ") +
-            fmt::format("{}:{} {} %", TextOf(route, "model"), TextOf(route, "version"), TextOf(route, "weight"));
+            fmt::format("{}:{} {}", TextOf(route, "model"), TextOf(route, "version"), ShareOf(endpoint, route));
   }
   return text;
 }
@@ -50,9 +62,10 @@ void SayOne(Context& context, const Json& endpoint) {
   context.Say(Msg("Endpoint {}", TextOf(endpoint, "name")));
   Table table({{context.Text(Msg("Model"))},
                {context.Text(Msg("Version"))},
-               {context.Text(Msg("Weight")), Table::Align::kRight}});
+               {context.Text(Msg("Weight")), Table::Align::kRight},
+               {context.Text(Msg("Requests")), Table::Align::kRight}});
   for (const Json& route : MemberOf(endpoint, "routes")) {
-    table.Add({TextOf(route, "model"), TextOf(route, "version"), TextOf(route, "weight")});
+    table.Add({TextOf(route, "model"), TextOf(route, "version"), Number(WeightOf(route)), ShareOf(endpoint, route)});
   }
   context.Say(table);
 }

@@ -41,7 +41,10 @@ std::string MetricsOf(const Json& version) {
   const Json& metrics = MemberOf(version, "metrics");
   if (!metrics.is_object()) return text;
   for (const auto& [name, value] : metrics.items()) {
-    if (value.is_number()) text += (text.empty() ? "" : "  ") + name + " " + Number(value.get<double>());
+    // Eight of them in a table are none: the report has all.
+    const bool main = name == "auc" || name == "log_loss" || name == "accuracy" || name == "rmse" || name == "mae" ||
+                      name == "r2";
+    if (main && value.is_number()) text += (text.empty() ? "" : "  ") + name + " " + Number(value.get<double>());
   }
   return text;
 }

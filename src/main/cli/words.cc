@@ -66,8 +66,9 @@ std::vector<Json> MetricsInOrder(const Json& report) {
 }  // namespace
 
 void SayReport(Context& context, const Json& report) {
+  std::vector<std::pair<std::string, std::string>> lines;  // printed at the end, when the widest name is known
   const auto line = [&](const Message& name, const std::string& text) {
-    context.Say(PadRight(context.Text(name), 14) + text);
+    lines.emplace_back(context.Text(name), text);
   };
   context.Say(Paint(Colour::kBold,
                     context.Text(Msg("Model {}, version {}", TextOf(report, "model"), TextOf(report, "version"))), 1));
@@ -97,7 +98,7 @@ void SayReport(Context& context, const Json& report) {
     if (ranked.is_number()) {
       text += "  " + context.Text(Msg("(by {} alone: {})", TextOf(column, "name"), NumberOf(ranked)));
     }
-    context.Say(PadRight(LabelOf(context, metric), 14) + (Width(LabelOf(context, metric)) >= 14 ? "  " : "") + text);
+    lines.emplace_back(LabelOf(context, metric), text);
   }
   std::string important;
   std::size_t columns = 0;
@@ -111,6 +112,9 @@ void SayReport(Context& context, const Json& report) {
   for (const Json& dropped : MemberOf(report, "dropped")) {
     line(Msg("Left out"), TextOf(dropped, "column") + ": " + TextOf(dropped, "reason"));
   }
+  int widest = 0;
+  for (const auto& [name, text] : lines) widest = std::max(widest, Width(name));
+  for (const auto& [name, text] : lines) context.Say("  " + PadRight(name, widest + 2) + text);
 }
 
 std::string ShellQuoted(std::string_view text) {
