@@ -5,6 +5,7 @@ import os
 import random
 
 import schemathesis
+from schemathesis.core.parameters import ParameterLocation
 
 FILLED = json.loads(os.environ.get("AIMASS_CONTRACT_FILLED", "{}"))
 
@@ -35,7 +36,7 @@ def ask_for_what_exists(case):
     path, method = case.operation.path, case.operation.method.upper()
     if not FILLED or not case.path_parameters or method in ("DELETE", "PATCH") or path.endswith("/cancel"):
         return
-    if CHANCE.random() < 0.5:
+    if CHANCE.random() < 0.5 or (case.meta is not None and case.meta.is_negative_at(ParameterLocation.PATH)):
         return
     known = FILLED | ({"id": FILLED["job"]} if path.startswith("/api/v1/jobs/") else {})
     parameters = dict(case.path_parameters)

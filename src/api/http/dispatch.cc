@@ -11,6 +11,7 @@
 namespace aimass::http {
 namespace {
 
+constexpr std::size_t kMaxIdempotencyKey = 128;
 constexpr std::string_view kCorsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 constexpr std::string_view kCorsHeaders =
     "Authorization, Content-Type, Content-Encoding, Accept-Language, Idempotency-Key, X-Request-Id, "
@@ -139,6 +140,14 @@ Plan PlanRequest(const Head& head, bool from_loopback, const Router& router,
       refuse(caller.error());
       return plan;
     }
+  }
+  if (const auto key = request.headers.find("idempotency-key");
+      key != request.headers.end() && (key->second.empty() || key->second.size() > kMaxIdempotencyKey)) {
+    refuse(Error{.code = ErrorCode::kInvalidArgument,
+                 .message = Msg("Idempotency-Key must have 1 to {} bytes, got {}", kMaxIdempotencyKey,
+                                key->second.size()),
+                 .hint = {}});
+    return plan;
   }
   if (auto coding = CodingOf(request.Header("content-encoding")); !coding && head.has_body()) {
     refuse(coding.error());
