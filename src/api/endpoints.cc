@@ -14,7 +14,7 @@ using http::Response;
 
 constexpr std::size_t kMaxRows = 10'000;
 constexpr std::size_t kMaxExplained = 1'000;
-constexpr std::size_t kRowsInPlace = 8;       // microseconds: not worth a change of threads
+constexpr std::size_t kRowsInPlace = 8;  // microseconds: not worth a change of threads
 constexpr std::size_t kMaxRouteKeyBytes = 256;
 
 struct Parts {
@@ -46,12 +46,14 @@ Result<std::vector<Route>> RoutesOf(const Json& body) {
   std::vector<Route> routes;
   for (const Json& json : *list) {
     if (!json.is_object()) {
-      return Fail(ErrorCode::kInvalidArgument, "a route must be an object, found {}", json.type_name());
+      return Fail(ErrorCode::kInvalidArgument, "a route must be an object, found {}",
+                  json.type_name());
     }
     RETURN_IF_ERROR(RejectUnknown(json, {"model", "version", "weight"}));
     Route route;
     ASSIGN_OR_RETURN(route.model, GetString(json, "model"));
-    if (const auto version = json.find("version"); version != json.end() && version->is_number_integer()) {
+    if (const auto version = json.find("version");
+        version != json.end() && version->is_number_integer()) {
       route.version = version->dump();
     } else {
       ASSIGN_OR_RETURN(route.version, GetString(json, "version", ""));
@@ -64,7 +66,8 @@ Result<std::vector<Route>> RoutesOf(const Json& body) {
 
 Status CheckObject(const Json& body) {
   if (body.is_object()) return {};
-  return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}", body.type_name());
+  return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}",
+              body.type_name());
 }
 
 // POST /api/v1/endpoints
@@ -75,8 +78,8 @@ Task<Result<Response>> CreateEndpoint(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const std::string name, GetString(body, "name"));
   CO_ASSIGN_OR_RETURN(std::vector<Route> routes, RoutesOf(body));
   CO_ASSIGN_OR_RETURN(const EndpointInfo info, co_await RunOn(parts.infer, [&] {
-    return parts.endpoints.Create(request.caller, name, std::move(routes));
-  }));
+                        return parts.endpoints.Create(request.caller, name, std::move(routes));
+                      }));
   co_return Response::Of(EndpointJson(info), 201);
 }
 
@@ -85,9 +88,10 @@ Task<Result<Response>> ListEndpoints(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const std::int64_t limit, request.QueryInteger("limit", 50, 1, 1000));
   const auto cursor = request.query.find("cursor");
   CO_ASSIGN_OR_RETURN(const EndpointPage page, co_await RunOn(parts.io, [&] {
-    return parts.endpoints.List(request.caller, static_cast<int>(limit),
-                                cursor == request.query.end() ? "" : cursor->second);
-  }));
+                        return parts.endpoints.List(
+                            request.caller, static_cast<int>(limit),
+                            cursor == request.query.end() ? "" : cursor->second);
+                      }));
   Json items = Json::array();
   for (const EndpointInfo& info : page.items) items.push_back(EndpointJson(info));
   Json next;
@@ -98,8 +102,8 @@ Task<Result<Response>> ListEndpoints(Parts& parts, const Request& request) {
 // GET /api/v1/endpoints/{name}
 Task<Result<Response>> GetEndpoint(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const EndpointInfo info, co_await RunOn(parts.io, [&] {
-    return parts.endpoints.Get(request.caller, request.params.at("name"));
-  }));
+                        return parts.endpoints.Get(request.caller, request.params.at("name"));
+                      }));
   co_return Response::Of(EndpointJson(info));
 }
 
@@ -117,16 +121,16 @@ Task<Result<Response>> ChangeEndpoint(Parts& parts, const Request& request) {
     CO_ASSIGN_OR_RETURN(routes, RoutesOf(body));
   }
   CO_ASSIGN_OR_RETURN(const EndpointInfo info, co_await RunOn(parts.infer, [&] {
-    return parts.endpoints.Change(request.caller, request.params.at("name"), name, routes);
-  }));
+                        return parts.endpoints.Change(request.caller, request.params.at("name"),
+                                                      name, routes);
+                      }));
   co_return Response::Of(EndpointJson(info));
 }
 
 // DELETE /api/v1/endpoints/{name}
 Task<Result<Response>> DeleteEndpoint(Parts& parts, const Request& request) {
-  CO_RETURN_IF_ERROR(co_await RunOn(parts.io, [&] {
-    return parts.endpoints.Delete(request.caller, request.params.at("name"));
-  }));
+  CO_RETURN_IF_ERROR(co_await RunOn(
+      parts.io, [&] { return parts.endpoints.Delete(request.caller, request.params.at("name")); }));
   Response response;
   response.status = 204;
   co_return response;
@@ -151,7 +155,8 @@ Result<PredictBody> BodyOf(const Request& request) {
   if (rows->empty()) return Fail(ErrorCode::kUnprocessable, "'rows' must hold at least one row");
   const std::size_t most = result.explain ? kMaxExplained : kMaxRows;
   if (rows->size() > most) {
-    return WithHint(Fail(ErrorCode::kPayloadTooLarge, "{} rows in one request, expected at most {}", rows->size(), most),
+    return WithHint(Fail(ErrorCode::kPayloadTooLarge, "{} rows in one request, expected at most {}",
+                         rows->size(), most),
                     Msg("score files and datasets by POST /api/v1/predictions"));
   }
   result.rows = std::move(*rows);
@@ -187,8 +192,8 @@ Task<Result<Response>> PredictByEndpoint(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const PredictBody body, BodyOf(request));
   const std::string_view sticky = request.Header("x-route-key");
   if (sticky.size() > kMaxRouteKeyBytes) {
-    co_return Fail(ErrorCode::kInvalidArgument, "X-Route-Key has {} bytes, expected at most {}", sticky.size(),
-                   kMaxRouteKeyBytes);
+    co_return Fail(ErrorCode::kInvalidArgument, "X-Route-Key has {} bytes, expected at most {}",
+                   sticky.size(), kMaxRouteKeyBytes);
   }
   const std::string& name = request.params.at("name");
   if (!body.explain && body.rows.size() <= kRowsInPlace) {
@@ -223,7 +228,8 @@ Task<Result<Response>> PredictByModel(Parts& parts, const Request& request) {
 
 void BindEndpointsApi(EndpointService& endpoints, Pool& io, Pool& infer, http::Router& router) {
   auto parts = std::make_shared<Parts>(Parts{endpoints, io, infer});
-  const auto with = [&parts](Task<Result<Response>> (*handler)(Parts&, const Request&)) -> http::Handler {
+  const auto with =
+      [&parts](Task<Result<Response>> (*handler)(Parts&, const Request&)) -> http::Handler {
     return [parts, handler](const Request& request) { return handler(*parts, request); };
   };
   router.Post("/api/v1/endpoints", with(CreateEndpoint));

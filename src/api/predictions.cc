@@ -23,21 +23,25 @@ Status FindFile(const Parts& parts, const Request& request, const Json& body, Ba
   ASSIGN_OR_RETURN(const std::string id, GetString(body, "upload", ""));
   ASSIGN_OR_RETURN(const std::string path, GetString(body, "path", ""));
   if (!id.empty() && !path.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "name exactly one input: a dataset, an upload or a path");
+    return Fail(ErrorCode::kInvalidArgument,
+                "name exactly one input: a dataset, an upload or a path");
   }
   if (!id.empty()) {
     ASSIGN_OR_RETURN(const Upload upload, parts.uploads.Get(request.caller, id));
     if (!upload.complete()) {
-      return Fail(ErrorCode::kConflict, "upload '{}' is not complete: {} bytes so far", id, upload.offset);
+      return Fail(ErrorCode::kConflict, "upload '{}' is not complete: {} bytes so far", id,
+                  upload.offset);
     }
     batch.file = upload.path;
     batch.file_name = upload.name.empty() ? std::string("upload.csv") : upload.name;
   } else if (!path.empty()) {
     if (!request.from_loopback) {
-      return Fail(ErrorCode::kPermissionDenied, "a path is read only for a client on the server's own machine");
+      return Fail(ErrorCode::kPermissionDenied,
+                  "a path is read only for a client on the server's own machine");
     }
     if (!fs::path(path).is_absolute()) {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "path", "an absolute path", path);
+      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "path",
+                  "an absolute path", path);
     }
     std::error_code error;
     if (path.find('\0') != std::string::npos || !fs::is_regular_file(path, error)) {
@@ -51,10 +55,12 @@ Status FindFile(const Parts& parts, const Request& request, const Json& body, Ba
 
 Result<BatchRequest> RequestOf(const Json& body) {
   if (!body.is_object()) {
-    return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}", body.type_name());
+    return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}",
+                body.type_name());
   }
-  RETURN_IF_ERROR(RejectUnknown(body, {"model", "version", "endpoint", "dataset", "dataset_version", "upload", "path",
-                                       "input_format", "options", "format", "out", "batch_rows"}));
+  RETURN_IF_ERROR(
+      RejectUnknown(body, {"model", "version", "endpoint", "dataset", "dataset_version", "upload",
+                           "path", "input_format", "options", "format", "out", "batch_rows"}));
   BatchRequest batch;
   ASSIGN_OR_RETURN(batch.model, GetString(body, "model", ""));
   ASSIGN_OR_RETURN(batch.endpoint, GetString(body, "endpoint", ""));
@@ -71,8 +77,8 @@ Result<BatchRequest> RequestOf(const Json& body) {
     bool texts = options->is_object();
     for (const auto& [name, value] : options->items()) texts = texts && value.is_string();
     if (!texts) {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "options", "an object of texts",
-                  options->type_name());
+      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "options",
+                  "an object of texts", options->type_name());
     }
     batch.options = *options;
   }
@@ -83,10 +89,12 @@ Result<BatchRequest> RequestOf(const Json& body) {
 Task<Result<Response>> StartPredictions(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const Json body, request.JsonBody());
   CO_ASSIGN_OR_RETURN(BatchRequest batch, RequestOf(body));
-  CO_RETURN_IF_ERROR(co_await RunOn(parts.io, [&] { return FindFile(parts, request, body, batch); }));
+  CO_RETURN_IF_ERROR(
+      co_await RunOn(parts.io, [&] { return FindFile(parts, request, body, batch); }));
   CO_ASSIGN_OR_RETURN(const Job job, co_await RunOn(parts.infer, [&] {
-    return parts.batches.Start(request.caller, batch, request.Header("idempotency-key"));
-  }));
+                        return parts.batches.Start(request.caller, batch,
+                                                   request.Header("idempotency-key"));
+                      }));
   co_return Response::Of({{"job", ToJson(job, request.language)}}, 202);
 }
 
@@ -94,12 +102,13 @@ Task<Result<Response>> StartPredictions(Parts& parts, const Request& request) {
 Task<Result<Response>> GetPredictions(Parts& parts, const Request& request) {
   const std::string& id = request.params.at("job");
   CO_ASSIGN_OR_RETURN(const PredictionFile file, co_await RunOn(parts.io, [&] {
-    return parts.batches.File(request.caller, id);
-  }));
+                        return parts.batches.File(request.caller, id);
+                      }));
   Response response;
   response.file = file.path;
   response.content_type = file.media_type;
-  response.headers.emplace_back("Content-Disposition", fmt::format("attachment; filename=\"{}\"", file.name));
+  response.headers.emplace_back("Content-Disposition",
+                                fmt::format("attachment; filename=\"{}\"", file.name));
   co_return response;
 }
 
@@ -108,7 +117,8 @@ Task<Result<Response>> GetPredictions(Parts& parts, const Request& request) {
 void BindPredictionsApi(BatchService& batches, const UploadStore& uploads, Pool& io, Pool& infer,
                         http::Router& router) {
   auto parts = std::make_shared<Parts>(Parts{batches, uploads, io, infer});
-  const auto with = [&parts](Task<Result<Response>> (*handler)(Parts&, const Request&)) -> http::Handler {
+  const auto with =
+      [&parts](Task<Result<Response>> (*handler)(Parts&, const Request&)) -> http::Handler {
     return [parts, handler](const Request& request) { return handler(*parts, request); };
   };
   router.Post("/api/v1/predictions", with(StartPredictions));

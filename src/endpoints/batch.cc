@@ -36,25 +36,31 @@ Status CheckFormat(const std::string& format, const FormatRegistry& formats) {
     if (name == format) return {};
     known += (known.empty() ? "" : " ") + name;
   }
-  return Fail(ErrorCode::kUnsupported, "predictions cannot be written as '{}'; this build writes: {}", format, known);
+  return Fail(ErrorCode::kUnsupported,
+              "predictions cannot be written as '{}'; this build writes: {}", format, known);
 }
 
 }  // namespace
 
 BatchService::BatchService(EndpointService& endpoints, DatasetCatalog& datasets, JobQueue& queue,
                            std::string data_folder)
-    : endpoints_(endpoints), datasets_(datasets), queue_(queue), data_folder_(std::move(data_folder)) {}
+    : endpoints_(endpoints),
+      datasets_(datasets),
+      queue_(queue),
+      data_folder_(std::move(data_folder)) {}
 
 std::string BatchService::ResultFolder(std::string_view workspace) const {
   return data_folder_ + "/workspaces/" + std::string(workspace) + "/predictions";
 }
 
-Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& request, std::string_view idempotency_key) {
+Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& request,
+                                std::string_view idempotency_key) {
   if (request.model.empty() == request.endpoint.empty()) {
     return Fail(ErrorCode::kInvalidArgument, "name either a model or an endpoint");
   }
   if (request.dataset.empty() == request.file.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "name exactly one input: a dataset, an upload or a path");
+    return Fail(ErrorCode::kInvalidArgument,
+                "name exactly one input: a dataset, an upload or a path");
   }
   if (request.batch_rows < 1 || request.batch_rows > kMaxBatchRows) {
     return Fail(ErrorCode::kUnprocessable, "'{}' must be {}, found {}", "batch_rows",
@@ -81,7 +87,8 @@ Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& reques
     ASSIGN_OR_RETURN(const DatasetSnapshot snapshot,
                      datasets_.Snapshot(caller, request.dataset, request.dataset_version));
     input = {{"dataset", ToJson(snapshot)}};
-    lineage.push_back({{"id", snapshot.id}, {"name", snapshot.name}, {"version", snapshot.version}});
+    lineage.push_back(
+        {{"id", snapshot.id}, {"name", snapshot.name}, {"version", snapshot.version}});
   } else {
     input = {{"path", request.file},
              {"name", request.file_name},
@@ -102,13 +109,17 @@ Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& reques
   if (!request.out.empty()) {
     ASSIGN_OR_RETURN(const std::string name, CheckName("dataset", request.out));
     const auto existing = datasets_.Get(caller, name);
-    if (!existing && existing.error().code != ErrorCode::kNotFound) return std::unexpected(existing.error());
+    if (!existing && existing.error().code != ErrorCode::kNotFound)
+      return std::unexpected(existing.error());
     const std::string id = existing ? existing->id : NewId();
     parameters["into"] = datasets_.Folder(caller.workspace, id);
     parameters["out"] = {{"id", id}, {"name", name}, {"mode", existing ? "replace" : "create"}};
   }
   return queue_.Submit(caller, "predict", std::move(parameters),
-                       {.limits = {}, .max_attempts = 3, .idempotency_key = std::string(idempotency_key), .group = {}});
+                       {.limits = {},
+                        .max_attempts = 3,
+                        .idempotency_key = std::string(idempotency_key),
+                        .group = {}});
 }
 
 void BatchService::RegisterCommits() {
@@ -126,9 +137,8 @@ void BatchService::RegisterCommits() {
       ASSIGN_OR_RETURN(const std::string schema, GetString(output, "schema"));
       ASSIGN_OR_RETURN(commit.schema, delta::SchemaFromDelta(schema));
       commit.files = output.value("files", Json::array());
-      commit.origin = {{"kind", "predict"},
-                       {"model", result["model"]},
-                       {"version", result["version"]}};
+      commit.origin = {
+          {"kind", "predict"}, {"model", result["model"]}, {"version", result["version"]}};
       commit.inputs = job.parameters.value("inputs", Json::array());
       commit.job_id = job.id;
       ASSIGN_OR_RETURN(const DatasetVersion version, datasets_.Commit(job.caller, commit));
@@ -158,7 +168,8 @@ Result<PredictionFile> BatchService::File(const Caller& caller, std::string_view
     return Fail(ErrorCode::kConflict, "the predictions of job {} are the dataset '{}'", id,
                 job.output.value("dataset", ""));
   }
-  PredictionFile file{.path = {}, .name = job.output.value("file", ""), .media_type = "application/octet-stream"};
+  PredictionFile file{
+      .path = {}, .name = job.output.value("file", ""), .media_type = "application/octet-stream"};
   file.path = job.parameters["result"].get<std::string>() + "/" + file.name;
   std::error_code error;
   if (!fs::is_regular_file(file.path, error)) {
@@ -166,7 +177,8 @@ Result<PredictionFile> BatchService::File(const Caller& caller, std::string_view
   }
   FormatRegistry formats("format");
   RegisterAllFormats(formats);
-  if (const auto type = formats.Find(job.output.value("format", "")); type && !(*type)->media_type.empty()) {
+  if (const auto type = formats.Find(job.output.value("format", ""));
+      type && !(*type)->media_type.empty()) {
     file.media_type = (*type)->media_type;
   }
   return file;

@@ -17,13 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kRead = 0.3;    // of a file's job; a dataset needs no reading in
+constexpr double kRead = 0.3;  // of a file's job; a dataset needs no reading in
 constexpr double kScored = 0.9;
 
 // The same job, seen by the import of its input: another spec, and its checkpoint inside ours.
 class InputContext final : public JobContext {
  public:
-  InputContext(JobContext& outer, JobSpec spec, Json& state) : outer_(outer), spec_(std::move(spec)), state_(state) {}
+  InputContext(JobContext& outer, JobSpec spec, Json& state)
+      : outer_(outer), spec_(std::move(spec)), state_(state) {}
   [[nodiscard]] const JobSpec& spec() const override { return spec_; }
   void Report(const Progress& progress) override {
     Progress scaled = progress;
@@ -67,7 +68,8 @@ class CountingReader final : public BatchReader {
 
 class PredictJob {
  public:
-  explicit PredictJob(JobContext& context) : context_(context), parameters_(context.spec().parameters) {}
+  explicit PredictJob(JobContext& context)
+      : context_(context), parameters_(context.spec().parameters) {}
 
   Result<Json> Run() {
     if (auto saved = context_.LoadCheckpoint()) state_ = std::move(*saved);
@@ -94,7 +96,9 @@ class PredictJob {
   }
 
  private:
-  [[nodiscard]] int Threads() const { return std::max(1, context_.spec().limits.threads > 0 ? context_.spec().limits.threads : 2); }
+  [[nodiscard]] int Threads() const {
+    return std::max(1, context_.spec().limits.threads > 0 ? context_.spec().limits.threads : 2);
+  }
   [[nodiscard]] std::int64_t Memory() const {
     const std::int64_t limit = context_.spec().limits.memory_bytes;
     return limit > 0 ? limit / 4 : std::int64_t{512} << 20;
@@ -113,11 +117,14 @@ class PredictJob {
     return options;
   }
 
-  // A dataset as it is; a file by way of the import's own code, so that its cells mean what they meant in training.
+  // A dataset as it is; a file by way of the import's own code, so that its cells mean what they
+  // meant in training.
   Result<DatasetSnapshot> OpenInput() {
     const Json& input = parameters_.at("input");
-    if (const auto dataset = input.find("dataset"); dataset != input.end()) return SnapshotFromJson(*dataset);
-    if (const auto done = state_.find("input"); done != state_.end()) return SnapshotFromJson(*done);
+    if (const auto dataset = input.find("dataset"); dataset != input.end())
+      return SnapshotFromJson(*dataset);
+    if (const auto done = state_.find("input"); done != state_.end())
+      return SnapshotFromJson(*done);
     JobSpec spec = context_.spec();
     const std::string folder = spec.work_folder + "/input";
     RETURN_IF_ERROR(MakeFolder(folder));
@@ -148,7 +155,8 @@ class PredictJob {
       snapshot.rows += rows;
     }
     ASSIGN_OR_RETURN(const std::int64_t rejected, GetInteger(read, "rejected_rows", 0));
-    if (rejected > 0) context_.Log(Msg("{} rows could not be read and have no prediction", rejected));
+    if (rejected > 0)
+      context_.Log(Msg("{} rows could not be read and have no prediction", rejected));
     state_["rejected"] = rejected;
     state_["input"] = ToJson(snapshot);
     state_.erase("import");
@@ -168,13 +176,15 @@ class PredictJob {
       }
     }
     if (found == 0) {
-      return Fail(ErrorCode::kUnprocessable, "the input has none of the model's columns: {}", missing);
+      return Fail(ErrorCode::kUnprocessable, "the input has none of the model's columns: {}",
+                  missing);
     }
     if (!missing.empty()) context_.Log(Msg("missing columns count as empty: {}", missing));
     return {};
   }
 
-  Result<std::unique_ptr<BatchReader>> ReadRows(const DatasetSnapshot& snapshot, std::int64_t offset) {
+  Result<std::unique_ptr<BatchReader>> ReadRows(const DatasetSnapshot& snapshot,
+                                                std::int64_t offset) {
     ReadRequest request{.datasets = {snapshot},
                         .sql = {},
                         .columns = {},
@@ -195,16 +205,18 @@ class PredictJob {
     const std::int64_t before = rows_;
     ASSIGN_OR_RETURN(auto raw, ReadRows(input, rows_));
     auto counted = std::make_unique<CountingReader>(std::move(raw), [&](std::int64_t rows) {
-      context_.Report({.fraction = start + (kScored - start) * static_cast<double>(before + rows) / total,
-                       .step = Msg("predicting"),
-                       .rows = before + rows,
-                       .eta_ms = {}});
+      context_.Report(
+          {.fraction = start + (kScored - start) * static_cast<double>(before + rows) / total,
+           .step = Msg("predicting"),
+           .rows = before + rows,
+           .eta_ms = {}});
     });
     ScoredReader scored(model_, std::move(counted));
     target_ = delta::Storable(scored.schema());
     TableWriter::Options options = WriterOptions(pieces, "part-" + context_.spec().id);
     options.next_index = static_cast<int>(state_["files"].size());
-    options.max_rows = std::max<std::int64_t>(parameters_.value("batch_rows", std::int64_t{200'000}), 1);
+    options.max_rows =
+        std::max<std::int64_t>(parameters_.value("batch_rows", std::int64_t{200'000}), 1);
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
     for (;;) {
       ASSIGN_OR_RETURN(const auto file, writer.Write(scored, target_));
@@ -221,7 +233,8 @@ class PredictJob {
   Result<std::string> WriteAnswer(const std::string& pieces) {
     ASSIGN_OR_RETURN(const std::string folder, GetString(parameters_, "result"));
     ASSIGN_OR_RETURN(const std::string format, GetString(parameters_, "format"));
-    context_.Report({.fraction = kScored, .step = Msg("writing the answer"), .rows = rows_, .eta_ms = {}});
+    context_.Report(
+        {.fraction = kScored, .step = Msg("writing the answer"), .rows = rows_, .eta_ms = {}});
     RETURN_IF_ERROR(MakeFolder(folder));
     DatasetSnapshot scored{.id = context_.spec().id,
                            .name = "scored",
@@ -290,9 +303,9 @@ class PredictJob {
 }  // namespace
 
 void RegisterPredictJob(JobKindRegistry& kinds) {
-  kinds.Add({.name = "predict",
-             .label = {"Predict", "预测"},
-             .run = [](JobContext& context) { return PredictJob(context).Run(); }});
+  kinds.Add({.name = "predict", .label = {"Predict", "预测"}, .run = [](JobContext& context) {
+               return PredictJob(context).Run();
+             }});
 }
 
 }  // namespace aimass

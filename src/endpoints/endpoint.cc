@@ -14,7 +14,8 @@ namespace aimass {
 namespace {
 
 constexpr std::size_t kMaxRoutes = 32;
-constexpr std::size_t kMaxLoaded = 512;  // versions in memory; beyond it those that nobody asked for longest go
+constexpr std::size_t kMaxLoaded =
+    512;  // versions in memory; beyond it those that nobody asked for longest go
 constexpr std::string_view kColumns = "id, name, routes, created_ms, updated_ms";
 
 // FNV-1a, then a finaliser: short keys differ in the low bits only.
@@ -36,12 +37,14 @@ double Draw(std::string_view sticky) {
 Json RoutesJson(const std::vector<Route>& routes) {
   Json json = Json::array();
   for (const Route& route : routes) {
-    json.push_back({{"model_id", route.model_id}, {"version", route.version}, {"weight", route.weight}});
+    json.push_back(
+        {{"model_id", route.model_id}, {"version", route.version}, {"weight", route.weight}});
   }
   return json;
 }
 
-std::string KeyOf(const Caller& caller, std::string_view kind, std::string_view name, std::string_view version = {}) {
+std::string KeyOf(const Caller& caller, std::string_view kind, std::string_view name,
+                  std::string_view version = {}) {
   std::string key = caller.workspace;
   for (const std::string_view part : {kind, name, version}) {
     key += '\n';
@@ -61,7 +64,8 @@ struct EndpointService::Served {
     if (targets.size() == 1) return targets.front();
     const double at = Draw(sticky) * ends.back();
     const auto found = std::upper_bound(ends.begin(), ends.end(), at);
-    return targets[std::min<std::size_t>(static_cast<std::size_t>(found - ends.begin()), targets.size() - 1)];
+    return targets[std::min<std::size_t>(static_cast<std::size_t>(found - ends.begin()),
+                                         targets.size() - 1)];
   }
 };
 
@@ -77,7 +81,7 @@ struct EndpointService::State {
     Caller caller;
     std::vector<Route> routes;
   };
-  Guarded<std::map<std::string, Entry, std::less<>>> served;  // by KeyOf
+  Guarded<std::map<std::string, Entry, std::less<>>> served;    // by KeyOf
   Guarded<std::map<std::string, std::shared_ptr<Slot>>> slots;  // by folder
   std::jthread warming;
 };
@@ -91,10 +95,15 @@ std::vector<Migration> EndpointService::Migrations() {
   )sql"}};
 }
 
-EndpointService::EndpointService(Database& database, ModelRegistry& registry, const RuntimeRegistry& runtimes)
-    : database_(database), registry_(registry), runtimes_(runtimes), state_(std::make_unique<State>()) {
-  registry_.AddUseCheck([this](const Caller& caller, const std::string& model_id,
-                               std::optional<std::int64_t> version) { return UsersOf(caller, model_id, version); });
+EndpointService::EndpointService(Database& database, ModelRegistry& registry,
+                                 const RuntimeRegistry& runtimes)
+    : database_(database),
+      registry_(registry),
+      runtimes_(runtimes),
+      state_(std::make_unique<State>()) {
+  registry_.AddUseCheck(
+      [this](const Caller& caller, const std::string& model_id,
+             std::optional<std::int64_t> version) { return UsersOf(caller, model_id, version); });
   registry_.AddChangeListener([this](const Caller& caller) { Refresh(caller); });
 }
 
@@ -118,15 +127,18 @@ Result<EndpointInfo> EndpointService::FromRow(const Caller& caller, const SqlRow
   return info;
 }
 
-Result<std::vector<Route>> EndpointService::CheckRoutes(const Caller& caller, std::vector<Route> routes) const {
+Result<std::vector<Route>> EndpointService::CheckRoutes(const Caller& caller,
+                                                        std::vector<Route> routes) const {
   if (routes.empty() || routes.size() > kMaxRoutes) {
-    return Fail(ErrorCode::kUnprocessable, "an endpoint has 1 to {} routes, got {}", kMaxRoutes, routes.size());
+    return Fail(ErrorCode::kUnprocessable, "an endpoint has 1 to {} routes, got {}", kMaxRoutes,
+                routes.size());
   }
   double total = 0;
   std::string task;
   for (Route& route : routes) {
     if (!(route.weight >= 0) || route.weight > 1e9) {
-      return Fail(ErrorCode::kUnprocessable, "a weight must be from 0 to {}, got {}", 1e9, route.weight);
+      return Fail(ErrorCode::kUnprocessable, "a weight must be from 0 to {}, got {}", 1e9,
+                  route.weight);
     }
     total += route.weight;
     ASSIGN_OR_RETURN(const ModelInfo model, registry_.Get(caller, route.model));
@@ -135,43 +147,51 @@ Result<std::vector<Route>> EndpointService::CheckRoutes(const Caller& caller, st
     route.model_id = model.id;
     route.model = model.name;
     if (!task.empty() && task != model.task) {
-      return Fail(ErrorCode::kUnprocessable, "the routes mix a {} model and a {} model; expected one task", task,
-                  model.task);
+      return Fail(ErrorCode::kUnprocessable,
+                  "the routes mix a {} model and a {} model; expected one task", task, model.task);
     }
     task = model.task;
   }
-  if (!(total > 0)) return Fail(ErrorCode::kUnprocessable, "at least one route must have a weight above 0");
+  if (!(total > 0))
+    return Fail(ErrorCode::kUnprocessable, "at least one route must have a weight above 0");
   return routes;
 }
 
-Result<EndpointInfo> EndpointService::Create(const Caller& caller, std::string_view name, std::vector<Route> routes) {
+Result<EndpointInfo> EndpointService::Create(const Caller& caller, std::string_view name,
+                                             std::vector<Route> routes) {
   ASSIGN_OR_RETURN(const std::string checked, CheckName("endpoint", name));
   ASSIGN_OR_RETURN(routes, CheckRoutes(caller, std::move(routes)));
   ASSIGN_OR_RETURN(const auto served, Serve(caller, routes));
   const std::int64_t now = NowUnixMs();
-  EndpointInfo info{.id = NewId(), .name = checked, .routes = routes, .created_ms = now, .updated_ms = now};
+  EndpointInfo info{
+      .id = NewId(), .name = checked, .routes = routes, .created_ms = now, .updated_ms = now};
   const auto added = database_.Execute(
       "INSERT INTO endpoints (id, workspace, org, name, name_key, routes, created_ms, updated_ms) "
       "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      {info.id, caller.workspace, caller.org, info.name, NameKey(info.name), RoutesJson(routes).dump(), now, now});
+      {info.id, caller.workspace, caller.org, info.name, NameKey(info.name),
+       RoutesJson(routes).dump(), now, now});
   if (!added) {
     if (added.error().code != ErrorCode::kConflict) return std::unexpected(added.error());
     return Fail(ErrorCode::kConflict, "an endpoint '{}' exists already", info.name);
   }
   state_->served.With([&](auto& map) {
-    map[KeyOf(caller, "endpoint", NameKey(info.name))] = {.served = served, .caller = caller, .routes = routes};
+    map[KeyOf(caller, "endpoint", NameKey(info.name))] = {
+        .served = served, .caller = caller, .routes = routes};
   });
   return info;
 }
 
 Result<EndpointInfo> EndpointService::Get(const Caller& caller, std::string_view name) const {
-  ASSIGN_OR_RETURN(const auto rows,
-                   database_.Select(fmt::format("SELECT {} FROM endpoints WHERE workspace = ? AND name_key = ?", kColumns),
-                                    {caller.workspace, NameKey(name)}));
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      database_.Select(
+          fmt::format("SELECT {} FROM endpoints WHERE workspace = ? AND name_key = ?", kColumns),
+          {caller.workspace, NameKey(name)}));
   if (!rows.empty()) return FromRow(caller, rows[0]);
-  ASSIGN_OR_RETURN(const auto others,
-                   database_.Select("SELECT name FROM endpoints WHERE workspace = ? ORDER BY name LIMIT 1000",
-                                    {caller.workspace}));
+  ASSIGN_OR_RETURN(
+      const auto others,
+      database_.Select("SELECT name FROM endpoints WHERE workspace = ? ORDER BY name LIMIT 1000",
+                       {caller.workspace}));
   std::vector<std::string_view> names;
   for (const SqlRow& row : others) names.push_back(row.Text(0));
   auto failure = Fail(ErrorCode::kNotFound, "no endpoint '{}'", name);
@@ -180,7 +200,8 @@ Result<EndpointInfo> EndpointService::Get(const Caller& caller, std::string_view
   return failure;
 }
 
-Result<EndpointPage> EndpointService::List(const Caller& caller, int limit, std::string_view cursor) const {
+Result<EndpointPage> EndpointService::List(const Caller& caller, int limit,
+                                           std::string_view cursor) const {
   std::string sql = fmt::format("SELECT {} FROM endpoints WHERE workspace = ?", kColumns);
   SqlParams parameters{caller.workspace};
   if (!cursor.empty()) {
@@ -212,7 +233,8 @@ Result<EndpointInfo> EndpointService::Change(const Caller& caller, std::string_v
   if (routes) {
     ASSIGN_OR_RETURN(info.routes, CheckRoutes(caller, std::move(*routes)));
   }
-  // First in memory, then in the metadata, then swapped: requests meet the old or the new, never nothing.
+  // First in memory, then in the metadata, then swapped: requests meet the old or the new, never
+  // nothing.
   ASSIGN_OR_RETURN(const auto served, Serve(caller, info.routes));
   info.updated_ms = NowUnixMs();
   const auto changed = database_.Execute(
@@ -224,7 +246,8 @@ Result<EndpointInfo> EndpointService::Change(const Caller& caller, std::string_v
   }
   if (*changed == 0) return Fail(ErrorCode::kNotFound, "no endpoint '{}'", name);
   state_->served.With([&](auto& map) {
-    map[KeyOf(caller, "endpoint", NameKey(info.name))] = {.served = served, .caller = caller, .routes = info.routes};
+    map[KeyOf(caller, "endpoint", NameKey(info.name))] = {
+        .served = served, .caller = caller, .routes = info.routes};
     if (NameKey(info.name) != old_key) map.erase(KeyOf(caller, "endpoint", old_key));
   });
   return info;
@@ -237,10 +260,12 @@ Status EndpointService::Delete(const Caller& caller, std::string_view name) {
   return {};
 }
 
-Result<EndpointInfo> EndpointService::Deploy(const Caller& caller, std::string_view name, std::string_view model,
-                                             std::string_view version) {
-  const std::vector<Route> routes{
-      {.model = std::string(model), .model_id = {}, .version = std::string(version), .weight = 100.0}};
+Result<EndpointInfo> EndpointService::Deploy(const Caller& caller, std::string_view name,
+                                             std::string_view model, std::string_view version) {
+  const std::vector<Route> routes{{.model = std::string(model),
+                                   .model_id = {},
+                                   .version = std::string(version),
+                                   .weight = 100.0}};
   auto created = Create(caller, name, routes);
   if (created || created.error().code != ErrorCode::kConflict) return created;
   return Change(caller, name, std::nullopt, routes);
@@ -286,8 +311,8 @@ Result<Target> EndpointService::LoadVersion(std::string_view model, const ModelV
                 .checksum = version.checksum};
 }
 
-Result<std::shared_ptr<const EndpointService::Served>> EndpointService::Serve(const Caller& caller,
-                                                                             const std::vector<Route>& routes) {
+Result<std::shared_ptr<const EndpointService::Served>> EndpointService::Serve(
+    const Caller& caller, const std::vector<Route>& routes) {
   auto served = std::make_shared<Served>();
   double end = 0;
   for (const Route& route : routes) {
@@ -312,7 +337,8 @@ std::optional<Target> EndpointService::Ready(const Caller& caller, std::string_v
   return served->Pick(sticky);
 }
 
-Result<Target> EndpointService::Choose(const Caller& caller, std::string_view name, std::string_view sticky) {
+Result<Target> EndpointService::Choose(const Caller& caller, std::string_view name,
+                                       std::string_view sticky) {
   if (auto ready = Ready(caller, name, sticky)) return std::move(*ready);
   ASSIGN_OR_RETURN(const EndpointInfo info, Get(caller, name));
   ASSIGN_OR_RETURN(const auto served, Serve(caller, info.routes));
@@ -334,7 +360,8 @@ std::optional<Target> EndpointService::ReadyModel(const Caller& caller, std::str
   return served->targets.front();
 }
 
-Result<Target> EndpointService::LoadModel(const Caller& caller, std::string_view model, std::string_view version) {
+Result<Target> EndpointService::LoadModel(const Caller& caller, std::string_view model,
+                                          std::string_view version) {
   if (auto ready = ReadyModel(caller, model, version)) return std::move(*ready);
   ASSIGN_OR_RETURN(const ModelInfo info, registry_.Get(caller, model));
   ASSIGN_OR_RETURN(const ModelVersion found, registry_.Resolve(caller, model, version));
@@ -342,7 +369,8 @@ Result<Target> EndpointService::LoadModel(const Caller& caller, std::string_view
   auto served = std::make_shared<Served>();
   served->targets.push_back(target);
   state_->served.With([&](auto& map) {
-    map[KeyOf(caller, "model", NameKey(model), version)] = {.served = served, .caller = caller, .routes = {}};
+    map[KeyOf(caller, "model", NameKey(model), version)] = {
+        .served = served, .caller = caller, .routes = {}};
   });
   return target;
 }
@@ -361,7 +389,8 @@ void EndpointService::Refresh(const Caller& caller) {
   });
   for (const auto& [key, entry] : entries) {
     const auto served = Serve(entry.caller, entry.routes);
-    if (!served) Log(LogLevel::kError, "endpoint_refresh_failed", {{"error", served.error().ToString()}});
+    if (!served)
+      Log(LogLevel::kError, "endpoint_refresh_failed", {{"error", served.error().ToString()}});
     state_->served.With([&](auto& map) {
       const auto found = map.find(key);
       if (found == map.end() || found->second.served != entry.served) return;  // changed meanwhile
@@ -374,11 +403,13 @@ void EndpointService::Refresh(const Caller& caller) {
   }
 }
 
-Result<std::vector<std::string>> EndpointService::UsersOf(const Caller& caller, const std::string& model_id,
-                                                          std::optional<std::int64_t> version) const {
-  ASSIGN_OR_RETURN(const auto rows,
-                   database_.Select(fmt::format("SELECT {} FROM endpoints WHERE workspace = ? ORDER BY name", kColumns),
-                                    {caller.workspace}));
+Result<std::vector<std::string>> EndpointService::UsersOf(
+    const Caller& caller, const std::string& model_id, std::optional<std::int64_t> version) const {
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      database_.Select(
+          fmt::format("SELECT {} FROM endpoints WHERE workspace = ? ORDER BY name", kColumns),
+          {caller.workspace}));
   std::vector<std::string> users;
   for (const SqlRow& row : rows) {
     ASSIGN_OR_RETURN(const EndpointInfo info, FromRow(caller, row));
@@ -400,11 +431,16 @@ Result<std::vector<std::string>> EndpointService::UsersOf(const Caller& caller, 
 
 void EndpointService::Warm() {
   state_->warming = std::jthread([this](const std::stop_token& stop) {
-    const auto rows = database_.Select("SELECT workspace, org, name FROM endpoints ORDER BY updated_ms DESC");
+    const auto rows =
+        database_.Select("SELECT workspace, org, name FROM endpoints ORDER BY updated_ms DESC");
     if (!rows) return;
     for (const SqlRow& row : *rows) {
       if (stop.stop_requested()) return;
-      Caller caller{.kind = "system", .id = "warm", .org = row.Text(1), .workspace = row.Text(0), .purpose = "predict"};
+      Caller caller{.kind = "system",
+                    .id = "warm",
+                    .org = row.Text(1),
+                    .workspace = row.Text(0),
+                    .purpose = "predict"};
       const auto warmed = Choose(caller, row.Text(2), "");
       if (!warmed) {
         Log(LogLevel::kWarning, "endpoint_not_warm",

@@ -25,18 +25,24 @@ Wants WantsOf(const std::string& type_name) {
 
 std::string_view NameOf(Wants wants) {
   switch (wants) {
-    case Wants::kNumber: return "a number";
-    case Wants::kBool: return "true or false";
-    case Wants::kTime: return "a date or time such as 2026-11-22 or 2026-11-22T08:30:00Z";
-    default: return "text";
+    case Wants::kNumber:
+      return "a number";
+    case Wants::kBool:
+      return "true or false";
+    case Wants::kTime:
+      return "a date or time such as 2026-11-22 or 2026-11-22T08:30:00Z";
+    default:
+      return "text";
   }
 }
 
 bool IsBoolText(std::string_view text) {
   std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return lower == "true" || lower == "false" || lower == "yes" || lower == "no" || lower == "1" || lower == "0" ||
-         lower == "t" || lower == "f" || lower == "y" || lower == "n";
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  return lower == "true" || lower == "false" || lower == "yes" || lower == "no" || lower == "1" ||
+         lower == "0" || lower == "t" || lower == "f" || lower == "y" || lower == "n";
 }
 
 bool Fits(const Json& value, Wants wants) {
@@ -101,7 +107,8 @@ Result<RequestRows> CellsOf(const LoadedModel& model, const Json& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Json& row = rows[i];
     if (!row.is_object()) {
-      return Fail(ErrorCode::kUnprocessable, "row {} must be an object of columns, got {}", i, Shown(row));
+      return Fail(ErrorCode::kUnprocessable, "row {} must be an object of columns, got {}", i,
+                  Shown(row));
     }
     std::size_t found_columns = 0;
     for (std::size_t c = 0; c < columns.size(); ++c) {
@@ -112,8 +119,8 @@ Result<RequestRows> CellsOf(const LoadedModel& model, const Json& rows) {
       }
       ++found_columns;
       if (!Fits(*found, wants[c])) {
-        return Fail(ErrorCode::kUnprocessable, "row {}: column '{}' must be {}, got {}", i, columns[c],
-                    NameOf(wants[c]), Shown(*found));
+        return Fail(ErrorCode::kUnprocessable, "row {}: column '{}' must be {}, got {}", i,
+                    columns[c], NameOf(wants[c]), Shown(*found));
       }
       result.cells[i * columns.size() + c] = ToCell(*found);
     }
@@ -126,7 +133,8 @@ Result<RequestRows> CellsOf(const LoadedModel& model, const Json& rows) {
     result.warnings.push_back(Msg("missing columns count as empty: {}", Listed(missing)));
   }
   if (!unknown.empty()) {
-    result.warnings.push_back(Msg("columns that the model does not know were ignored: {}", Listed(unknown)));
+    result.warnings.push_back(
+        Msg("columns that the model does not know were ignored: {}", Listed(unknown)));
   }
   return result;
 }
@@ -143,7 +151,8 @@ Json PredictionJson(const LoadedModel& model, std::span<const double> margins) {
     return json;
   }
   Json probabilities = Json::object();
-  for (std::size_t i = 0; i < finished.size(); ++i) probabilities[model.labels()[i]] = Finite(finished[i]);
+  for (std::size_t i = 0; i < finished.size(); ++i)
+    probabilities[model.labels()[i]] = Finite(finished[i]);
   const auto best = static_cast<std::size_t>(std::ranges::max_element(finished) - finished.begin());
   return {{"label", model.labels()[best]}, {"probabilities", std::move(probabilities)}};
 }
@@ -158,7 +167,8 @@ Json ExplanationJson(const LoadedModel& model, const Explanation& why, const Jso
                     {"contribution", Finite(each.value)}});
   }
   Json output;
-  if (!model.labels().empty()) output = model.labels()[model.labels().size() == 2 && model.outputs() == 1 ? 1 : why.output];
+  if (!model.labels().empty())
+    output = model.labels()[model.labels().size() == 2 && model.outputs() == 1 ? 1 : why.output];
   return {{"output", std::move(output)},
           {"base", Finite(why.base)},
           {"margin", Finite(why.margin)},

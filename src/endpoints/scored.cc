@@ -44,7 +44,8 @@ void AddColumns(const Batch& batch, std::vector<ArrowArray>& columns) {
 
 std::string FreeName(const Schema& schema, const std::string& wanted) {
   const auto taken = [&](const std::string& name) {
-    return std::ranges::any_of(schema.columns, [&](const ColumnInfo& c) { return NameKey(c.name) == NameKey(name); });
+    return std::ranges::any_of(
+        schema.columns, [&](const ColumnInfo& c) { return NameKey(c.name) == NameKey(name); });
   };
   std::string name = wanted;
   for (int i = 2; taken(name); ++i) name = wanted + "_" + std::to_string(i);
@@ -54,7 +55,8 @@ std::string FreeName(const Schema& schema, const std::string& wanted) {
 }  // namespace
 
 Batch SideBySide(std::shared_ptr<const Schema> schema, Batch left, Batch right) {
-  auto joined = std::make_unique<Joined>(Joined{std::move(left), std::move(right), {}, {}, nullptr});
+  auto joined =
+      std::make_unique<Joined>(Joined{std::move(left), std::move(right), {}, {}, nullptr});
   AddColumns(joined->left, joined->columns);
   AddColumns(joined->right, joined->columns);
   for (ArrowArray& column : joined->columns) joined->pointers.push_back(&column);
@@ -69,12 +71,14 @@ Batch SideBySide(std::shared_ptr<const Schema> schema, Batch left, Batch right) 
   return Batch(std::move(schema), array);
 }
 
-ScoredReader::ScoredReader(std::shared_ptr<const LoadedModel> model, std::unique_ptr<BatchReader> rows)
+ScoredReader::ScoredReader(std::shared_ptr<const LoadedModel> model,
+                           std::unique_ptr<BatchReader> rows)
     : model_(std::move(model)), rows_(std::move(rows)) {
   Schema all = rows_->schema();
   Schema added;
   const auto add = [&](const std::string& name, TypeKind kind) {
-    added.columns.push_back({.name = FreeName(all, name), .type = {.kind = kind}, .nullable = true});
+    added.columns.push_back(
+        {.name = FreeName(all, name), .type = {.kind = kind}, .nullable = true});
     all.columns.push_back(added.columns.back());
   };
   add("prediction", model_->labels().empty() ? TypeKind::kFloat64 : TypeKind::kText);
@@ -99,7 +103,8 @@ Result<std::optional<Batch>> ScoredReader::Next() {
       builder.AppendDouble(0, Finite(finished[0]));
       continue;
     }
-    const auto best = static_cast<std::size_t>(std::ranges::max_element(finished) - finished.begin());
+    const auto best =
+        static_cast<std::size_t>(std::ranges::max_element(finished) - finished.begin());
     builder.AppendText(0, model_->labels()[best]);
     for (std::size_t k = 0; k < finished.size(); ++k) builder.AppendDouble(k + 1, finished[k]);
   }

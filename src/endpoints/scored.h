@@ -10,8 +10,8 @@
 namespace aimass {
 
 /// Rows with what a model says about them: the input's columns, then `prediction` and, for classes,
-/// `probability_<label>` per label, the label exactly as in the training data. Where the input already has a column of
-/// that name, the new one gets "_2", "_3" ….
+/// `probability_<label>` per label, the label exactly as in the training data. Where the input
+/// already has a column of that name, the new one gets "_2", "_3" ….
 ///
 /// Threads  one at a time.
 class ScoredReader final : public BatchReader {

@@ -19,9 +19,12 @@ double Logistic(double margin) {
 
 bool LinkFits(std::string_view link, TaskKind task) {
   switch (task) {
-    case TaskKind::kBinary: return link == "logistic";
-    case TaskKind::kMulticlass: return link == "softmax" || link == "logistic_each";
-    default: return link == "identity" || link == "exp" || link == "signed_square" || link == "log1p_exp";
+    case TaskKind::kBinary:
+      return link == "logistic";
+    case TaskKind::kMulticlass:
+      return link == "softmax" || link == "logistic_each";
+    default:
+      return link == "identity" || link == "exp" || link == "signed_square" || link == "log1p_exp";
   }
 }
 
@@ -39,30 +42,37 @@ Result<std::vector<double>> Weights(const Json& json, std::size_t outputs) {
     }
   }
   if (weights.size() != outputs || weights.size() != json.size()) {
-    return Fail(ErrorCode::kUnprocessable, "model.json: expected {} numbers, found {}", outputs, json.dump());
+    return Fail(ErrorCode::kUnprocessable, "model.json: expected {} numbers, found {}", outputs,
+                json.dump());
   }
   return weights;
 }
 
 }  // namespace
 
-Status LoadedModel::ReadModel(const Json& json, const std::string& folder, const RuntimeRegistry& runtimes) {
+Status LoadedModel::ReadModel(const Json& json, const std::string& folder,
+                              const RuntimeRegistry& runtimes) {
   ASSIGN_OR_RETURN(const std::string task, GetString(json, "task"));
   ASSIGN_OR_RETURN(task_, TaskFromName(task));
   ASSIGN_OR_RETURN(target_, GetString(json, "target"));
   ASSIGN_OR_RETURN(link_, GetString(json, "link"));
   if (!LinkFits(link_, task_)) {
-    return Fail(ErrorCode::kUnsupported, "model.json: this build knows no link '{}' for the task '{}'", link_, task);
+    return Fail(ErrorCode::kUnsupported,
+                "model.json: this build knows no link '{}' for the task '{}'", link_, task);
   }
   for (const Json& label : json.value("labels", Json::array())) {
     if (!label.is_string()) {
-      return Fail(ErrorCode::kUnprocessable, "model.json: labels must be texts, found {}", label.dump());
+      return Fail(ErrorCode::kUnprocessable, "model.json: labels must be texts, found {}",
+                  label.dump());
     }
     labels_.push_back(label.get<std::string>());
   }
-  const std::size_t classes = task_ == TaskKind::kBinary ? 2 : task_ == TaskKind::kRegression ? 0 : labels_.size();
+  const std::size_t classes = task_ == TaskKind::kBinary       ? 2
+                              : task_ == TaskKind::kRegression ? 0
+                                                               : labels_.size();
   if (labels_.size() != classes || (task_ == TaskKind::kMulticlass && classes < 2)) {
-    return Fail(ErrorCode::kUnprocessable, "model.json: {} labels do not fit the task '{}'", labels_.size(), task);
+    return Fail(ErrorCode::kUnprocessable, "model.json: {} labels do not fit the task '{}'",
+                labels_.size(), task);
   }
   const std::size_t outputs = task_ == TaskKind::kMulticlass ? labels_.size() : 1;
   ASSIGN_OR_RETURN(bias_, Weights(json.value("bias", Json(0.0)), outputs));
@@ -77,15 +87,19 @@ Status LoadedModel::ReadModel(const Json& json, const std::string& folder, const
     Member member;
     ASSIGN_OR_RETURN(member.predictor, runtime->load(folder + "/" + file));
     ASSIGN_OR_RETURN(member.weight, Weights(item.value("weight", Json(1.0)), outputs));
-    if (member.predictor->num_outputs() != outputs || member.predictor->num_features() != column_of_.size()) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' takes {} features and gives {} outputs; expected {} and {}", file,
-                  member.predictor->num_features(), member.predictor->num_outputs(), column_of_.size(), outputs);
+    if (member.predictor->num_outputs() != outputs ||
+        member.predictor->num_features() != column_of_.size()) {
+      return Fail(ErrorCode::kUnprocessable,
+                  "'{}' takes {} features and gives {} outputs; expected {} and {}", file,
+                  member.predictor->num_features(), member.predictor->num_outputs(),
+                  column_of_.size(), outputs);
     }
     members_.push_back(std::move(member));
   }
   if (members_.empty()) return Fail(ErrorCode::kUnprocessable, "model.json names no members");
 
-  if (const auto interval = json.find("interval"); interval != json.end() && interval->is_object()) {
+  if (const auto interval = json.find("interval");
+      interval != json.end() && interval->is_object()) {
     ASSIGN_OR_RETURN(const double lower, GetNumber(*interval, "lower"));
     ASSIGN_OR_RETURN(const double upper, GetNumber(*interval, "upper"));
     residuals_ = {lower, upper};
@@ -94,24 +108,32 @@ Status LoadedModel::ReadModel(const Json& json, const std::string& folder, const
 }
 
 Status LoadedModel::CheckGolden(const Json& golden) const {
-  const auto broken = [] { return Fail(ErrorCode::kUnprocessable, "golden.json is not of format 1"); };
+  const auto broken = [] {
+    return Fail(ErrorCode::kUnprocessable, "golden.json is not of format 1");
+  };
   const auto rows = golden.find("rows");
   const auto margins = golden.find("margins");
-  if (rows == golden.end() || margins == golden.end() || !rows->is_array() || !margins->is_array() ||
-      rows->size() != margins->size() || golden.value("format", Json()) != 1) {
+  if (rows == golden.end() || margins == golden.end() || !rows->is_array() ||
+      !margins->is_array() || rows->size() != margins->size() ||
+      golden.value("format", Json()) != 1) {
     return broken();
   }
   const Json names = golden.value("columns", Json::array());
-  if (!std::ranges::equal(names, columns(), [](const Json& a, const std::string& b) { return a == b; })) {
-    return Fail(ErrorCode::kUnprocessable, "golden.json was made for other columns than features.json reads");
+  if (!std::ranges::equal(names, columns(),
+                          [](const Json& a, const std::string& b) { return a == b; })) {
+    return Fail(ErrorCode::kUnprocessable,
+                "golden.json was made for other columns than features.json reads");
   }
   for (const Json& row : *rows) {
     if (!row.is_array()) return broken();
   }
   const std::vector<float> encoded = EncodeJsonRows(pipeline_, *rows);
-  if (const std::string hash = HashOfFeatures(encoded); golden.value("features_sha256", Json()) != hash) {
-    return Fail(ErrorCode::kUnprocessable,
-                "the golden rows are encoded differently than when the model was made: features hash {}", hash);
+  if (const std::string hash = HashOfFeatures(encoded);
+      golden.value("features_sha256", Json()) != hash) {
+    return Fail(
+        ErrorCode::kUnprocessable,
+        "the golden rows are encoded differently than when the model was made: features hash {}",
+        hash);
   }
   const double tolerance = golden.value("tolerance", 1e-6);
   const std::size_t count = rows->size();
@@ -127,17 +149,20 @@ Status LoadedModel::CheckGolden(const Json& golden) const {
       const double want = expected[o].get<double>();
       for (const double got : {batch[i * outputs() + o], single[o]}) {
         if (std::fabs(got - want) <= tolerance * std::max(1.0, std::fabs(want))) continue;
-        return WithHint(Fail(ErrorCode::kUnprocessable,
-                             "golden row {} gives margin {}, but gave {} when the model was made; the model is refused",
-                             i, got, want),
-                        Msg("its file was changed, or this build computes differently: train it again"));
+        return WithHint(
+            Fail(ErrorCode::kUnprocessable,
+                 "golden row {} gives margin {}, but gave {} when the model was made; the model is "
+                 "refused",
+                 i, got, want),
+            Msg("its file was changed, or this build computes differently: train it again"));
       }
     }
   }
   return {};
 }
 
-Result<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& folder, std::string_view checksum,
+Result<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& folder,
+                                                             std::string_view checksum,
                                                              const RuntimeRegistry& runtimes) {
   if (checksum.empty()) {
     RETURN_IF_ERROR(VerifyFolder(folder));
@@ -152,7 +177,8 @@ Result<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& 
   for (const FeatureInfo& feature : model->pipeline_.features()) {
     const auto found = std::ranges::find(columns, feature.column);
     if (found == columns.end()) {
-      return Fail(ErrorCode::kUnprocessable, "features.json: feature '{}' comes from no column", feature.name);
+      return Fail(ErrorCode::kUnprocessable, "features.json: feature '{}' comes from no column",
+                  feature.name);
     }
     model->column_of_.push_back(static_cast<std::size_t>(found - columns.begin()));
   }
@@ -168,7 +194,8 @@ std::vector<std::string_view> LoadedModel::paths() const {
   return paths;
 }
 
-void LoadedModel::Combine(std::span<const float> encoded, std::size_t rows, std::span<double> margins) const {
+void LoadedModel::Combine(std::span<const float> encoded, std::size_t rows,
+                          std::span<double> margins) const {
   static thread_local std::vector<float> part;
   part.resize(rows * outputs());
   for (std::size_t i = 0; i < rows * outputs(); ++i) margins[i] = bias_[i % outputs()];
@@ -249,7 +276,8 @@ Result<Explanation> LoadedModel::Explain(std::span<const Cell> cells) const {
     }
     why.base += weight * of_output.back();
   }
-  // The members' margins are rounded to float32, their contributions are not: the sum is what is shown.
+  // The members' margins are rounded to float32, their contributions are not: the sum is what is
+  // shown.
   why.margin = why.base;
   for (const ColumnContribution& each : why.contributions) why.margin += each.value;
   std::ranges::stable_sort(why.contributions, std::greater{},

@@ -33,12 +33,11 @@ struct Explanation {
 /// Threads  const methods from any thread. Requests hold it by shared_ptr while it is replaced.
 class LoadedModel {
  public:
-  /// Reads a model folder (docs/formats/model.md), checks its SHA256SUMS (against `checksum` too, where it is
-  /// not empty), and asks it its golden rows: an answer that changed is refused.
-  /// Errors   kUnprocessable naming the file or the golden row; kUnsupported.
-  [[nodiscard]] static Result<std::shared_ptr<const LoadedModel>> Load(const std::string& folder,
-                                                                       std::string_view checksum,
-                                                                       const RuntimeRegistry& runtimes);
+  /// Reads a model folder (docs/formats/model.md), checks its SHA256SUMS (against `checksum` too,
+  /// where it is not empty), and asks it its golden rows: an answer that changed is refused. Errors
+  /// kUnprocessable naming the file or the golden row; kUnsupported.
+  [[nodiscard]] static Result<std::shared_ptr<const LoadedModel>> Load(
+      const std::string& folder, std::string_view checksum, const RuntimeRegistry& runtimes);
 
   [[nodiscard]] TaskKind task() const { return task_; }
   [[nodiscard]] const std::string& target() const { return target_; }
@@ -83,7 +82,7 @@ class LoadedModel {
   std::vector<Member> members_;
   std::optional<std::pair<double, double>> residuals_;  // quantiles, added to the value
   FeaturePipeline pipeline_;
-  std::vector<std::size_t> column_of_;                  // [features] → raw column
+  std::vector<std::size_t> column_of_;  // [features] → raw column
 };
 
 }  // namespace aimass

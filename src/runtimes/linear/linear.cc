@@ -46,10 +46,12 @@ class LinearModel final : public Predictor {
     }
   }
 
-  [[nodiscard]] Status Contributions(std::span<const float> row, std::span<double> out) const override {
+  [[nodiscard]] Status Contributions(std::span<const float> row,
+                                     std::span<double> out) const override {
     const std::size_t width = features_.size() + 1;
     if (row.size() + 1 != width || out.size() != width * intercept_.size()) {
-      return Fail(ErrorCode::kInternal, "contributions of {} features into {} places", row.size(), out.size());
+      return Fail(ErrorCode::kInternal, "contributions of {} features into {} places", row.size(),
+                  out.size());
     }
     for (std::size_t o = 0; o < intercept_.size(); ++o) {
       for (std::size_t i = 0; i < features_.size(); ++i) {
@@ -66,7 +68,8 @@ class LinearModel final : public Predictor {
   static double Part(const Feature& feature, float value, std::size_t o) {
     if (feature.categories == 0) {
       if (std::isnan(value)) {
-        return feature.weights[o] * std::clamp(feature.fill, feature.min, feature.max) + feature.missing[o];
+        return feature.weights[o] * std::clamp(feature.fill, feature.min, feature.max) +
+               feature.missing[o];
       }
       return feature.weights[o] * std::clamp(static_cast<double>(value), feature.min, feature.max);
     }
@@ -88,12 +91,14 @@ Result<std::vector<double>> Numbers(const Json& object, std::string_view key, st
   const auto found = object.find(key);
   if (found == object.end() && !required) return std::vector<double>(expected, 0.0);
   if (found == object.end() || !found->is_array() || found->size() != expected) {
-    return Fail(ErrorCode::kUnprocessable, "the linear model needs '{}' with {} numbers", key, expected);
+    return Fail(ErrorCode::kUnprocessable, "the linear model needs '{}' with {} numbers", key,
+                expected);
   }
   std::vector<double> numbers;
   for (const Json& number : *found) {
     if (!number.is_number() || !std::isfinite(number.get<double>())) {
-      return Fail(ErrorCode::kUnprocessable, "the linear model needs '{}' with {} numbers", key, expected);
+      return Fail(ErrorCode::kUnprocessable, "the linear model needs '{}' with {} numbers", key,
+                  expected);
     }
     numbers.push_back(number.get<double>());
   }
@@ -101,13 +106,14 @@ Result<std::vector<double>> Numbers(const Json& object, std::string_view key, st
 }
 
 Result<Feature> ReadFeature(const Json& json, std::size_t outputs) {
-  if (!json.is_object()) return Fail(ErrorCode::kUnprocessable, "a feature of the linear model must be an object");
+  if (!json.is_object())
+    return Fail(ErrorCode::kUnprocessable, "a feature of the linear model must be an object");
   Feature feature;
   ASSIGN_OR_RETURN(feature.name, GetString(json, "name", ""));
   ASSIGN_OR_RETURN(const std::int64_t categories, GetInteger(json, "categories", 0));
   if (categories < 0 || categories > 1 << 24) {
-    return Fail(ErrorCode::kUnprocessable, "feature '{}' of the linear model has {} categories", feature.name,
-                categories);
+    return Fail(ErrorCode::kUnprocessable, "feature '{}' of the linear model has {} categories",
+                feature.name, categories);
   }
   feature.categories = static_cast<std::size_t>(categories);
   ASSIGN_OR_RETURN(feature.missing, Numbers(json, "missing_weights", outputs, false));
@@ -117,8 +123,9 @@ Result<Feature> ReadFeature(const Json& json, std::size_t outputs) {
     ASSIGN_OR_RETURN(feature.min, GetNumber(json, "min", feature.min));
     ASSIGN_OR_RETURN(feature.max, GetNumber(json, "max", feature.max));
     if (!(feature.min <= feature.max)) {
-      return Fail(ErrorCode::kUnprocessable, "feature '{}' of the linear model has min {} above max {}",
-                  feature.name, feature.min, feature.max);
+      return Fail(ErrorCode::kUnprocessable,
+                  "feature '{}' of the linear model has min {} above max {}", feature.name,
+                  feature.min, feature.max);
     }
     ASSIGN_OR_RETURN(feature.weights, Numbers(json, "weights", outputs, true));
     return feature;
@@ -126,10 +133,12 @@ Result<Feature> ReadFeature(const Json& json, std::size_t outputs) {
   ASSIGN_OR_RETURN(feature.mean_weights, Numbers(json, "mean_weights", outputs, false));
   const auto weights = json.find("weights");
   if (weights == json.end() || !weights->is_array() || weights->size() != outputs) {
-    return Fail(ErrorCode::kUnprocessable, "the linear model needs '{}' with {} numbers", "weights", outputs);
+    return Fail(ErrorCode::kUnprocessable, "the linear model needs '{}' with {} numbers", "weights",
+                outputs);
   }
   for (const Json& list : *weights) {
-    ASSIGN_OR_RETURN(const auto numbers, Numbers(Json{{"weights", list}}, "weights", feature.categories, true));
+    ASSIGN_OR_RETURN(const auto numbers,
+                     Numbers(Json{{"weights", list}}, "weights", feature.categories, true));
     feature.weights.insert(feature.weights.end(), numbers.begin(), numbers.end());
   }
   return feature;
@@ -138,14 +147,17 @@ Result<Feature> ReadFeature(const Json& json, std::size_t outputs) {
 Result<std::unique_ptr<LinearModel>> Parse(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string content, ReadFile(path, kMaxFileBytes));
   ASSIGN_OR_RETURN(const Json json, ParseJson(content));
-  if (!json.is_object() || json.value("kind", Json()) != "linear" || json.value("format", Json()) != 1) {
-    return Fail(ErrorCode::kUnprocessable, "not a linear model: expected \"kind\": \"linear\" and \"format\": 1");
+  if (!json.is_object() || json.value("kind", Json()) != "linear" ||
+      json.value("format", Json()) != 1) {
+    return Fail(ErrorCode::kUnprocessable,
+                "not a linear model: expected \"kind\": \"linear\" and \"format\": 1");
   }
   ASSIGN_OR_RETURN(const std::int64_t outputs, GetInteger(json, "outputs"));
   if (outputs < 1 || static_cast<std::size_t>(outputs) > kMaxOutputs) {
     return Fail(ErrorCode::kUnprocessable, "the linear model says it has {} outputs", outputs);
   }
-  ASSIGN_OR_RETURN(auto intercept, Numbers(json, "intercept", static_cast<std::size_t>(outputs), true));
+  ASSIGN_OR_RETURN(auto intercept,
+                   Numbers(json, "intercept", static_cast<std::size_t>(outputs), true));
   const auto list = json.find("features");
   if (list == json.end() || !list->is_array()) {
     return Fail(ErrorCode::kUnprocessable, "the linear model has no list 'features'");
@@ -170,8 +182,12 @@ Result<std::unique_ptr<Predictor>> Load(const std::string& path) {
 
 Result<ArtefactInfo> Describe(const std::string& path) {
   ASSIGN_OR_RETURN(const std::unique_ptr<LinearModel> model, Parse(path));
-  ArtefactInfo info{.library = "linear", .library_version = "1", .objective = "linear", .link = "identity",
-                    .feature_names = {}, .outputs = model->num_outputs()};
+  ArtefactInfo info{.library = "linear",
+                    .library_version = "1",
+                    .objective = "linear",
+                    .link = "identity",
+                    .feature_names = {},
+                    .outputs = model->num_outputs()};
   for (const Feature& feature : model->features()) info.feature_names.push_back(feature.name);
   return info;
 }

@@ -9,7 +9,8 @@
 namespace aimass {
 namespace {
 
-constexpr std::string_view kModel = R"({"format":1,"kind":"linear","outputs":2,"intercept":[0.25,-1],"features":[
+constexpr std::string_view kModel =
+    R"({"format":1,"kind":"linear","outputs":2,"intercept":[0.25,-1],"features":[
   {"name":"n","mean":2,"fill":1.5,"min":0,"max":10,"weights":[2,0.5],"missing_weights":[0.125,0]},
   {"name":"c","categories":3,"weights":[[1,2,3],[4,5,6]],"missing_weights":[7,8],"mean_weights":[1.5,4.5]}]})";
 
@@ -29,10 +30,10 @@ TEST(Linear, AddsUpByTheFormat) {
   constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
   const std::vector<std::pair<std::vector<float>, std::vector<float>>> cases = {
       {{3, 1}, {0.25F + 6 + 2, -1 + 1.5F + 5}},
-      {{99, 0}, {0.25F + 20 + 1, -1 + 5 + 4}},                  // clamped to max
-      {{-5, 2}, {0.25F + 0 + 3, -1 + 0 + 6}},                   // clamped to min
+      {{99, 0}, {0.25F + 20 + 1, -1 + 5 + 4}},  // clamped to max
+      {{-5, 2}, {0.25F + 0 + 3, -1 + 0 + 6}},   // clamped to min
       {{kMissing, kMissing}, {0.25F + 3 + 0.125F + 7, -1 + 0.75F + 8}},
-      {{2, 3}, {0.25F + 4 + 7, -1 + 1 + 8}},                    // an unknown code
+      {{2, 3}, {0.25F + 4 + 7, -1 + 1 + 8}},  // an unknown code
   };
   for (const auto& [row, expected] : cases) {
     std::vector<float> margins(2);
@@ -42,19 +43,20 @@ TEST(Linear, AddsUpByTheFormat) {
     ASSERT_TRUE((*model)->Contributions(row, parts));
     EXPECT_DOUBLE_EQ(parts[0] + parts[1] + parts[2], expected[0]);
     EXPECT_DOUBLE_EQ(parts[3] + parts[4] + parts[5], expected[1]);
-    EXPECT_DOUBLE_EQ(parts[2], 0.25 + 2 * 2 + 1.5);             // the base does not depend on the row
+    EXPECT_DOUBLE_EQ(parts[2], 0.25 + 2 * 2 + 1.5);  // the base does not depend on the row
   }
 }
 
 TEST(Linear, RefusesWhatIsNotWhole) {
-  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{{"\"format\":1", "\"format\":2"},
-                                                                                 {"[0.25,-1]", "[0.25]"},
-                                                                                 {"[2,0.5]", "[2]"},
-                                                                                 {"[1,2,3]", "[1,2]"},
-                                                                                 {"\"categories\":3", "\"categories\":-3"},
-                                                                                 {"\"outputs\":2", "\"outputs\":0"},
-                                                                                 {"\"min\":0", "\"min\":11"},
-                                                                                 {"[4,5,6]", "[4,\"x\",6]"}}) {
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"\"format\":1", "\"format\":2"},
+                                                        {"[0.25,-1]", "[0.25]"},
+                                                        {"[2,0.5]", "[2]"},
+                                                        {"[1,2,3]", "[1,2]"},
+                                                        {"\"categories\":3", "\"categories\":-3"},
+                                                        {"\"outputs\":2", "\"outputs\":0"},
+                                                        {"\"min\":0", "\"min\":11"},
+                                                        {"[4,5,6]", "[4,\"x\",6]"}}) {
     std::string text(kModel);
     text.replace(text.find(from), from.size(), to);
     EXPECT_FALSE(Load(text)) << to;

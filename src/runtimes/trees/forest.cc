@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 2'000;  // bounds the scratch of the contributions
 constexpr float kZero = 1e-35F;           // LightGBM's "is zero"
-constexpr std::size_t kLanes = 8;         // walks in step: hides the latency of memory and comparison
+constexpr std::size_t kLanes = 8;  // walks in step: hides the latency of memory and comparison
 constexpr std::size_t kBlockBytes = 128 * 1024;
 constexpr std::size_t kBlockRows = 512;
 
@@ -23,13 +23,15 @@ inline std::uint32_t Step(const Node* nodes, std::uint32_t at, const float* row)
   return node.left + right;
 }
 
-// Walks kLanes lanes from `at` to their leaves. Deep trees are uneven: there it looks every fourth step
-// whether all have arrived.
+// Walks kLanes lanes from `at` to their leaves. Deep trees are uneven: there it looks every fourth
+// step whether all have arrived.
 template <typename RowOf>
-inline void StepLanes(const Node* nodes, std::array<std::uint32_t, kLanes>& at, int depth, RowOf row_of) {
+inline void StepLanes(const Node* nodes, std::array<std::uint32_t, kLanes>& at, int depth,
+                      RowOf row_of) {
   while (depth > 8) {
     for (int step = 0; step < 3; ++step) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) at[lane] = Step(nodes, at[lane], row_of(lane));
+      for (std::size_t lane = 0; lane < kLanes; ++lane)
+        at[lane] = Step(nodes, at[lane], row_of(lane));
     }
     std::uint32_t moved = 0;
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
@@ -41,7 +43,8 @@ inline void StepLanes(const Node* nodes, std::array<std::uint32_t, kLanes>& at, 
     depth -= 4;
   }
   for (; depth > 0; --depth) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) at[lane] = Step(nodes, at[lane], row_of(lane));
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      at[lane] = Step(nodes, at[lane], row_of(lane));
   }
 }
 
@@ -56,7 +59,9 @@ Status Forest::Place(const ParsedTree& tree, std::size_t number) {
   };
   if (nodes_.size() % 2 == 1) nodes_.emplace_back();
   nodes_.emplace_back();  // so that pairs of children start on even places: one cache line each
-  Tree placed{.root = static_cast<std::uint32_t>(nodes_.size()), .depth = 0, .special = false,
+  Tree placed{.root = static_cast<std::uint32_t>(nodes_.size()),
+              .depth = 0,
+              .special = false,
               .output = tree.output};
   nodes_.emplace_back();
   std::vector<bool> seen(tree.nodes.size(), false);
@@ -64,8 +69,8 @@ Status Forest::Place(const ParsedTree& tree, std::size_t number) {
   for (std::size_t i = 0; i < queue.size(); ++i) {
     const Todo todo = queue[i];
     if (seen[static_cast<std::size_t>(todo.parsed)]) {
-      return Fail(ErrorCode::kUnprocessable, "node {} of tree {} is reached twice: not a tree", todo.parsed,
-                  number);
+      return Fail(ErrorCode::kUnprocessable, "node {} of tree {} is reached twice: not a tree",
+                  todo.parsed, number);
     }
     seen[static_cast<std::size_t>(todo.parsed)] = true;
     if (todo.depth > kMaxDepth) {
@@ -77,7 +82,8 @@ Status Forest::Place(const ParsedTree& tree, std::size_t number) {
     float share = 0.5F;
     if (from.left < 0) {
       if (!std::isfinite(from.value)) {
-        return Fail(ErrorCode::kUnprocessable, "leaf {} of tree {} has no finite value", todo.parsed, number);
+        return Fail(ErrorCode::kUnprocessable, "leaf {} of tree {} has no finite value",
+                    todo.parsed, number);
       }
       to.threshold = std::numeric_limits<float>::quiet_NaN();
       to.left = todo.at;
@@ -100,7 +106,8 @@ Status Forest::Place(const ParsedTree& tree, std::size_t number) {
       placed.special = placed.special || from.categorical || from.zero_is_missing;
       to.left = static_cast<std::uint32_t>(nodes_.size());
       if (nodes_.size() + 4 > std::numeric_limits<std::uint32_t>::max()) {
-        return Fail(ErrorCode::kUnprocessable, "the model has more nodes than this runtime can hold");
+        return Fail(ErrorCode::kUnprocessable,
+                    "the model has more nodes than this runtime can hold");
       }
       nodes_.emplace_back();
       nodes_.emplace_back();
@@ -165,7 +172,8 @@ Result<std::unique_ptr<Forest>> Forest::Build(ParsedForest parsed) {
 }
 
 bool Forest::GoesRight(const Node& node, float x) const {
-  const bool missing = x != x || ((node.feature & Node::kZeroIsMissing) != 0 && std::fabs(x) <= kZero);
+  const bool missing =
+      x != x || ((node.feature & Node::kZeroIsMissing) != 0 && std::fabs(x) <= kZero);
   if (missing) return (node.feature & Node::kMissingRight) != 0;
   if ((node.feature & Node::kCategorical) == 0) return x >= node.threshold;
   bool listed = false;
@@ -173,8 +181,9 @@ bool Forest::GoesRight(const Node& node, float x) const {
   if (x >= smallest_code_ && x < 16'777'216.0F) {
     const auto code = static_cast<std::uint32_t>(std::max(x, 0.0F));
     const std::uint32_t word = code / 32;
-    listed = word < node.value &&
-             ((bits_[std::bit_cast<std::uint32_t>(node.threshold) + word] >> (code % 32)) & 1U) != 0;
+    listed =
+        word < node.value &&
+        ((bits_[std::bit_cast<std::uint32_t>(node.threshold) + word] >> (code % 32)) & 1U) != 0;
   }
   return listed == ((node.feature & Node::kListedRight) != 0);
 }
@@ -183,7 +192,8 @@ std::uint32_t Forest::Walk(std::uint32_t at, const float* row) const {
   while (true) {
     const Node& node = nodes_[at];
     if (node.left == at) return at;
-    at = node.left + static_cast<std::uint32_t>(GoesRight(node, row[node.feature & Node::kFeature]));
+    at =
+        node.left + static_cast<std::uint32_t>(GoesRight(node, row[node.feature & Node::kFeature]));
   }
 }
 
@@ -227,7 +237,8 @@ void Forest::SumBlock(const float* rows, std::size_t n, Sum* sums) const {
     for (; !tree.special && row + kLanes <= n; row += kLanes) {
       at.fill(tree.root);
       const float* const first = rows + row * features_;
-      StepLanes(nodes, at, tree.depth, [first, this](std::size_t lane) { return first + lane * features_; });
+      StepLanes(nodes, at, tree.depth,
+                [first, this](std::size_t lane) { return first + lane * features_; });
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
         out[(row + lane) * outputs] += static_cast<Sum>(LeafValue(nodes[at[lane]]));
       }
@@ -248,10 +259,12 @@ void Forest::Predict(std::span<const float> row, std::span<float> margins) const
   static thread_local std::vector<double> sums;
   sums.assign(base_.begin(), base_.end());
   SumRow<double>(row.data(), sums.data());
-  for (std::size_t o = 0; o < sums.size(); ++o) margins[o] = static_cast<float>(sums[o] / divide_by_);
+  for (std::size_t o = 0; o < sums.size(); ++o)
+    margins[o] = static_cast<float>(sums[o] / divide_by_);
 }
 
-void Forest::PredictBatch(std::span<const float> rows, std::size_t n, std::span<float> margins) const {
+void Forest::PredictBatch(std::span<const float> rows, std::size_t n,
+                          std::span<float> margins) const {
   // A block of rows stays in the cache while every tree passes over it.
   const std::size_t outputs = base_.size();
   const std::size_t fit = kBlockBytes / (sizeof(float) * std::max<std::size_t>(features_, 1));
@@ -262,14 +275,17 @@ void Forest::PredictBatch(std::span<const float> rows, std::size_t n, std::span<
     const float* const from = rows.data() + begin * features_;
     float* const to = margins.data() + begin * outputs;
     if (!sum_in_double_) {
-      for (std::size_t i = 0; i < count; ++i) std::copy(base_.begin(), base_.end(), to + i * outputs);
+      for (std::size_t i = 0; i < count; ++i)
+        std::copy(base_.begin(), base_.end(), to + i * outputs);
       SumBlock<float>(from, count, to);
       continue;
     }
     sums.resize(count * outputs);
-    for (std::size_t i = 0; i < count * outputs; ++i) sums[i] = static_cast<double>(base_[i % outputs]);
+    for (std::size_t i = 0; i < count * outputs; ++i)
+      sums[i] = static_cast<double>(base_[i % outputs]);
     SumBlock<double>(from, count, sums.data());
-    for (std::size_t i = 0; i < count * outputs; ++i) to[i] = static_cast<float>(sums[i] / divide_by_);
+    for (std::size_t i = 0; i < count * outputs; ++i)
+      to[i] = static_cast<float>(sums[i] / divide_by_);
   }
 }
 

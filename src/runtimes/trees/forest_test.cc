@@ -1,4 +1,5 @@
-// The flat layout against the libraries themselves, in this process: margins bit by bit, contributions, files.
+// The flat layout against the libraries themselves, in this process: margins bit by bit,
+// contributions, files.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -38,7 +39,8 @@ Table MakeTable() {
     if (uniform(random) < 0.4F) row[2] = 0.0F;
     row[3] = uniform(random) < 0.05F ? kMissing : std::floor(uniform(random) * 40.0F);
     const auto part = [](float x) { return std::isnan(x) ? 0.3F : x; };
-    const float target = part(row[0]) + std::sin(part(row[3]) / 3.0F) + part(row[1]) * part(row[2]) + 0.3F * normal(random);
+    const float target = part(row[0]) + std::sin(part(row[3]) / 3.0F) +
+                         part(row[1]) * part(row[2]) + 0.3F * normal(random);
     table.values.insert(table.values.end(), row, row + kFeatures);
     table.number.push_back(target);
     table.binary.push_back(target > 0.2F ? 1.0F : 0.0F);
@@ -97,7 +99,8 @@ Answers Ask(const Predictor& model, const std::vector<float>& probe) {
   for (std::size_t i = 0; i < rows; ++i) {
     const auto row = std::span(probe).subspan(i * kFeatures, kFeatures);
     model.Predict(row, single);
-    for (std::size_t o = 0; o < outputs; ++o) EXPECT_EQ(single[o], answers.batch[i * outputs + o]) << "row " << i;
+    for (std::size_t o = 0; o < outputs; ++o)
+      EXPECT_EQ(single[o], answers.batch[i * outputs + o]) << "row " << i;
     if (i % kExplainEvery != 0 && i + 3 < rows) continue;
     const auto part = std::span(answers.contributions).subspan(i * width, width);
     EXPECT_TRUE(model.Contributions(row, part));
@@ -111,8 +114,8 @@ Answers Ask(const Predictor& model, const std::vector<float>& probe) {
 }
 
 template <typename T>
-void ExpectContributions(const std::vector<double>& ours, const std::vector<T>& theirs, std::size_t outputs,
-                         double divide) {
+void ExpectContributions(const std::vector<double>& ours, const std::vector<T>& theirs,
+                         std::size_t outputs, double divide) {
   ASSERT_EQ(ours.size(), theirs.size());
   const std::size_t width = outputs * (kFeatures + 1);
   const std::size_t rows = ours.size() / width;
@@ -126,7 +129,7 @@ void ExpectContributions(const std::vector<double>& ours, const std::vector<T>& 
 struct XgbCase {
   std::string_view what;
   std::vector<std::pair<std::string, std::string>> parameters;
-  std::vector<float> Table::*target;
+  std::vector<float> Table::* target;
   int rounds = 25;
   bool categorical = false;
 };
@@ -137,7 +140,8 @@ TEST_P(XgboostTest, GivesTheLibrarysBits) {
   const XgbCase& given = GetParam();
   const Table table = MakeTable();
   const bool flags[kFeatures] = {false, false, false, true, false, false};
-  xgb::DenseData data{.values = table.values, .rows = kRows, .columns = kFeatures, .labels = table.*given.target};
+  xgb::DenseData data{
+      .values = table.values, .rows = kRows, .columns = kFeatures, .labels = table.*given.target};
   if (given.categorical) data.categorical = flags;
   const auto train = xgb::Matrix::Dense(data);
   ASSERT_TRUE(train) << train.error().ToString();
@@ -163,7 +167,8 @@ TEST_P(XgboostTest, GivesTheLibrarysBits) {
     ASSERT_NE(model, nullptr);
     const Answers answers = Ask(*model, probe);
     ASSERT_EQ(answers.batch.size(), margins->size());
-    for (std::size_t i = 0; i < margins->size(); ++i) ASSERT_EQ(answers.batch[i], (*margins)[i]) << i;
+    for (std::size_t i = 0; i < margins->size(); ++i)
+      ASSERT_EQ(answers.batch[i], (*margins)[i]) << i;
     ExpectContributions(answers.contributions, *contributions, model->num_outputs(), 1.0);
   }
 }
@@ -173,23 +178,47 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         XgbCase{"Binary", {{"objective", "binary:logistic"}}, &Table::binary},
         XgbCase{"OneTree", {{"objective", "binary:logistic"}}, &Table::binary, 1},
-        XgbCase{"BaseScore", {{"objective", "binary:logistic"}, {"base_score", "0.2"}}, &Table::binary},
+        XgbCase{
+            "BaseScore", {{"objective", "binary:logistic"}, {"base_score", "0.2"}}, &Table::binary},
         XgbCase{"Stump", {{"objective", "reg:squarederror"}, {"gamma", "1e9"}}, &Table::number, 2},
-        XgbCase{"Deep", {{"objective", "reg:squarederror"}, {"max_depth", "20"}, {"min_child_weight", "0"}}, &Table::number},
-        XgbCase{"Leafwise", {{"max_depth", "0"}, {"grow_policy", "lossguide"}, {"max_leaves", "60"}}, &Table::number},
-        XgbCase{"Multiclass", {{"objective", "multi:softprob"}, {"num_class", "3"}}, &Table::classes, 12},
+        XgbCase{"Deep",
+                {{"objective", "reg:squarederror"}, {"max_depth", "20"}, {"min_child_weight", "0"}},
+                &Table::number},
+        XgbCase{"Leafwise",
+                {{"max_depth", "0"}, {"grow_policy", "lossguide"}, {"max_leaves", "60"}},
+                &Table::number},
+        XgbCase{"Multiclass",
+                {{"objective", "multi:softprob"}, {"num_class", "3"}},
+                &Table::classes,
+                12},
         XgbCase{"Poisson", {{"objective", "count:poisson"}}, &Table::binary},
         XgbCase{"Monotone", {{"monotone_constraints", "(1,0,0,0,0,0)"}}, &Table::number},
-        XgbCase{"Dart", {{"objective", "binary:logistic"}, {"booster", "dart"}, {"rate_drop", "0.3"}, {"one_drop", "1"}}, &Table::binary},
-        XgbCase{"Forest", {{"num_parallel_tree", "15"}, {"subsample", "0.7"}, {"eta", "1"}}, &Table::number, 1},
-        XgbCase{"Categories", {{"objective", "binary:logistic"}, {"max_cat_to_onehot", "4"}}, &Table::binary, 25, true},
-        XgbCase{"OneHot", {{"objective", "binary:logistic"}, {"max_cat_to_onehot", "100"}}, &Table::binary, 25, true}),
+        XgbCase{"Dart",
+                {{"objective", "binary:logistic"},
+                 {"booster", "dart"},
+                 {"rate_drop", "0.3"},
+                 {"one_drop", "1"}},
+                &Table::binary},
+        XgbCase{"Forest",
+                {{"num_parallel_tree", "15"}, {"subsample", "0.7"}, {"eta", "1"}},
+                &Table::number,
+                1},
+        XgbCase{"Categories",
+                {{"objective", "binary:logistic"}, {"max_cat_to_onehot", "4"}},
+                &Table::binary,
+                25,
+                true},
+        XgbCase{"OneHot",
+                {{"objective", "binary:logistic"}, {"max_cat_to_onehot", "100"}},
+                &Table::binary,
+                25,
+                true}),
     [](const auto& info) { return std::string(info.param.what); });
 
 struct LgbmCase {
   std::string_view what;
   std::string parameters;
-  std::vector<float> Table::*target;
+  std::vector<float> Table::* target;
   int rounds = 25;
   bool categorical = false;
 };
@@ -199,10 +228,11 @@ class LightgbmTest : public testing::TestWithParam<LgbmCase> {};
 TEST_P(LightgbmTest, GivesTheLibrarysMarginsRoundedOnce) {
   const LgbmCase& given = GetParam();
   const Table table = MakeTable();
-  const std::string parameters =
-      given.parameters + " num_threads=1 verbosity=-1" + (given.categorical ? " categorical_feature=3" : "");
+  const std::string parameters = given.parameters + " num_threads=1 verbosity=-1" +
+                                 (given.categorical ? " categorical_feature=3" : "");
   const auto train = lgbm::Dataset::Create(
-      {.values = table.values, .rows = kRows, .columns = kFeatures, .labels = table.*given.target}, parameters, nullptr);
+      {.values = table.values, .rows = kRows, .columns = kFeatures, .labels = table.*given.target},
+      parameters, nullptr);
   ASSERT_TRUE(train) << train.error().ToString();
   auto booster = lgbm::Booster::Create(*train, parameters);
   ASSERT_TRUE(booster) << booster.error().ToString();
@@ -213,11 +243,13 @@ TEST_P(LightgbmTest, GivesTheLibrarysMarginsRoundedOnce) {
   }
   const std::vector<float> probe = MakeProbe(table, given.categorical);
   auto margins = booster->PredictMargins(probe, probe.size() / kFeatures, kFeatures, 0, 1);
-  const auto contributions = booster->PredictContributions(probe, probe.size() / kFeatures, kFeatures, 1);
+  const auto contributions =
+      booster->PredictContributions(probe, probe.size() / kFeatures, kFeatures, 1);
   const auto text = booster->Save(0);
   ASSERT_TRUE(margins && contributions && text);
   // A random forest answers the average, its raw scores are the sum.
-  const double divide = given.parameters.find("boosting=rf") == std::string::npos ? 1.0 : given.rounds;
+  const double divide =
+      given.parameters.find("boosting=rf") == std::string::npos ? 1.0 : given.rounds;
   const auto model = LoadFlat(std::string(given.what) + ".txt", *text);
   ASSERT_NE(model, nullptr);
   const Answers answers = Ask(*model, probe);
@@ -230,17 +262,20 @@ TEST_P(LightgbmTest, GivesTheLibrarysMarginsRoundedOnce) {
 
 INSTANTIATE_TEST_SUITE_P(
     , LightgbmTest,
-    testing::Values(LgbmCase{"Binary", "objective=binary", &Table::binary},
-                    LgbmCase{"OneTree", "objective=binary", &Table::binary, 1},
-                    LgbmCase{"Leaves", "objective=regression num_leaves=255 min_data_in_leaf=2", &Table::number, 20},
-                    LgbmCase{"Multiclass", "objective=multiclass num_class=3", &Table::classes, 12},
-                    LgbmCase{"Poisson", "objective=poisson", &Table::binary},
-                    LgbmCase{"Categories", "objective=binary min_data_per_group=5", &Table::binary, 25, true},
-                    LgbmCase{"ZeroIsMissing", "objective=binary zero_as_missing=true", &Table::binary},
-                    LgbmCase{"NoMissing", "objective=binary use_missing=false", &Table::binary},
-                    LgbmCase{"Dart", "objective=binary boosting=dart", &Table::binary},
-                    LgbmCase{"Forest", "objective=binary boosting=rf bagging_freq=1 bagging_fraction=0.6", &Table::binary},
-                    LgbmCase{"FewBins", "objective=regression max_bin=15", &Table::number}),
+    testing::Values(
+        LgbmCase{"Binary", "objective=binary", &Table::binary},
+        LgbmCase{"OneTree", "objective=binary", &Table::binary, 1},
+        LgbmCase{"Leaves", "objective=regression num_leaves=255 min_data_in_leaf=2", &Table::number,
+                 20},
+        LgbmCase{"Multiclass", "objective=multiclass num_class=3", &Table::classes, 12},
+        LgbmCase{"Poisson", "objective=poisson", &Table::binary},
+        LgbmCase{"Categories", "objective=binary min_data_per_group=5", &Table::binary, 25, true},
+        LgbmCase{"ZeroIsMissing", "objective=binary zero_as_missing=true", &Table::binary},
+        LgbmCase{"NoMissing", "objective=binary use_missing=false", &Table::binary},
+        LgbmCase{"Dart", "objective=binary boosting=dart", &Table::binary},
+        LgbmCase{"Forest", "objective=binary boosting=rf bagging_freq=1 bagging_fraction=0.6",
+                 &Table::binary},
+        LgbmCase{"FewBins", "objective=regression max_bin=15", &Table::number}),
     [](const auto& info) { return std::string(info.param.what); });
 
 }  // namespace

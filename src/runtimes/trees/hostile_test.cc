@@ -1,4 +1,5 @@
-// Files that are broken, cut off or made to harm: each is refused with words that say what is wrong.
+// Files that are broken, cut off or made to harm: each is refused with words that say what is
+// wrong.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -22,9 +23,12 @@ constexpr std::string_view kXgboost =
     R"("objective":{"name":"binary:logistic"}},"version":[3,2,0]})";
 
 constexpr std::string_view kLightgbm =
-    "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\nobjective=binary sigmoid:1\n"
-    "feature_names=a b\ntree_sizes=10\n\nTree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=0.5\n"
-    "decision_type=10\nleft_child=-1\nright_child=-2\nleaf_value=-1 1\nleaf_count=3 1\ninternal_count=4\n"
+    "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\nobjective=binary "
+    "sigmoid:1\n"
+    "feature_names=a "
+    "b\ntree_sizes=10\n\nTree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=0.5\n"
+    "decision_type=10\nleft_child=-1\nright_child=-2\nleaf_value=-1 1\nleaf_count=3 "
+    "1\ninternal_count=4\n"
     "is_linear=0\nshrinkage=1\n\n\nend of trees\n";
 
 Result<std::unique_ptr<Forest>> Build(std::string_view content) {
@@ -54,29 +58,37 @@ TEST_P(HostileTest, IsRefusedInWords) {
     return;
   }
   ASSERT_FALSE(built);
-  EXPECT_NE(built.error().ToString().find(change.error), std::string::npos) << built.error().ToString();
+  EXPECT_NE(built.error().ToString().find(change.error), std::string::npos)
+      << built.error().ToString();
   EXPECT_TRUE(ChineseText(built.error().message.format)) << built.error().message.format;
 }
 
 INSTANTIATE_TEST_SUITE_P(
     , HostileTest,
     testing::Values(
-        Change{"Whole", false, "[0.5,", "[0.5,", ""},
-        Change{"WholeText", true, "0.5", "0.5", ""},
+        Change{"Whole", false, "[0.5,", "[0.5,", ""}, Change{"WholeText", true, "0.5", "0.5", ""},
         Change{"Cycle", false, "\"left_children\":[1,", "\"left_children\":[0,", "reached twice"},
-        Change{"SharedChild", false, "\"right_children\":[2,", "\"right_children\":[1,", "reached twice"},
-        Change{"ChildOutOfRange", false, "\"right_children\":[2,", "\"right_children\":[3,", "child out of range"},
-        Change{"OneChild", false, "\"right_children\":[2,", "\"right_children\":[-1,", "child out of range"},
-        Change{"Feature", false, "\"split_indices\":[0,", "\"split_indices\":[2,", "splits on feature 2"},
-        Change{"FeatureBelowZero", false, "\"split_indices\":[0,", "\"split_indices\":[-1,", "splits on feature -1"},
-        Change{"ShortArray", false, "\"sum_hessian\":[4.0,3.0,1.0]", "\"sum_hessian\":[4.0,3.0]", "has 2 elements"},
-        Change{"TextForNumbers", false, "\"sum_hessian\":[4.0,3.0,1.0]", "\"sum_hessian\":\"x\"", "no array"},
+        Change{"SharedChild", false, "\"right_children\":[2,", "\"right_children\":[1,",
+               "reached twice"},
+        Change{"ChildOutOfRange", false, "\"right_children\":[2,", "\"right_children\":[3,",
+               "child out of range"},
+        Change{"OneChild", false, "\"right_children\":[2,", "\"right_children\":[-1,",
+               "child out of range"},
+        Change{"Feature", false, "\"split_indices\":[0,", "\"split_indices\":[2,",
+               "splits on feature 2"},
+        Change{"FeatureBelowZero", false, "\"split_indices\":[0,", "\"split_indices\":[-1,",
+               "splits on feature -1"},
+        Change{"ShortArray", false, "\"sum_hessian\":[4.0,3.0,1.0]", "\"sum_hessian\":[4.0,3.0]",
+               "has 2 elements"},
+        Change{"TextForNumbers", false, "\"sum_hessian\":[4.0,3.0,1.0]", "\"sum_hessian\":\"x\"",
+               "no array"},
         Change{"NanThreshold", false, "[0.5,-1.0", "[NaN,-1.0", "not valid JSON"},
         Change{"HugeLeaf", false, "-1.0,1.0]", "-1.0,1e300]", "no finite value"},
         Change{"TreeInfo", false, "\"tree_info\":[0]", "\"tree_info\":[1]", "belongs to output 1"},
         Change{"TreeInfoShort", false, "\"tree_info\":[0]", "\"tree_info\":[]", "1 trees"},
         Change{"Linear", false, "\"name\":\"gbtree\"", "\"name\":\"gblinear\"", "gblinear"},
-        Change{"VectorLeaf", false, "\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"2\"", "multi_output_tree"},
+        Change{"VectorLeaf", false, "\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"2\"",
+               "multi_output_tree"},
         Change{"Outputs", false, "\"num_class\":\"0\"", "\"num_class\":\"999999999\"", "outputs"},
         Change{"Features", false, "\"num_feature\":\"2\"", "\"num_feature\":\"-3\"", "-3 features"},
         Change{"BaseScore", false, "[5E-1]", "[x]", "base_score"},
@@ -87,12 +99,14 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"TextFeature", true, "split_feature=0", "split_feature=7", "splits on feature 7"},
         Change{"TextNan", true, "threshold=0.5", "threshold=nan", "not a number"},
         Change{"TextLeaf", true, "leaf_value=-1 1", "leaf_value=-1 inf", "no finite value"},
-        Change{"TextFewLeaves", true, "leaf_value=-1 1", "leaf_value=-1", "has 1 values, expected 2"},
+        Change{"TextFewLeaves", true, "leaf_value=-1 1", "leaf_value=-1",
+               "has 1 values, expected 2"},
         Change{"TextManyLeaves", true, "num_leaves=2", "num_leaves=1000000000", "cut off"},
         Change{"TextWords", true, "threshold=0.5", "threshold=abc", "no number"},
         Change{"TextLinear", true, "is_linear=0", "is_linear=1", "linear_tree"},
         Change{"TextCategories", true, "decision_type=10", "decision_type=1", "set of categories"},
-        Change{"TextTrees", true, "num_tree_per_iteration=1", "num_tree_per_iteration=2", "multiple of 2"},
+        Change{"TextTrees", true, "num_tree_per_iteration=1", "num_tree_per_iteration=2",
+               "multiple of 2"},
         Change{"TextSizes", true, "tree_sizes=10", "tree_sizes=10 10", "lists 2 trees"},
         Change{"TextCutOff", true, "end of trees", "", "cut off"}),
     [](const auto& info) { return std::string(info.param.what); });
@@ -110,8 +124,9 @@ TEST(HostileFiles, UbjPromisesMoreThanTheFileHolds) {
   using namespace std::string_literals;
   const std::string length = "L"s + std::string("\x7f\xff\xff\xff\xff\xff\xff\xff", 8);
   for (const std::string& bytes :
-       {"["s, "[$d#"s + length, "[$T#"s + length, "[$Z#"s + length, "[#"s + length, "S"s + length, "{"s + length,
-        "[$d"s, "[#d\x3f\x80\x00\x00"s, "[#L\xff\xff\xff\xff\xff\xff\xff\xff"s, "Q"s, ""s}) {
+       {"["s, "[$d#"s + length, "[$T#"s + length, "[$Z#"s + length, "[#"s + length, "S"s + length,
+        "{"s + length, "[$d"s, "[#d\x3f\x80\x00\x00"s, "[#L\xff\xff\xff\xff\xff\xff\xff\xff"s, "Q"s,
+        ""s}) {
     const auto value = ParseUbj(bytes);
     EXPECT_FALSE(value) << bytes;
   }
@@ -137,15 +152,16 @@ TEST(HostileFiles, ADeepChainIsRefusedBeforeItCostsMemory) {
 
 // x <= t in double must decide as the float threshold does, on both sides of it and at the ends.
 TEST(LightgbmThreshold, DecidesAsDoubleDoes) {
-  for (const char* text : {"0.1", "-0.1", "1.0000000180025095e-35", "1e300", "-1e300", "16777217", "0.30000001192092896",
-                           "3.4028234663852886e+38", "1e-46", "-1e-46"}) {
+  for (const char* text : {"0.1", "-0.1", "1.0000000180025095e-35", "1e300", "-1e300", "16777217",
+                           "0.30000001192092896", "3.4028234663852886e+38", "1e-46", "-1e-46"}) {
     std::string model(kLightgbm);
     model.replace(model.find("threshold=0.5"), 13, "threshold=" + std::string(text));
     const auto built = Build(model);
     ASSERT_TRUE(built) << text;
     const double threshold = std::strtod(text, nullptr);
     const auto near = static_cast<float>(threshold);
-    for (const float x : {near, std::nextafter(near, 1e38F), std::nextafter(near, -1e38F), 0.0F, -0.0F, 1e38F, -1e38F}) {
+    for (const float x : {near, std::nextafter(near, 1e38F), std::nextafter(near, -1e38F), 0.0F,
+                          -0.0F, 1e38F, -1e38F}) {
       const float row[2] = {x, 0.0F};
       float margin = 0;
       (*built)->Predict(row, std::span(&margin, 1));

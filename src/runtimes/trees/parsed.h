@@ -12,18 +12,18 @@ namespace aimass::runtimes::trees {
 /// One node as a file gives it, with the library's rule of decision already brought into one form:
 /// right where x >= threshold (numbers) or where the code is listed == listed_right (categories).
 struct ParsedNode {
-  std::int32_t left = -1;   // -1: a leaf
+  std::int32_t left = -1;  // -1: a leaf
   std::int32_t right = -1;
   std::uint32_t feature = 0;
-  float threshold = 0.0F;   // NaN: nothing goes right
+  float threshold = 0.0F;  // NaN: nothing goes right
   bool missing_right = false;
   bool zero_is_missing = false;  // LightGBM's zero_as_missing: |x| <= 1e-35 goes where NaN goes
   bool categorical = false;
   bool listed_right = false;
   std::uint32_t bits_begin = 0;  // into ParsedForest::bits, in words
   std::uint32_t bits_words = 0;
-  double value = 0.0;       // of a leaf
-  double cover = 0.0;       // training weight or rows that passed through it
+  double value = 0.0;  // of a leaf
+  double cover = 0.0;  // training weight or rows that passed through it
 };
 
 struct ParsedTree {
@@ -36,16 +36,17 @@ struct ParsedForest {
   ArtefactInfo info;
   std::size_t features = 0;
   std::size_t outputs = 1;
-  bool sum_in_double = false;   // LightGBM sums in double, XGBoost in float32
-  double divide_by = 1.0;       // LightGBM's average_output: the number of iterations
-  float smallest_code = 0.0F;   // values from here on are categories after rounding towards zero
-  std::vector<float> base;      // [outputs], margins
+  bool sum_in_double = false;  // LightGBM sums in double, XGBoost in float32
+  double divide_by = 1.0;      // LightGBM's average_output: the number of iterations
+  float smallest_code = 0.0F;  // values from here on are categories after rounding towards zero
+  std::vector<float> base;     // [outputs], margins
   std::vector<ParsedTree> trees;
   std::vector<std::uint32_t> bits;  // sets of categories
 };
 
 /// XGBoost 1.0 … 3.x, JSON or UBJ; boosters gbtree and dart.
-/// Errors   kUnsupported for what this layout does not hold (gblinear, multi-target leaves); kUnprocessable.
+/// Errors   kUnsupported for what this layout does not hold (gblinear, multi-target leaves);
+/// kUnprocessable.
 [[nodiscard]] Result<ParsedForest> ParseXgboost(std::string_view content);
 
 /// LightGBM 2.x … 4.x, text (model_to_string). Errors: kUnsupported (linear trees), kUnprocessable.

@@ -1,5 +1,5 @@
-// Exact, path-dependent TreeSHAP: algorithm 2 of Lundberg, Erion, Lee, "Consistent Individualized Feature
-// Attribution for Tree Ensembles" (2018), as both libraries compute their pred_contribs.
+// Exact, path-dependent TreeSHAP: algorithm 2 of Lundberg, Erion, Lee, "Consistent Individualized
+// Feature Attribution for Tree Ensembles" (2018), as both libraries compute their pred_contribs.
 #include <algorithm>
 #include <cstring>
 
@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::uint32_t kNoFeature = 0xFFFFFFFFU;
 
-// One feature on the path from the root: which share of the permutations reaches the node without it
-// (zero) and with it (one), and the weight of the subsets of each size.
+// One feature on the path from the root: which share of the permutations reaches the node without
+// it (zero) and with it (one), and the weight of the subsets of each size.
 struct Element {
   std::uint32_t feature;
   double zero;
@@ -78,7 +78,8 @@ class TreeShap {
 
  private:
   // parent: the path of the node above, `depth` elements long.
-  void Visit(std::uint32_t at, Element* parent, int depth, double zero, double one, std::uint32_t feature) {
+  void Visit(std::uint32_t at, Element* parent, int depth, double zero, double one,
+             std::uint32_t feature) {
     Element* path = parent + depth;
     std::memcpy(path, parent, sizeof(Element) * static_cast<std::size_t>(depth));
     Extend(path, depth, zero, one, feature);
@@ -121,7 +122,8 @@ class TreeShap {
 Status Forest::Contributions(std::span<const float> row, std::span<double> out) const {
   const std::size_t outputs = base_.size();
   if (row.size() != features_ || out.size() != outputs * (features_ + 1)) {
-    return Fail(ErrorCode::kInternal, "contributions of {} features into {} places", row.size(), out.size());
+    return Fail(ErrorCode::kInternal, "contributions of {} features into {} places", row.size(),
+                out.size());
   }
   const std::size_t levels = static_cast<std::size_t>(max_depth_) + 2;
   static thread_local std::vector<Element> scratch;

@@ -15,10 +15,13 @@ bool IsLightgbm(std::string_view first_bytes) {
 
 bool IsXgboost(std::string_view first_bytes) {
   // UBJSON: '{', then the marker of the first key's length. JSON: '{' and a quoted key.
-  if (first_bytes.starts_with("{L") || first_bytes.starts_with("{i") || first_bytes.starts_with("{U")) return true;
+  if (first_bytes.starts_with("{L") || first_bytes.starts_with("{i") ||
+      first_bytes.starts_with("{U"))
+    return true;
   const std::size_t key = first_bytes.find_first_not_of(" \t\r\n{");
   return first_bytes.starts_with("{") && key != std::string_view::npos &&
-         (first_bytes.substr(key).starts_with("\"learner\"") || first_bytes.substr(key).starts_with("\"version\"") ||
+         (first_bytes.substr(key).starts_with("\"learner\"") ||
+          first_bytes.substr(key).starts_with("\"version\"") ||
           first_bytes.substr(key).starts_with("\"Config\""));
 }
 
@@ -48,10 +51,11 @@ Result<ArtefactInfo> Describe(const std::string& path) {
   info.trees = parsed.trees.size();
   if (info.feature_names.size() != parsed.features) {
     if (!info.feature_names.empty()) {
-      return Fail(ErrorCode::kUnprocessable, "the model names {} features, but has {}", info.feature_names.size(),
-                  parsed.features);
+      return Fail(ErrorCode::kUnprocessable, "the model names {} features, but has {}",
+                  info.feature_names.size(), parsed.features);
     }
-    for (std::size_t i = 0; i < parsed.features; ++i) info.feature_names.push_back("f" + std::to_string(i));
+    for (std::size_t i = 0; i < parsed.features; ++i)
+      info.feature_names.push_back("f" + std::to_string(i));
   }
   return info;
 }

@@ -23,7 +23,8 @@ void Pack(Value& value) {
 
 Result<Value> FromSimd(simdjson::dom::element element, int depth) {
   if (depth > kMaxDepth) {
-    return Fail(ErrorCode::kUnprocessable, "the model file is nested deeper than {} levels", kMaxDepth);
+    return Fail(ErrorCode::kUnprocessable, "the model file is nested deeper than {} levels",
+                kMaxDepth);
   }
   using simdjson::dom::element_type;
   Value value;
@@ -86,7 +87,8 @@ class UbjReader {
 
  private:
   [[nodiscard]] std::unexpected<Error> Broken(std::string_view expected) const {
-    return Fail(ErrorCode::kUnprocessable, "the UBJ file is broken at byte {}: expected {}", at_, expected);
+    return Fail(ErrorCode::kUnprocessable, "the UBJ file is broken at byte {}: expected {}", at_,
+                expected);
   }
 
   Result<char> Marker() {
@@ -116,27 +118,40 @@ class UbjReader {
 
   Result<double> NumberOf(char marker) {
     switch (marker) {
-      case 'i': return Number<std::int8_t>();
-      case 'U': return Number<std::uint8_t>();
-      case 'I': return Number<std::int16_t>();
-      case 'l': return Number<std::int32_t>();
-      case 'L': return Number<std::int64_t>();
-      case 'd': return Number<float>();
-      case 'D': return Number<double>();
-      default: return Broken("a type of number");
+      case 'i':
+        return Number<std::int8_t>();
+      case 'U':
+        return Number<std::uint8_t>();
+      case 'I':
+        return Number<std::int16_t>();
+      case 'l':
+        return Number<std::int32_t>();
+      case 'L':
+        return Number<std::int64_t>();
+      case 'd':
+        return Number<float>();
+      case 'D':
+        return Number<double>();
+      default:
+        return Broken("a type of number");
     }
   }
 
   static std::size_t SizeOf(char marker) {
     switch (marker) {
       case 'i':
-      case 'U': return 1;
-      case 'I': return 2;
+      case 'U':
+        return 1;
+      case 'I':
+        return 2;
       case 'l':
-      case 'd': return 4;
+      case 'd':
+        return 4;
       case 'L':
-      case 'D': return 8;
-      default: return 0;
+      case 'D':
+        return 8;
+      default:
+        return 0;
     }
   }
 
@@ -170,7 +185,8 @@ class UbjReader {
     char type = 0;
     if (Take('$')) {
       ASSIGN_OR_RETURN(type, Marker());
-      if (at_ >= bytes_.size() || bytes_[at_] != '#') return Broken("'#' after the type of an array");
+      if (at_ >= bytes_.size() || bytes_[at_] != '#')
+        return Broken("'#' after the type of an array");
     }
     if (Take('#')) {
       ASSIGN_OR_RETURN(const std::size_t count, Length());
@@ -224,12 +240,15 @@ class UbjReader {
 
   Result<Value> Read(char marker, int depth) {
     if (depth > kMaxDepth) {
-      return Fail(ErrorCode::kUnprocessable, "the model file is nested deeper than {} levels", kMaxDepth);
+      return Fail(ErrorCode::kUnprocessable, "the model file is nested deeper than {} levels",
+                  kMaxDepth);
     }
     Value value;
     switch (marker) {
-      case '{': return Object(depth);
-      case '[': return Array(depth);
+      case '{':
+        return Object(depth);
+      case '[':
+        return Array(depth);
       case 'S': {
         value.kind = Value::Kind::kText;
         ASSIGN_OR_RETURN(value.text, Text());
@@ -246,7 +265,8 @@ class UbjReader {
         value.kind = Value::Kind::kNumber;
         value.number = marker == 'T' ? 1.0 : 0.0;
         return value;
-      case 'Z': return value;
+      case 'Z':
+        return value;
       default: {
         value.kind = Value::Kind::kNumber;
         ASSIGN_OR_RETURN(value.number, NumberOf(marker));

@@ -10,8 +10,8 @@
 
 namespace aimass::runtimes::trees {
 
-/// A parsed document, JSON or UBJSON. Arrays of numbers (booleans count as 0 and 1) are kept packed,
-/// because a model file consists of little else.
+/// A parsed document, JSON or UBJSON. Arrays of numbers (booleans count as 0 and 1) are kept
+/// packed, because a model file consists of little else.
 struct Value {
   enum class Kind : std::uint8_t { kNull, kNumber, kText, kNumbers, kArray, kObject };
   Kind kind = Kind::kNull;
@@ -27,7 +27,8 @@ struct Value {
 
 /// Errors   kUnprocessable with what is wrong and where (byte) for both.
 [[nodiscard]] Result<Value> ParseJsonValue(std::string_view text);
-/// UBJSON draft 12 as XGBoost writes it (little is left out: only typed arrays without payload are refused).
+/// UBJSON draft 12 as XGBoost writes it (little is left out: only typed arrays without payload are
+/// refused).
 [[nodiscard]] Result<Value> ParseUbj(std::string_view bytes);
 
 }  // namespace aimass::runtimes::trees

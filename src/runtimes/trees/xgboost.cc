@@ -20,7 +20,8 @@ Result<const Value*> Member(const Value& object, std::string_view key) {
 }
 
 // Parameters are numbers written as text: "12".
-Result<double> Parameter(const Value& object, std::string_view key, std::optional<double> fallback) {
+Result<double> Parameter(const Value& object, std::string_view key,
+                         std::optional<double> fallback) {
   const Value* found = object.Find(key);
   if (found == nullptr) {
     if (fallback) return *fallback;
@@ -31,8 +32,8 @@ Result<double> Parameter(const Value& object, std::string_view key, std::optiona
   const char* end = found->text.data() + found->text.size();
   const auto [stop, error] = std::from_chars(found->text.data(), end, value);
   if (found->kind != Value::Kind::kText || error != std::errc{} || stop != end) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' of the XGBoost model must be a number, got '{}'", key,
-                found->text);
+    return Fail(ErrorCode::kUnprocessable, "'{}' of the XGBoost model must be a number, got '{}'",
+                key, found->text);
   }
   return value;
 }
@@ -72,8 +73,8 @@ Result<float> ToMargin(float score, const std::string& link) {
     margin = std::log(score);
   }
   if (!std::isfinite(margin)) {
-    return Fail(ErrorCode::kUnprocessable, "the XGBoost model's base_score {} does not fit its objective",
-                score);
+    return Fail(ErrorCode::kUnprocessable,
+                "the XGBoost model's base_score {} does not fit its objective", score);
   }
   return margin;
 }
@@ -94,15 +95,17 @@ class TreeArrays {
  public:
   TreeArrays(const Value& tree, std::size_t number) : tree_(tree), number_(number) {}
 
-  Result<const std::vector<double>*> Get(std::string_view key, std::optional<std::size_t> size) const {
+  Result<const std::vector<double>*> Get(std::string_view key,
+                                         std::optional<std::size_t> size) const {
     const Value* found = tree_.Find(key);
     if (found == nullptr || (found->kind != Value::Kind::kNumbers && !found->array.empty()) ||
         (found->kind != Value::Kind::kNumbers && found->kind != Value::Kind::kArray)) {
-      return Fail(ErrorCode::kUnprocessable, "tree {} of the XGBoost model has no array '{}'", number_, key);
+      return Fail(ErrorCode::kUnprocessable, "tree {} of the XGBoost model has no array '{}'",
+                  number_, key);
     }
     if (size && found->numbers.size() != *size) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' of tree {} has {} elements, expected {}", key, number_,
-                  found->numbers.size(), *size);
+      return Fail(ErrorCode::kUnprocessable, "'{}' of tree {} has {} elements, expected {}", key,
+                  number_, found->numbers.size(), *size);
     }
     return &found->numbers;
   }
@@ -118,8 +121,10 @@ std::optional<std::int64_t> Whole(double value, double low, double high) {
   return static_cast<std::int64_t>(value);
 }
 
-// Sets of categories stand apart from the nodes: nodes[i] owns categories[segments[i] .. + sizes[i]].
-Status ReadCategories(const TreeArrays& arrays, std::size_t number, ParsedTree& tree, ParsedForest& forest) {
+// Sets of categories stand apart from the nodes: nodes[i] owns categories[segments[i] .. +
+// sizes[i]].
+Status ReadCategories(const TreeArrays& arrays, std::size_t number, ParsedTree& tree,
+                      ParsedForest& forest) {
   ASSIGN_OR_RETURN(const auto* nodes, arrays.Get("categories_nodes", std::nullopt));
   ASSIGN_OR_RETURN(const auto* segments, arrays.Get("categories_segments", nodes->size()));
   ASSIGN_OR_RETURN(const auto* sizes, arrays.Get("categories_sizes", nodes->size()));
@@ -129,13 +134,17 @@ Status ReadCategories(const TreeArrays& arrays, std::size_t number, ParsedTree& 
     const auto node = Whole((*nodes)[i], 0, static_cast<double>(tree.nodes.size()) - 1);
     const auto begin = Whole((*segments)[i], 0, total);
     const auto size = Whole((*sizes)[i], 1, total);
-    if (!node || !begin || !size || *begin + *size > static_cast<std::int64_t>(categories->size())) {
-      return Fail(ErrorCode::kUnprocessable, "tree {} has a set of categories out of range", number);
+    if (!node || !begin || !size ||
+        *begin + *size > static_cast<std::int64_t>(categories->size())) {
+      return Fail(ErrorCode::kUnprocessable, "tree {} has a set of categories out of range",
+                  number);
     }
     std::int64_t largest = 0;
     for (std::int64_t j = *begin; j < *begin + *size; ++j) {
       const auto code = Whole((*categories)[static_cast<std::size_t>(j)], 0, kMaxCategory - 1);
-      if (!code) return Fail(ErrorCode::kUnprocessable, "tree {} has a set of categories out of range", number);
+      if (!code)
+        return Fail(ErrorCode::kUnprocessable, "tree {} has a set of categories out of range",
+                    number);
       largest = std::max(largest, *code);
     }
     ParsedNode& split = tree.nodes[static_cast<std::size_t>(*node)];
@@ -155,7 +164,8 @@ Status ReadTree(const Value& json, std::size_t number, float weight, ParsedFores
   ASSIGN_OR_RETURN(const double leaf_size, Parameter(*parameters, "size_leaf_vector", 0));
   if (leaf_size > 1) {
     return Fail(ErrorCode::kUnsupported,
-                "the XGBoost model has leaves with {} values (multi_strategy=multi_output_tree); expected one",
+                "the XGBoost model has leaves with {} values (multi_strategy=multi_output_tree); "
+                "expected one",
                 leaf_size);
   }
   const TreeArrays arrays(json, number);
@@ -180,7 +190,8 @@ Status ReadTree(const Value& json, std::size_t number, float weight, ParsedFores
     const auto l = Whole((*left)[i], -1, last);
     const auto r = Whole((*right)[i], -1, last);
     if (!l || !r || (*l < 0) != (*r < 0)) {
-      return Fail(ErrorCode::kUnprocessable, "node {} of tree {} has a child out of range", i, number);
+      return Fail(ErrorCode::kUnprocessable, "node {} of tree {} has a child out of range", i,
+                  number);
     }
     node.left = static_cast<std::int32_t>(*l);
     node.right = static_cast<std::int32_t>(*r);
@@ -192,8 +203,9 @@ Status ReadTree(const Value& json, std::size_t number, float weight, ParsedFores
     }
     const auto feature = Whole((*features)[i], 0, static_cast<double>(forest.features) - 1);
     if (!feature) {
-      return Fail(ErrorCode::kUnprocessable, "node {} of tree {} splits on feature {}, expected 0 to {}", i,
-                  number, (*features)[i], forest.features - 1);
+      return Fail(ErrorCode::kUnprocessable,
+                  "node {} of tree {} splits on feature {}, expected 0 to {}", i, number,
+                  (*features)[i], forest.features - 1);
     }
     node.feature = static_cast<std::uint32_t>(*feature);
     node.missing_right = (*default_left)[i] == 0;
@@ -201,8 +213,8 @@ Status ReadTree(const Value& json, std::size_t number, float weight, ParsedFores
     node.listed_right = node.categorical;
     node.threshold = condition;
     if (!node.categorical && std::isnan(condition)) {
-      return Fail(ErrorCode::kUnprocessable, "node {} of tree {} has a threshold that is not a number", i,
-                  number);
+      return Fail(ErrorCode::kUnprocessable,
+                  "node {} of tree {} has a threshold that is not a number", i, number);
     }
   }
   if (types != nullptr) RETURN_IF_ERROR(ReadCategories(arrays, number, tree, forest));
@@ -217,15 +229,16 @@ Status ReadTrees(const Value& booster, std::string_view name, ParsedForest& fore
     ASSIGN_OR_RETURN(const Value* drop, Member(booster, "weight_drop"));
     weights = &drop->numbers;
   } else if (name != "gbtree") {
-    return Fail(ErrorCode::kUnsupported, "the XGBoost booster '{}' is not supported; expected gbtree or dart",
-                name);
+    return Fail(ErrorCode::kUnsupported,
+                "the XGBoost booster '{}' is not supported; expected gbtree or dart", name);
   }
   ASSIGN_OR_RETURN(const Value* model, Member(*gbtree, "model"));
   ASSIGN_OR_RETURN(const Value* trees, Member(*model, "trees"));
   ASSIGN_OR_RETURN(const Value* groups, Member(*model, "tree_info"));
   const std::size_t count = trees->array.size();
   if (groups->numbers.size() != count || (weights != nullptr && weights->size() != count)) {
-    return Fail(ErrorCode::kUnprocessable, "the XGBoost model has {} trees, but says the output of {}", count,
+    return Fail(ErrorCode::kUnprocessable,
+                "the XGBoost model has {} trees, but says the output of {}", count,
                 groups->numbers.size());
   }
   forest.trees.reserve(count);
@@ -286,8 +299,8 @@ Result<ParsedForest> ParseXgboost(std::string_view content) {
   ASSIGN_OR_RETURN(std::vector<float> scores, BaseScores(*parameters));
   if (scores.size() == 1) scores.resize(forest.outputs, scores[0]);
   if (scores.size() != forest.outputs) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' of the XGBoost model has {} values, expected {}", "base_score",
-                scores.size(), forest.outputs);
+    return Fail(ErrorCode::kUnprocessable, "'{}' of the XGBoost model has {} values, expected {}",
+                "base_score", scores.size(), forest.outputs);
   }
   for (const float score : scores) {
     ASSIGN_OR_RETURN(const float margin, ToMargin(score, forest.info.link));
