@@ -117,14 +117,6 @@ class PostgresServer {
   std::string Url(const std::string& database) const {
     return "postgresql://postgres@127.0.0.1:" + std::to_string(port_) + "/" + database;
   }
-  void Run(const std::string& sql) const {
-    const std::unique_ptr<PGconn, void (*)(PGconn*)> connection(
-        PQconnectdb(Url("postgres").c_str()), &PQfinish);
-    const std::unique_ptr<PGresult, void (*)(PGresult*)> result(
-        PQexec(connection.get(), sql.c_str()), &PQclear);
-    if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) Stop(PQerrorMessage(connection.get()));
-  }
-
   static PostgresServer& Instance() {
     static PostgresServer server;  // one per test program: starting it takes a second
     return server;
@@ -137,6 +129,22 @@ class PostgresServer {
   std::string log_;
   pid_t launcher_ = -1;
 };
+
+// The address of `database` on the server that this run uses.
+std::string PostgresUrl(const std::string& database) {
+  const char* given = std::getenv("AIMASS_TEST_POSTGRES");
+  if (given == nullptr) return PostgresServer::Instance().Url(database);
+  const std::string url = given;
+  return url.substr(0, url.rfind('/') + 1) + database;
+}
+
+void RunOnPostgres(const std::string& sql) {
+  const std::unique_ptr<PGconn, void (*)(PGconn*)> connection(
+      PQconnectdb(PostgresUrl("postgres").c_str()), &PQfinish);
+  const std::unique_ptr<PGresult, void (*)(PGresult*)> result(PQexec(connection.get(), sql.c_str()),
+                                                              &PQclear);
+  if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) Stop(PQerrorMessage(connection.get()));
+}
 
 }  // namespace
 
@@ -158,14 +166,13 @@ TestDatabase::TestDatabase(Dialect dialect) {
   }
   name_ = "t" + NewId();
   std::erase(name_, '-');
-  PostgresServer::Instance().Run("CREATE DATABASE " + name_);
-  url_ = PostgresServer::Instance().Url(name_);
+  RunOnPostgres("CREATE DATABASE " + name_);
+  url_ = PostgresUrl(name_);
 }
 
 TestDatabase::~TestDatabase() {
   try {
-    if (!name_.empty())
-      PostgresServer::Instance().Run("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+    if (!name_.empty()) RunOnPostgres("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
   }

@@ -26,9 +26,10 @@ inline void PrintTo(Dialect dialect, std::ostream* out) {
   *out << (dialect == Dialect::kSqlite ? "Sqlite" : "Postgres");
 }
 
-/// An empty metadata database of its own for one test. PostgreSQL is a private server on 127.0.0.1
-/// that starts at the first use and ends with the test program; a machine without it fails the
-/// test.
+/// An empty metadata database of its own for one test. PostgreSQL is the server that
+/// AIMASS_TEST_POSTGRES names (scripts/with_postgres.sh); without it a private one on 127.0.0.1,
+/// which starts at the first use and ends with the test program. A machine without PostgreSQL fails
+/// the test.
 class TestDatabase {
  public:
   explicit TestDatabase(Dialect dialect);
