@@ -81,10 +81,13 @@ Result<std::optional<std::int64_t>> VersionOf(const Request& request) {
   return std::optional<std::int64_t>(version);
 }
 
-Response Started(const Job& job, Language language) { return Response::Of({{"job", ToJson(job, language)}}, 202); }
+Response Started(const Job& job, Language language) {
+  return Response::Of({{"job", ToJson(job, language)}}, 202);
+}
 
 // A member that must be a text is the body's content, not its form: 422.
-Result<std::string> TextMember(const Json& object, std::string_view key, std::string_view fallback) {
+Result<std::string> TextMember(const Json& object, std::string_view key,
+                               std::string_view fallback) {
   auto text = GetString(object, key, fallback);
   if (text) return text;
   Error error = std::move(text).error();
@@ -96,7 +99,8 @@ Result<Json> OptionsOf(const Json& body) {
   Json options = Json::object();
   const auto given = body.find("options");
   if (given == body.end() || given->is_null()) return options;
-  if (!given->is_object()) return Fail(ErrorCode::kUnprocessable, "'options' must be an object of texts");
+  if (!given->is_object())
+    return Fail(ErrorCode::kUnprocessable, "'options' must be an object of texts");
   for (const auto& [name, value] : given->items()) {
     if (value.is_string()) {
       options[name] = value;
@@ -126,25 +130,29 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   const std::string key(request.Header("idempotency-key"));
   const bool has_sql = body.contains("sql") && !body["sql"].is_null();
   const bool has_source = body.contains("source") && !body["source"].is_null();
-  if (has_sql == has_source) return Fail(ErrorCode::kUnprocessable, "a dataset needs either a 'source' or 'sql'");
+  if (has_sql == has_source)
+    return Fail(ErrorCode::kUnprocessable, "a dataset needs either a 'source' or 'sql'");
   if (has_sql) {
     ASSIGN_OR_RETURN(const std::string sql, TextMember(body, "sql", ""));
     ASSIGN_OR_RETURN(const Job job, parts.service.Derive(request.caller, name, sql, mode, key));
     return Started(job, request.language);
   }
   const Json& source = body["source"];
-  if (!source.is_object()) return Fail(ErrorCode::kUnprocessable, "'source' must be an object: upload, url or path");
+  if (!source.is_object())
+    return Fail(ErrorCode::kUnprocessable, "'source' must be an object: upload, url or path");
   RETURN_IF_ERROR(RejectUnknown(source, {"path", "upload", "url"}));
-  ImportRequest import{.name = name, .mode = mode, .language = request.language, .idempotency_key = key};
+  ImportRequest import{
+      .name = name, .mode = mode, .language = request.language, .idempotency_key = key};
   ASSIGN_OR_RETURN(import.path, TextMember(source, "path", ""));
   ASSIGN_OR_RETURN(import.upload, TextMember(source, "upload", ""));
   ASSIGN_OR_RETURN(import.url, TextMember(source, "url", ""));
   ASSIGN_OR_RETURN(import.format, TextMember(body, "format", "auto"));
   ASSIGN_OR_RETURN(import.options, OptionsOf(body));
   if (!import.path.empty() && (!request.from_loopback || request.caller.role != "admin")) {
-    return WithHint(Fail(ErrorCode::kPermissionDenied,
-                         "a path of the server's machine may be read by an administrator on that machine only"),
-                    Msg("upload the file to /api/v1/uploads instead"));
+    return WithHint(
+        Fail(ErrorCode::kPermissionDenied,
+             "a path of the server's machine may be read by an administrator on that machine only"),
+        Msg("upload the file to /api/v1/uploads instead"));
   }
   ASSIGN_OR_RETURN(const Job job, parts.service.Import(request.caller, import));
   return Started(job, request.language);
@@ -154,12 +162,14 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
 Result<Response> ListDatasets(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(const std::int64_t limit, request.QueryInteger("limit", 50, 1, kMaxRows));
   const auto cursor = request.query.find("cursor");
-  ASSIGN_OR_RETURN(const DatasetPage page, parts.catalog.Page(request.caller, static_cast<int>(limit),
-                                                              cursor == request.query.end() ? "" : cursor->second));
+  ASSIGN_OR_RETURN(const DatasetPage page,
+                   parts.catalog.Page(request.caller, static_cast<int>(limit),
+                                      cursor == request.query.end() ? "" : cursor->second));
   Json items = Json::array();
   for (const DatasetInfo& info : page.items) items.push_back(InfoJson(info));
-  return Response::Of({{"items", std::move(items)},
-                       {"next_cursor", page.next_cursor.empty() ? Json() : Json(page.next_cursor)}});
+  return Response::Of(
+      {{"items", std::move(items)},
+       {"next_cursor", page.next_cursor.empty() ? Json() : Json(page.next_cursor)}});
 }
 
 // GET /api/v1/datasets/{name}
@@ -172,13 +182,15 @@ Result<Response> GetDataset(const Parts& parts, const Request& request) {
   json["inputs"] = Json::array();
   json["warnings"] = Json::array();
   if (info.version < 0 && !wanted) return Response::Of(json);
-  ASSIGN_OR_RETURN(const DatasetSnapshot snapshot, parts.catalog.Snapshot(request.caller, name, wanted));
+  ASSIGN_OR_RETURN(const DatasetSnapshot snapshot,
+                   parts.catalog.Snapshot(request.caller, name, wanted));
   json["columns"] = ColumnsJson(snapshot.schema);
   ASSIGN_OR_RETURN(const auto versions, parts.catalog.Versions(request.caller, name));
   for (const DatasetVersion& version : versions) {
     if (version.version != snapshot.version) continue;
     const Json details = VersionJson(version, request.language);
-    for (const char* key : {"version", "rows", "bytes", "rejected_rows", "origin", "inputs", "warnings"}) {
+    for (const char* key :
+         {"version", "rows", "bytes", "rejected_rows", "origin", "inputs", "warnings"}) {
       json[key] = details[key];
     }
   }
@@ -187,9 +199,11 @@ Result<Response> GetDataset(const Parts& parts, const Request& request) {
 
 // GET /api/v1/datasets/{name}/versions
 Result<Response> GetVersions(const Parts& parts, const Request& request) {
-  ASSIGN_OR_RETURN(const auto versions, parts.catalog.Versions(request.caller, request.params.at("name")));
+  ASSIGN_OR_RETURN(const auto versions,
+                   parts.catalog.Versions(request.caller, request.params.at("name")));
   Json items = Json::array();
-  for (const DatasetVersion& version : versions) items.push_back(VersionJson(version, request.language));
+  for (const DatasetVersion& version : versions)
+    items.push_back(VersionJson(version, request.language));
   return Response::Of({{"items", std::move(items)}, {"next_cursor", nullptr}});
 }
 
@@ -208,8 +222,8 @@ Result<Response> GetRows(const Parts& parts, const Request& request) {
                    parts.catalog.Snapshot(request.caller, request.params.at("name"), wanted));
   const std::int64_t total = snapshot.rows;
   const std::int64_t version = snapshot.version;
-  std::string body = fmt::format(R"({{"version":{},"total_rows":{},"columns":{},"rows":[)", version, total,
-                                 ColumnsJson(snapshot.schema).dump());
+  std::string body = fmt::format(R"({{"version":{},"total_rows":{},"columns":{},"rows":[)", version,
+                                 total, ColumnsJson(snapshot.schema).dump());
   ReadRequest read = ReadOf(parts, std::move(snapshot));
   read.offset = std::min(offset, total);
   limit = std::min(limit, total - read.offset);
@@ -219,7 +233,8 @@ Result<Response> GetRows(const Parts& parts, const Request& request) {
       ASSIGN_OR_RETURN(const auto batch, rows->Next());
       if (!batch) break;
       if (batch->num_rows() == 0) continue;
-      const auto count = std::min<std::int64_t>(limit, static_cast<std::int64_t>(batch->num_rows()));
+      const auto count =
+          std::min<std::int64_t>(limit, static_cast<std::int64_t>(batch->num_rows()));
       if (body.back() != '[') body += ',';
       AppendJsonRows(body, *batch, 0, static_cast<std::size_t>(count));
       limit -= count;
@@ -234,23 +249,27 @@ Result<Response> GetRejected(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(const std::int64_t limit, request.QueryInteger("limit", 50, 1, kMaxRows));
   ASSIGN_OR_RETURN(const std::int64_t offset, request.QueryInteger("offset", 0, 0, kMaxInteger));
   ASSIGN_OR_RETURN(const auto wanted, VersionOf(request));
-  ASSIGN_OR_RETURN(const DatasetInfo info, parts.catalog.Get(request.caller, request.params.at("name")));
+  ASSIGN_OR_RETURN(const DatasetInfo info,
+                   parts.catalog.Get(request.caller, request.params.at("name")));
   ASSIGN_OR_RETURN(const auto versions, parts.catalog.Versions(request.caller, info.name));
   const std::int64_t number = wanted.value_or(info.version);
-  const auto version = std::find_if(versions.begin(), versions.end(),
-                                    [number](const DatasetVersion& v) { return v.version == number; });
+  const auto version =
+      std::find_if(versions.begin(), versions.end(),
+                   [number](const DatasetVersion& v) { return v.version == number; });
   if (version == versions.end()) {
     if (!wanted) return Response::Of({{"items", Json::array()}, {"total", 0}});
-    return Fail(ErrorCode::kNotFound, "dataset '{}' has no version {}; it has 0 to {}", info.name, number,
-                info.version);
+    return Fail(ErrorCode::kNotFound, "dataset '{}' has no version {}; it has 0 to {}", info.name,
+                number, info.version);
   }
   Json items = Json::array();
   if (!version->rejected_file.empty()) {
-    ASSIGN_OR_RETURN(const auto entries, ReadRejects(info.folder + "/" + version->rejected_file, offset, limit));
+    ASSIGN_OR_RETURN(const auto entries,
+                     ReadRejects(info.folder + "/" + version->rejected_file, offset, limit));
     for (const Json& entry : entries) {
       items.push_back({{"file", entry.value("file", "")},
                        {"line", entry.value("line", std::int64_t{0})},
-                       {"reason", Render(MessageFromJson(entry.value("reason", Json::object())), request.language)},
+                       {"reason", Render(MessageFromJson(entry.value("reason", Json::object())),
+                                         request.language)},
                        {"text", entry.value("text", "")}});
     }
   }
@@ -261,8 +280,8 @@ Result<Response> GetRejected(const Parts& parts, const Request& request) {
 std::string Disposition(const std::string& name, std::string_view ending) {
   std::string encoded;
   for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '_' || c == '.';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.';
     encoded += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return fmt::format("attachment; filename*=UTF-8''{}.{}", encoded, ending);
@@ -281,7 +300,8 @@ struct TemporaryFolder {
 };
 
 // One Parquet file, made beside and then sent piece by piece.
-Result<Response> ExportParquet(const Parts& parts, const Schema& schema, std::unique_ptr<BatchReader> rows) {
+Result<Response> ExportParquet(const Parts& parts, const Schema& schema,
+                               std::unique_ptr<BatchReader> rows) {
   auto folder = std::make_shared<TemporaryFolder>(parts.temp_folder + "/export-" + NewId());
   ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open({.folder = folder->path,
                                                           .prefix = "export",
@@ -297,13 +317,14 @@ Result<Response> ExportParquet(const Parts& parts, const Schema& schema, std::un
   auto file = std::make_shared<FileDescriptor>(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file->valid()) return std::unexpected(SystemError(errno, "open", path));
   Response response{.content_type = "application/vnd.apache.parquet"};
-  response.stream = std::make_shared<http::BodyStream>([folder, file, path]() -> Result<std::string> {
-    std::string piece(std::size_t{1} << 20, '\0');
-    const ssize_t got = read(file->get(), piece.data(), piece.size());
-    if (got < 0) return std::unexpected(SystemError(errno, "read", path));
-    piece.resize(static_cast<std::size_t>(got));
-    return piece;
-  });
+  response.stream =
+      std::make_shared<http::BodyStream>([folder, file, path]() -> Result<std::string> {
+        std::string piece(std::size_t{1} << 20, '\0');
+        const ssize_t got = read(file->get(), piece.data(), piece.size());
+        if (got < 0) return std::unexpected(SystemError(errno, "read", path));
+        piece.resize(static_cast<std::size_t>(got));
+        return piece;
+      });
   return response;
 }
 
@@ -313,7 +334,8 @@ Result<Response> Export(const Parts& parts, const Request& request) {
   const auto given = request.query.find("format");
   const std::string format = given == request.query.end() ? "csv" : given->second;
   if (format != "csv" && format != "ndjson" && format != "parquet" && format != "arrow") {
-    return Fail(ErrorCode::kInvalidArgument, "format must be csv, ndjson, parquet or arrow; got '{}'", format);
+    return Fail(ErrorCode::kInvalidArgument,
+                "format must be csv, ndjson, parquet or arrow; got '{}'", format);
   }
   ASSIGN_OR_RETURN(DatasetSnapshot snapshot,
                    parts.catalog.Snapshot(request.caller, request.params.at("name"), wanted));
@@ -330,8 +352,8 @@ Result<Response> Export(const Parts& parts, const Request& request) {
   const std::shared_ptr<BatchReader> rows = std::move(opened);
   if (format == "arrow") {
     response.content_type = std::string(kIpcStreamMediaType);
-    response.stream = std::make_shared<http::BodyStream>(
-        [rows, stage = 0]() mutable -> Result<std::string> {
+    response.stream =
+        std::make_shared<http::BodyStream>([rows, stage = 0]() mutable -> Result<std::string> {
           if (stage == 0) {
             stage = 1;
             return IpcSchemaMessage(rows->schema());
@@ -343,22 +365,24 @@ Result<Response> Export(const Parts& parts, const Request& request) {
           return IpcEndOfStream();
         });
   } else {
-    ASSIGN_OR_RETURN(const FormatType* const type, parts.service.formats().Find(format == "csv" ? "csv" : "json"));
+    ASSIGN_OR_RETURN(const FormatType* const type,
+                     parts.service.formats().Find(format == "csv" ? "csv" : "json"));
     response.content_type = std::string(type->media_type);
     std::shared_ptr<FormatEncoder> encoder = type->encoder();
-    response.stream = std::make_shared<http::BodyStream>([rows, encoder, begun = false]() mutable -> Result<std::string> {
-      std::string piece;
-      if (!begun) {
-        begun = true;
-        ASSIGN_OR_RETURN(piece, encoder->Begin(rows->schema()));
-      }
-      while (piece.empty()) {
-        ASSIGN_OR_RETURN(const auto batch, rows->Next());
-        if (!batch) return std::string();
-        ASSIGN_OR_RETURN(piece, encoder->Encode(*batch));
-      }
-      return piece;
-    });
+    response.stream = std::make_shared<http::BodyStream>(
+        [rows, encoder, begun = false]() mutable -> Result<std::string> {
+          std::string piece;
+          if (!begun) {
+            begun = true;
+            ASSIGN_OR_RETURN(piece, encoder->Begin(rows->schema()));
+          }
+          while (piece.empty()) {
+            ASSIGN_OR_RETURN(const auto batch, rows->Next());
+            if (!batch) return std::string();
+            ASSIGN_OR_RETURN(piece, encoder->Encode(*batch));
+          }
+          return piece;
+        });
   }
   response.headers.emplace_back("Content-Disposition", Disposition(name, format));
   return response;
@@ -375,7 +399,8 @@ Result<Response> PatchDataset(const Parts& parts, const Request& request) {
     error.code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(error));
   }
-  ASSIGN_OR_RETURN(const DatasetInfo info, parts.catalog.Rename(request.caller, request.params.at("name"), name));
+  ASSIGN_OR_RETURN(const DatasetInfo info,
+                   parts.catalog.Rename(request.caller, request.params.at("name"), name));
   return Response::Of(InfoJson(info));
 }
 
@@ -387,7 +412,8 @@ Result<Response> DeleteDataset(const Parts& parts, const Request& request) {
 
 // POST /api/v1/datasets/{name}/refresh
 Result<Response> Refresh(const Parts& parts, const Request& request) {
-  ASSIGN_OR_RETURN(const Job job, parts.service.Refresh(request.caller, request.params.at("name"), request.language));
+  ASSIGN_OR_RETURN(const Job job, parts.service.Refresh(request.caller, request.params.at("name"),
+                                                        request.language));
   return Started(job, request.language);
 }
 
@@ -399,10 +425,13 @@ Task<Result<Response>> OnPool(const Parts& parts, Work work, const Request& requ
 
 }  // namespace
 
-void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, Pool& io, std::string data_folder,
-                     http::Router& router) {
-  const auto parts = std::make_shared<const Parts>(Parts{
-      .catalog = catalog, .service = service, .io = io, .temp_folder = std::move(data_folder) + "/tmp"});
+void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, Pool& io,
+                     std::string data_folder, http::Router& router) {
+  const auto parts =
+      std::make_shared<const Parts>(Parts{.catalog = catalog,
+                                          .service = service,
+                                          .io = io,
+                                          .temp_folder = std::move(data_folder) + "/tmp"});
   const auto by = [&parts](Work work) {
     return [parts, work](const Request& request) { return OnPool(*parts, work, request); };
   };

@@ -9,8 +9,9 @@
 
 namespace aimass {
 
-/// /api/v1/datasets: import, derive, list, look, versions, rows, rejected rows, export, rename, delete, refresh.
-void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, Pool& io, std::string data_folder,
-                     http::Router& router);
+/// /api/v1/datasets: import, derive, list, look, versions, rows, rejected rows, export, rename,
+/// delete, refresh.
+void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, Pool& io,
+                     std::string data_folder, http::Router& router);
 
 }  // namespace aimass

@@ -172,7 +172,8 @@ Result<std::shared_ptr<http::AsyncBodyStream>> EventHub::Subscribe(std::string_v
   {
     const std::scoped_lock lock(state_->mutex);
     if (state_->channels.size() >= kMaxReaders) {
-      return Fail(ErrorCode::kResourceExhausted, "{} readers of events are connected already", kMaxReaders);
+      return Fail(ErrorCode::kResourceExhausted, "{} readers of events are connected already",
+                  kMaxReaders);
     }
     if (state_->closed) channel->Close();
     state_->channels.push_back(channel);
@@ -202,8 +203,10 @@ Task<Result<Response>> GetEvents(JobQueue& queue, EventHub& hub, Pool& io, const
   const auto list = [&]() -> Result<std::string> {
     std::string first;
     for (const JobState state : {JobState::kRunning, JobState::kQueued}) {
-      ASSIGN_OR_RETURN(const JobPage page, queue.List(request.caller, {.state = state, .limit = 200}));
-      for (const Job& job : page.items) first += EventText("job", ToJson(job, request.language).dump());
+      ASSIGN_OR_RETURN(const JobPage page,
+                       queue.List(request.caller, {.state = state, .limit = 200}));
+      for (const Job& job : page.items)
+        first += EventText("job", ToJson(job, request.language).dump());
     }
     return first;
   };
@@ -220,8 +223,9 @@ void BindEventsApi(JobQueue& queue, EventHub& hub, Pool& io, http::Router& route
     hub.Publish(job.caller.workspace, "job",
                 [&job](Language language) { return ToJson(job, language).dump(); });
   }));
-  router.Get("/api/v1/events",
-             [&queue, &hub, &io](const Request& request) { return GetEvents(queue, hub, io, request); });
+  router.Get("/api/v1/events", [&queue, &hub, &io](const Request& request) {
+    return GetEvents(queue, hub, io, request);
+  });
 }
 
 }  // namespace aimass

@@ -14,8 +14,8 @@ namespace aimass {
 
 /// Whoever listens to /api/v1/events: hands every event to the readers of its workspace.
 ///
-/// A reader that does not keep up loses its connection (it connects again and gets the current state), never
-/// the server's memory. Threads  any.
+/// A reader that does not keep up loses its connection (it connects again and gets the current
+/// state), never the server's memory. Threads  any.
 class EventHub {
  public:
   EventHub();
@@ -39,7 +39,8 @@ class EventHub {
   std::shared_ptr<State> state_;
 };
 
-/// GET /api/v1/events. Publishes every change of `queue` on `hub` from now on until the hub is closed.
+/// GET /api/v1/events. Publishes every change of `queue` on `hub` from now on until the hub is
+/// closed.
 void BindEventsApi(JobQueue& queue, EventHub& hub, Pool& io, http::Router& router);
 
 }  // namespace aimass

@@ -23,7 +23,8 @@ Task<Result<Response>> GetReadiness(const std::vector<ReadinessCheck>& checks, P
     Json parts = Json::object();
     for (const ReadinessCheck& check : checks) {
       if (auto status = check.check(); !status) {
-        return Fail(ErrorCode::kUnavailable, "'{}' is not ready: {}", check.name, status.error().ToString());
+        return Fail(ErrorCode::kUnavailable, "'{}' is not ready: {}", check.name,
+                    status.error().ToString());
       }
       parts[check.name] = "ok";
     }
@@ -59,9 +60,10 @@ Task<Result<Response>> GetDocs(const Request&) {
   Response response;
   response.body = *page;
   response.content_type = "text/html; charset=utf-8";
-  response.headers.emplace_back("Content-Security-Policy",
-                                "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-                                "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'");
+  response.headers.emplace_back(
+      "Content-Security-Policy",
+      "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+      "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'");
   co_return response;
 }
 
@@ -74,7 +76,8 @@ void BindHealthApi(std::vector<ReadinessCheck> checks, const http::Metrics& metr
   const auto parts = std::make_shared<const std::vector<ReadinessCheck>>(std::move(checks));
   router.Get("/healthz", GetHealth, open);
   router.Get("/readyz", [parts, &io](const Request&) { return GetReadiness(*parts, io); }, open);
-  router.Get("/metrics", [&metrics, &io](const Request&) { return GetMetrics(metrics, io); }, local);
+  router.Get(
+      "/metrics", [&metrics, &io](const Request&) { return GetMetrics(metrics, io); }, local);
   router.Get("/openapi.json", [&io](const Request&) { return GetOpenApi(io); }, local);
   router.Get("/docs", GetDocs, local);
 }

@@ -89,14 +89,16 @@ Result<Json> FullVersion(const ModelInfo& model, const ModelVersion& version) {
   ASSIGN_OR_RETURN(const FeaturePipeline pipeline, FeaturePipeline::FromJson(features));
   full["columns"] = Json::array();
   for (std::size_t i = 0; i < pipeline.columns().size(); ++i) {
-    full["columns"].push_back({{"name", pipeline.columns()[i]},
-                               {"type", i < pipeline.types().size() ? Json(pipeline.types()[i]) : Json()}});
+    full["columns"].push_back(
+        {{"name", pipeline.columns()[i]},
+         {"type", i < pipeline.types().size() ? Json(pipeline.types()[i]) : Json()}});
   }
   full["example"] = nullptr;
   if (const auto golden = ReadJson(folder / "golden.json");
       golden && golden->contains("rows") && !(*golden)["rows"].empty()) {
     Json row = Json::object();
-    for (std::size_t i = 0; i < (*golden)["columns"].size() && i < (*golden)["rows"][0].size(); ++i) {
+    for (std::size_t i = 0; i < (*golden)["columns"].size() && i < (*golden)["rows"][0].size();
+         ++i) {
       row[(*golden)["columns"][i].get<std::string>()] = (*golden)["rows"][0][i];
     }
     full["example"] = std::move(row);
@@ -113,7 +115,8 @@ Language LanguageOf(const Request& request) {
   return aimass::LanguageOf(given->second);
 }
 
-/// The stored report with the version's number and time, which it could not know when it was written.
+/// The stored report with the version's number and time, which it could not know when it was
+/// written.
 Result<Json> LoadReport(const Parts& parts, const Request& request) {
   const std::string& name = request.params.at("name");
   ASSIGN_OR_RETURN(const ModelInfo model, parts.registry.Get(request.caller, name));
@@ -122,8 +125,9 @@ Result<Json> LoadReport(const Parts& parts, const Request& request) {
   auto report = ReadJson(fs::path(version.folder) / "report.json");
   if (!report) {
     if (report.error().code != ErrorCode::kNotFound) return std::unexpected(report.error());
-    return Fail(ErrorCode::kNotFound, "version {} of model '{}' was made elsewhere: it has no report",
-                version.version, model.name);
+    return Fail(ErrorCode::kNotFound,
+                "version {} of model '{}' was made elsewhere: it has no report", version.version,
+                model.name);
   }
   (*report)["model"] = model.name;
   (*report)["version"] = version.version;
@@ -135,8 +139,9 @@ Result<Json> LoadReport(const Parts& parts, const Request& request) {
 Task<Result<Response>> TrainModel(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const Json body, request.JsonBody());
   CO_ASSIGN_OR_RETURN(const Job job, co_await RunOn(parts.io, [&] {
-    return parts.service.Train(request.caller, body, request.Header("idempotency-key"));
-  }));
+                        return parts.service.Train(request.caller, body,
+                                                   request.Header("idempotency-key"));
+                      }));
   co_return JobStarted(job, request.language);
 }
 
@@ -145,9 +150,10 @@ Task<Result<Response>> ListModels(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const std::int64_t limit, request.QueryInteger("limit", 50, 1, 1000));
   const auto cursor = request.query.find("cursor");
   CO_ASSIGN_OR_RETURN(std::vector<ModelInfo> models, co_await RunOn(parts.io, [&] {
-    return parts.registry.List(request.caller, static_cast<int>(limit) + 1,
-                               cursor == request.query.end() ? "" : cursor->second);
-  }));
+                        return parts.registry.List(
+                            request.caller, static_cast<int>(limit) + 1,
+                            cursor == request.query.end() ? "" : cursor->second);
+                      }));
   Json next;
   if (models.size() > static_cast<std::size_t>(limit)) {
     models.resize(static_cast<std::size_t>(limit));
@@ -161,8 +167,8 @@ Task<Result<Response>> ListModels(Parts& parts, const Request& request) {
 // GET /api/v1/models/{name}
 Task<Result<Response>> GetModel(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const ModelInfo model, co_await RunOn(parts.io, [&] {
-    return parts.registry.Get(request.caller, request.params.at("name"));
-  }));
+                        return parts.registry.Get(request.caller, request.params.at("name"));
+                      }));
   co_return Response::Of(ModelJson(model));
 }
 
@@ -172,8 +178,9 @@ Task<Result<Response>> RenameModel(Parts& parts, const Request& request) {
   CO_RETURN_IF_ERROR(RejectUnknown(body, {"name"}));
   CO_ASSIGN_OR_RETURN(const std::string name, GetString(body, "name"));
   CO_ASSIGN_OR_RETURN(const ModelInfo model, co_await RunOn(parts.io, [&] {
-    return parts.registry.Rename(request.caller, request.params.at("name"), name);
-  }));
+                        return parts.registry.Rename(request.caller, request.params.at("name"),
+                                                     name);
+                      }));
   co_return Response::Of(ModelJson(model));
 }
 
@@ -187,13 +194,15 @@ Task<Result<Response>> DeleteModel(Parts& parts, const Request& request) {
 
 // GET /api/v1/models/{name}/versions/{version}
 Task<Result<Response>> GetVersion(Parts& parts, const Request& request) {
-  CO_ASSIGN_OR_RETURN(const Json full, co_await RunOn(parts.io, [&]() -> Result<Json> {
-    const std::string& name = request.params.at("name");
-    ASSIGN_OR_RETURN(const ModelInfo model, parts.registry.Get(request.caller, name));
-    ASSIGN_OR_RETURN(const ModelVersion version,
-                     parts.registry.Resolve(request.caller, name, request.params.at("version")));
-    return FullVersion(model, version);
-  }));
+  CO_ASSIGN_OR_RETURN(
+      const Json full, co_await RunOn(parts.io, [&]() -> Result<Json> {
+        const std::string& name = request.params.at("name");
+        ASSIGN_OR_RETURN(const ModelInfo model, parts.registry.Get(request.caller, name));
+        ASSIGN_OR_RETURN(
+            const ModelVersion version,
+            parts.registry.Resolve(request.caller, name, request.params.at("version")));
+        return FullVersion(model, version);
+      }));
   co_return Response::Of(full);
 }
 
@@ -242,9 +251,10 @@ Task<Result<Response>> GetReportPage(Parts& parts, const Request& request) {
 // POST /api/v1/models/{name}/versions/{version}/reproduce
 Task<Result<Response>> ReproduceVersion(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const Job job, co_await RunOn(parts.io, [&] {
-    return parts.service.Reproduce(request.caller, request.params.at("name"), request.params.at("version"),
-                                   request.Header("idempotency-key"));
-  }));
+                        return parts.service.Reproduce(request.caller, request.params.at("name"),
+                                                       request.params.at("version"),
+                                                       request.Header("idempotency-key"));
+                      }));
   co_return JobStarted(job, request.language);
 }
 
@@ -256,8 +266,9 @@ Task<Result<Response>> CompareVersions(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const std::string b, GetString(body, "b"));
   CO_ASSIGN_OR_RETURN(const std::string other, GetString(body, "other_model", ""));
   CO_ASSIGN_OR_RETURN(const Json compared, co_await RunOn(parts.io, [&] {
-    return parts.service.Compare(request.caller, request.params.at("name"), a, other, b, request.language);
-  }));
+                        return parts.service.Compare(request.caller, request.params.at("name"), a,
+                                                     other, b, request.language);
+                      }));
   co_return Response::Of(compared);
 }
 
@@ -267,10 +278,11 @@ Task<Result<Response>> SetAlias(Parts& parts, const Request& request) {
   CO_RETURN_IF_ERROR(RejectUnknown(body, {"version"}));
   CO_ASSIGN_OR_RETURN(const std::int64_t version, GetInteger(body, "version"));
   CO_ASSIGN_OR_RETURN(const ModelInfo model, co_await RunOn(parts.io, [&]() -> Result<ModelInfo> {
-    const std::string& name = request.params.at("name");
-    RETURN_IF_ERROR(parts.registry.SetAlias(request.caller, name, request.params.at("alias"), version));
-    return parts.registry.Get(request.caller, name);
-  }));
+                        const std::string& name = request.params.at("name");
+                        RETURN_IF_ERROR(parts.registry.SetAlias(
+                            request.caller, name, request.params.at("alias"), version));
+                        return parts.registry.Get(request.caller, name);
+                      }));
   co_return Response::Of(ModelJson(model));
 }
 
@@ -295,12 +307,13 @@ Task<Result<Response>> ExportBundle(Parts& parts, const Request& request) {
     return stream;
   });
   if (!opened) co_return std::unexpected(std::move(opened).error());
-  auto pull = std::make_shared<http::BodyStream>([stream = std::move(*opened)]() -> Result<std::string> {
-    std::string piece(std::size_t{1} << 18, '\0');
-    stream->read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    piece.resize(static_cast<std::size_t>(stream->gcount()));
-    return piece;
-  });
+  auto pull =
+      std::make_shared<http::BodyStream>([stream = std::move(*opened)]() -> Result<std::string> {
+        std::string piece(std::size_t{1} << 18, '\0');
+        stream->read(piece.data(), static_cast<std::streamsize>(piece.size()));
+        piece.resize(static_cast<std::size_t>(stream->gcount()));
+        return piece;
+      });
   Response response;
   response.content_type = "application/x-tar";
   response.headers = {{"Content-Disposition", "attachment; filename=\"" + file_name + "\""}};
@@ -308,7 +321,8 @@ Task<Result<Response>> ExportBundle(Parts& parts, const Request& request) {
   co_return response;
 }
 
-/// What an import is given: a JSON body that names an upload or (from this machine) a path, or the bytes.
+/// What an import is given: a JSON body that names an upload or (from this machine) a path, or the
+/// bytes.
 struct Given {
   Json options = Json::object();  // the JSON body, or the query
   std::string file;
@@ -323,11 +337,13 @@ Result<Given> ReadGiven(const Parts& parts, const Request& request) {
     if (!type.empty() && !type.starts_with("application/octet-stream") &&
         !type.starts_with("application/x-tar")) {
       return Fail(ErrorCode::kUnsupported,
-                  "the body must be application/octet-stream or application/json, found '{}'", type);
+                  "the body must be application/octet-stream or application/json, found '{}'",
+                  type);
     }
     for (const auto& [key, value] : request.query) given.options[key] = value;
     if (given.options.contains("labels")) {
-      ASSIGN_OR_RETURN(given.options["labels"], ParseJson(given.options["labels"].get<std::string>()));
+      ASSIGN_OR_RETURN(given.options["labels"],
+                       ParseJson(given.options["labels"].get<std::string>()));
     }
     given.file = request.body_file;
     given.file_name = given.options.value("file_name", "");
@@ -336,7 +352,8 @@ Result<Given> ReadGiven(const Parts& parts, const Request& request) {
   }
   ASSIGN_OR_RETURN(const std::string text, ReadFile(request.body_file, std::size_t{16} << 20));
   ASSIGN_OR_RETURN(given.options, ParseJson(text));
-  const auto source = given.options.is_object() ? given.options.find("source") : given.options.end();
+  const auto source =
+      given.options.is_object() ? given.options.find("source") : given.options.end();
   if (!given.options.is_object() || source == given.options.end() || !source->is_object()) {
     return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", "source");
   }
@@ -345,7 +362,8 @@ Result<Given> ReadGiven(const Parts& parts, const Request& request) {
     ASSIGN_OR_RETURN(const std::string id, GetString(*source, "upload"));
     ASSIGN_OR_RETURN(const Upload upload, parts.uploads.Get(request.caller, id));
     if (!upload.complete()) {
-      return Fail(ErrorCode::kConflict, "upload '{}' is not complete: {} bytes so far", id, upload.offset);
+      return Fail(ErrorCode::kConflict, "upload '{}' is not complete: {} bytes so far", id,
+                  upload.offset);
     }
     given.file = upload.path;
     given.file_name = upload.name;
@@ -353,14 +371,17 @@ Result<Given> ReadGiven(const Parts& parts, const Request& request) {
   }
   ASSIGN_OR_RETURN(given.file, GetString(*source, "path"));
   if (!request.from_loopback) {
-    return Fail(ErrorCode::kPermissionDenied, "a path is read only for a client on the server's own machine");
+    return Fail(ErrorCode::kPermissionDenied,
+                "a path is read only for a client on the server's own machine");
   }
   if (!fs::path(given.file).is_absolute()) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "path", "an absolute path", given.file);
+    return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "path",
+                "an absolute path", given.file);
   }
   std::error_code error;
   if (!fs::is_regular_file(given.file, error)) {
-    return Fail(ErrorCode::kUnprocessable, "there is no file '{}' on the server's machine", given.file);
+    return Fail(ErrorCode::kUnprocessable, "there is no file '{}' on the server's machine",
+                given.file);
   }
   given.file_name = fs::path(given.file).filename().string();
   return given;
@@ -368,7 +389,8 @@ Result<Given> ReadGiven(const Parts& parts, const Request& request) {
 
 /// A place that the job finds after a restart too; the registry's commit removes it.
 Result<std::string> KeepFile(const Parts& parts, const Request& request, const std::string& file) {
-  const std::string folder = parts.data_folder + "/workspaces/" + request.caller.workspace + "/imports";
+  const std::string folder =
+      parts.data_folder + "/workspaces/" + request.caller.workspace + "/imports";
   RETURN_IF_ERROR(MakeFolder(folder));
   const std::string kept = folder + "/" + NewId();
   if (std::rename(file.c_str(), kept.c_str()) == 0) return kept;
@@ -381,64 +403,71 @@ Result<std::string> KeepFile(const Parts& parts, const Request& request, const s
 
 // POST /api/v1/models/import
 Task<Result<Response>> ImportModel(Parts& parts, const Request& request) {
-  CO_ASSIGN_OR_RETURN(const Job job, co_await RunOn(parts.io, [&]() -> Result<Job> {
-    ASSIGN_OR_RETURN(Given given, ReadGiven(parts, request));
-    RETURN_IF_ERROR(RejectUnknown(given.options, {"name", "source", "target", "labels", "file_name"}));
-    ModelService::Foreign foreign;
-    ASSIGN_OR_RETURN(foreign.name, GetString(given.options, "name"));
-    ASSIGN_OR_RETURN(foreign.target, GetString(given.options, "target", ""));
-    foreign.file_name = given.file_name;
-    const Json labels = given.options.value("labels", Json::array());
-    if (!labels.is_array()) {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' must be a list of texts, found {}", "labels", labels.dump());
-    }
-    for (const Json& label : labels) {
-      if (!label.is_string()) {
-        return Fail(ErrorCode::kInvalidArgument, "'{}' must be a list of texts, found {}", "labels", labels.dump());
-      }
-      foreign.labels.push_back(label.get<std::string>());
-    }
-    foreign.file = given.file;
-    if (given.ours) {
-      ASSIGN_OR_RETURN(foreign.file, KeepFile(parts, request, given.file));
-      foreign.delete_file = true;
-    }
-    auto submitted = parts.service.ImportForeign(request.caller, foreign, request.Header("idempotency-key"));
-    // Refused, or the repetition of a request whose job has its own copy.
-    const bool used = submitted && submitted->parameters.value("file", "") == foreign.file;
-    std::error_code error;
-    if (!used && foreign.delete_file) fs::remove(foreign.file, error);
-    return submitted;
-  }));
+  CO_ASSIGN_OR_RETURN(
+      const Job job, co_await RunOn(parts.io, [&]() -> Result<Job> {
+        ASSIGN_OR_RETURN(Given given, ReadGiven(parts, request));
+        RETURN_IF_ERROR(
+            RejectUnknown(given.options, {"name", "source", "target", "labels", "file_name"}));
+        ModelService::Foreign foreign;
+        ASSIGN_OR_RETURN(foreign.name, GetString(given.options, "name"));
+        ASSIGN_OR_RETURN(foreign.target, GetString(given.options, "target", ""));
+        foreign.file_name = given.file_name;
+        const Json labels = given.options.value("labels", Json::array());
+        if (!labels.is_array()) {
+          return Fail(ErrorCode::kInvalidArgument, "'{}' must be a list of texts, found {}",
+                      "labels", labels.dump());
+        }
+        for (const Json& label : labels) {
+          if (!label.is_string()) {
+            return Fail(ErrorCode::kInvalidArgument, "'{}' must be a list of texts, found {}",
+                        "labels", labels.dump());
+          }
+          foreign.labels.push_back(label.get<std::string>());
+        }
+        foreign.file = given.file;
+        if (given.ours) {
+          ASSIGN_OR_RETURN(foreign.file, KeepFile(parts, request, given.file));
+          foreign.delete_file = true;
+        }
+        auto submitted =
+            parts.service.ImportForeign(request.caller, foreign, request.Header("idempotency-key"));
+        // Refused, or the repetition of a request whose job has its own copy.
+        const bool used = submitted && submitted->parameters.value("file", "") == foreign.file;
+        std::error_code error;
+        if (!used && foreign.delete_file) fs::remove(foreign.file, error);
+        return submitted;
+      }));
   co_return JobStarted(job, request.language);
 }
 
 // POST /api/v1/models/bundle
 Task<Result<Response>> ImportBundle(Parts& parts, const Request& request) {
-  CO_ASSIGN_OR_RETURN(const Json added, co_await RunOn(parts.io, [&]() -> Result<Json> {
-    ASSIGN_OR_RETURN(const Given given, ReadGiven(parts, request));
-    RETURN_IF_ERROR(RejectUnknown(given.options, {"name", "source"}));
-    ASSIGN_OR_RETURN(const std::string wanted, GetString(given.options, "name", ""));
-    // Not under tmp/: a version whose registration a crash interrupted goes on from its staged folder.
-    const std::string folder =
-        parts.data_folder + "/workspaces/" + request.caller.workspace + "/imports/" + NewId();
-    const auto unpacked = [&]() -> Result<Json> {
-      ASSIGN_OR_RETURN(const Unpacked bundle, ReadBundle(given.file, folder));
-      // A model that answers its golden rows differently here is refused.
-      RuntimeRegistry runtimes("runtime");
-      RegisterAllRuntimes(runtimes);
-      RETURN_IF_ERROR(LoadedModel::Load(folder, "", runtimes));
-      const std::string name = wanted.empty() ? bundle.name : wanted;
-      ASSIGN_OR_RETURN(const ModelVersion version,
-                       parts.registry.AddVersion(request.caller, name, bundle.task, folder, bundle.metrics,
-                                                 bundle.lineage));
-      ASSIGN_OR_RETURN(const ModelInfo model, parts.registry.Get(request.caller, name));
-      return FullVersion(model, version);
-    }();
-    std::error_code error;
-    if (!unpacked) fs::remove_all(folder, error);
-    return unpacked;
-  }));
+  CO_ASSIGN_OR_RETURN(
+      const Json added, co_await RunOn(parts.io, [&]() -> Result<Json> {
+        ASSIGN_OR_RETURN(const Given given, ReadGiven(parts, request));
+        RETURN_IF_ERROR(RejectUnknown(given.options, {"name", "source"}));
+        ASSIGN_OR_RETURN(const std::string wanted, GetString(given.options, "name", ""));
+        // Not under tmp/: a version whose registration a crash interrupted goes on from its staged
+        // folder.
+        const std::string folder =
+            parts.data_folder + "/workspaces/" + request.caller.workspace + "/imports/" + NewId();
+        const auto unpacked = [&]() -> Result<Json> {
+          ASSIGN_OR_RETURN(const Unpacked bundle, ReadBundle(given.file, folder));
+          // A model that answers its golden rows differently here is refused.
+          RuntimeRegistry runtimes("runtime");
+          RegisterAllRuntimes(runtimes);
+          RETURN_IF_ERROR(LoadedModel::Load(folder, "", runtimes));
+          const std::string name = wanted.empty() ? bundle.name : wanted;
+          ASSIGN_OR_RETURN(const ModelVersion version,
+                           parts.registry.AddVersion(request.caller, name, bundle.task, folder,
+                                                     bundle.metrics, bundle.lineage));
+          ASSIGN_OR_RETURN(const ModelInfo model, parts.registry.Get(request.caller, name));
+          return FullVersion(model, version);
+        }();
+        std::error_code error;
+        if (!unpacked) fs::remove_all(folder, error);
+        return unpacked;
+      }));
   co_return Response::Of(added, 201);
 }
 
@@ -446,8 +475,10 @@ Task<Result<Response>> ImportBundle(Parts& parts, const Request& request) {
 
 void BindModelsApi(ModelRegistry& registry, ModelService& service, const UploadStore& uploads,
                    std::string data_folder, Pool& io, http::Router& router) {
-  auto parts = std::make_shared<Parts>(Parts{registry, service, uploads, std::move(data_folder), io});
-  const auto with = [&parts](Task<Result<Response>> (*handler)(Parts&, const Request&)) -> http::Handler {
+  auto parts =
+      std::make_shared<Parts>(Parts{registry, service, uploads, std::move(data_folder), io});
+  const auto with =
+      [&parts](Task<Result<Response>> (*handler)(Parts&, const Request&)) -> http::Handler {
     return [parts, handler](const Request& request) { return handler(*parts, request); };
   };
   const http::RouteOptions upload{.max_body_bytes = kMaxUploadBytes, .stream_body = true};

@@ -19,7 +19,8 @@ Json Scalar(const YAML::Node& node) {
   if (text == "false") return false;
   std::int64_t integer = 0;
   const char* const end = text.data() + text.size();
-  if (auto [stop, error] = std::from_chars(text.data(), end, integer); error == std::errc() && stop == end) {
+  if (auto [stop, error] = std::from_chars(text.data(), end, integer);
+      error == std::errc() && stop == end) {
     return integer;
   }
   double number = 0;

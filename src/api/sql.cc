@@ -252,7 +252,8 @@ Task<Result<std::string>> NextPiece(std::shared_ptr<ArrowStream> stream, Pool& s
 // POST /api/v1/sql
 Task<Result<Response>> PostSql(std::shared_ptr<SqlApi> api, const Request& request) {
   CO_ASSIGN_OR_RETURN(const Query query, QueryOf(*api, request));
-  const CancelToken cancel;
+  // Cancelled by its id or by the client's leaving, whichever comes first.
+  const CancelToken cancel = request.gone;
   CO_ASSIGN_OR_RETURN(
       RunningQueries::Entry entry,
       RunningQueries::Add(api->running, request.caller, query.id, query.arrow, cancel));

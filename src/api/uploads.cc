@@ -35,7 +35,8 @@ Response Answer(int status, const Upload* upload = nullptr) {
   response.headers.emplace_back("Cache-Control", "no-store");
   if (upload != nullptr) {
     response.headers.emplace_back("Upload-Offset", std::to_string(upload->offset));
-    if (!upload->complete()) response.headers.emplace_back("Upload-Expires", HttpDate(upload->expires_ms));
+    if (!upload->complete())
+      response.headers.emplace_back("Upload-Expires", HttpDate(upload->expires_ms));
   }
   return response;
 }
@@ -72,9 +73,11 @@ Result<Response> Create(UploadStore& uploads, const Request& request) {
   ASSIGN_OR_RETURN(const auto length, IntegerHeader(request, "upload-length"));
   const std::string_view deferred = request.Header("upload-defer-length");
   if (length.has_value() == (deferred == "1") || (!deferred.empty() && deferred != "1")) {
-    return Fail(ErrorCode::kInvalidArgument, "exactly one of Upload-Length and `Upload-Defer-Length: 1` is needed");
+    return Fail(ErrorCode::kInvalidArgument,
+                "exactly one of Upload-Length and `Upload-Defer-Length: 1` is needed");
   }
-  ASSIGN_OR_RETURN(Upload upload, uploads.Create(request.caller, length, request.Header("upload-metadata")));
+  ASSIGN_OR_RETURN(Upload upload,
+                   uploads.Create(request.caller, length, request.Header("upload-metadata")));
   if (request.Header("content-type") == kPieceType) {
     ASSIGN_OR_RETURN(upload, uploads.Append(request.caller, upload.id, 0, {}, request.body_file));
   }
@@ -107,8 +110,8 @@ Result<Response> Append(UploadStore& uploads, const Request& request) {
   ASSIGN_OR_RETURN(const auto offset, IntegerHeader(request, "upload-offset"));
   if (!offset) return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", "Upload-Offset");
   ASSIGN_OR_RETURN(const auto length, IntegerHeader(request, "upload-length"));
-  ASSIGN_OR_RETURN(const Upload upload, uploads.Append(request.caller, request.params.at("id"), *offset, length,
-                                                       request.body_file));
+  ASSIGN_OR_RETURN(const Upload upload, uploads.Append(request.caller, request.params.at("id"),
+                                                       *offset, length, request.body_file));
   return Answer(204, &upload);
 }
 
@@ -132,7 +135,9 @@ Task<Result<Response>> AnswerDescribe() { co_return Describe(); }
 
 void BindUploadsApi(UploadStore& uploads, Pool& io, http::Router& router) {
   const auto handler = [&uploads, &io](Verb verb) {
-    return [&uploads, &io, verb](const Request& request) { return OnPool(verb, uploads, io, request); };
+    return [&uploads, &io, verb](const Request& request) {
+      return OnPool(verb, uploads, io, request);
+    };
   };
   const http::RouteOptions piece{.max_body_bytes = static_cast<std::size_t>(UploadStore::kMaxBytes),
                                  .stream_body = true,

@@ -6,7 +6,8 @@
 
 namespace aimass {
 
-/// tus 1.0 at /api/v1/uploads: creation, creation-with-upload, deferred length, termination, expiration.
+/// tus 1.0 at /api/v1/uploads: creation, creation-with-upload, deferred length, termination,
+/// expiration.
 void BindUploadsApi(UploadStore& uploads, Pool& io, http::Router& router);
 
 }  // namespace aimass

@@ -6,7 +6,8 @@ namespace aimass {
 namespace {
 
 TEST(Rfc3339, ComesBack) {
-  for (const std::int64_t unix_ms : {std::int64_t{0}, std::int64_t{1'763'800'000'123}, std::int64_t{-1}}) {
+  for (const std::int64_t unix_ms :
+       {std::int64_t{0}, std::int64_t{1'763'800'000'123}, std::int64_t{-1}}) {
     EXPECT_EQ(FromRfc3339(ToRfc3339(unix_ms)), unix_ms) << ToRfc3339(unix_ms);
   }
 }
@@ -16,7 +17,8 @@ TEST(Rfc3339, ReadsOffsets) {
 }
 
 TEST(Rfc3339, RefusesOtherForms) {
-  for (const std::string_view text : {"", "2026-11-22", "2026-11-22 08:00:00", "2026-11-22T08:00:00", "x"}) {
+  for (const std::string_view text :
+       {"", "2026-11-22", "2026-11-22 08:00:00", "2026-11-22T08:00:00", "x"}) {
     EXPECT_EQ(FromRfc3339(text), std::nullopt) << text;
   }
 }
@@ -34,8 +36,9 @@ TEST_P(ParseDurationTest, ReadsUnits) {
 
 INSTANTIATE_TEST_SUITE_P(
     , ParseDurationTest,
-    testing::Values(DurationCase{"60s", 60'000}, DurationCase{"1.5m", 90'000}, DurationCase{"90", 90'000},
-                    DurationCase{"500ms", 500}, DurationCase{"2h", 7'200'000}, DurationCase{"", std::nullopt},
+    testing::Values(DurationCase{"60s", 60'000}, DurationCase{"1.5m", 90'000},
+                    DurationCase{"90", 90'000}, DurationCase{"500ms", 500},
+                    DurationCase{"2h", 7'200'000}, DurationCase{"", std::nullopt},
                     DurationCase{"-1s", std::nullopt}, DurationCase{"5x", std::nullopt},
                     DurationCase{"inf", std::nullopt}, DurationCase{"1e300h", std::nullopt}));
 

@@ -17,16 +17,20 @@ namespace {
 
 constexpr std::array kFields{
     Field{.name = "data", .label = {"Data folder", "数据文件夹"}, .default_value = "~/.aimass"},
-    Field{.name = "listen", .label = {"Address and port", "监听地址和端口"}, .default_value = "127.0.0.1:8080"},
+    Field{.name = "listen",
+          .label = {"Address and port", "监听地址和端口"},
+          .default_value = "127.0.0.1:8080"},
     Field{.name = "store.url",
-          .label = {"Metadata database; empty: SQLite in the data folder", "元数据库；留空则为数据文件夹中的 SQLite"},
+          .label = {"Metadata database; empty: SQLite in the data folder",
+                    "元数据库；留空则为数据文件夹中的 SQLite"},
           .kind = FieldKind::kSecret},
     Field{.name = "log.level",
           .label = {"Least level that is logged", "记录的最低日志级别"},
           .kind = FieldKind::kChoice,
           .default_value = "info",
           .choices = "debug info warning error"},
-    Field{.name = "log.file", .label = {"Log file; empty: standard error", "日志文件；留空则为标准错误输出"}},
+    Field{.name = "log.file",
+          .label = {"Log file; empty: standard error", "日志文件；留空则为标准错误输出"}},
     Field{.name = "http.threads",
           .label = {"I/O threads", "网络线程数"},
           .kind = FieldKind::kInteger,
@@ -59,7 +63,8 @@ constexpr std::array kFields{
           .min = 0,
           .max = 3600},
     Field{.name = "http.cors_origins",
-          .label = {"Web origins that may call, separated by spaces", "允许跨域调用的来源，以空格分隔"}},
+          .label = {"Web origins that may call, separated by spaces",
+                    "允许跨域调用的来源，以空格分隔"}},
     Field{.name = "pools.io_threads",
           .label = {"Threads for files and metadata", "文件与元数据线程数"},
           .kind = FieldKind::kInteger,
@@ -135,7 +140,8 @@ Status Flatten(const YAML::Node& node, const std::string& prefix, const std::str
       (*out)[name] = entry.second.as<std::string>();
     } else if (entry.second.IsSequence()) {
       std::string joined;
-      for (const auto& item : entry.second) joined += (joined.empty() ? "" : " ") + item.as<std::string>();
+      for (const auto& item : entry.second)
+        joined += (joined.empty() ? "" : " ") + item.as<std::string>();
       (*out)[name] = joined;
     } else {
       (*out)[name] = "";
@@ -145,7 +151,8 @@ Status Flatten(const YAML::Node& node, const std::string& prefix, const std::str
     for (const Field& field : kFields) known.push_back(field.name);
     auto error = Fail(ErrorCode::kInvalidArgument, "{}: there is no setting '{}'", file, name);
     const std::string nearest = Nearest(name, known);
-    if (nearest.empty()) return WithHint(std::move(error), Msg("`aimass config` lists all settings"));
+    if (nearest.empty())
+      return WithHint(std::move(error), Msg("`aimass config` lists all settings"));
     return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));
   }
   return {};
@@ -156,10 +163,12 @@ Result<std::map<std::string, std::string>> ReadYaml(const std::string& file) {
   try {
     const YAML::Node root = YAML::LoadFile(file);
     if (root.IsNull()) return values;
-    if (!root.IsMap()) return Fail(ErrorCode::kInvalidArgument, "{}: must hold `name: value` lines", file);
+    if (!root.IsMap())
+      return Fail(ErrorCode::kInvalidArgument, "{}: must hold `name: value` lines", file);
     RETURN_IF_ERROR(Flatten(root, "", file, &values));
   } catch (const YAML::Exception& error) {
-    return Fail(ErrorCode::kInvalidArgument, "{}: line {}: {}", file, error.mark.line + 1, error.msg);
+    return Fail(ErrorCode::kInvalidArgument, "{}: line {}: {}", file, error.mark.line + 1,
+                error.msg);
   }
   return values;
 }
@@ -176,13 +185,14 @@ std::string Config::FlagOf(std::string_view name) {
 
 std::string Config::VariableOf(std::string_view name) {
   std::string variable = "AIMASS_" + std::string(name);
-  for (char& c : variable) c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (char& c : variable)
+    c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return variable;
 }
 
 Result<Config> Config::Load(const std::map<std::string, std::string>& flags,
-                            const std::map<std::string, std::string>& environment, const std::string& file,
-                            bool file_required) {
+                            const std::map<std::string, std::string>& environment,
+                            const std::string& file, bool file_required) {
   std::map<std::string, std::string> in_file;
   std::error_code ignored;
   if (!file.empty() && (file_required || std::filesystem::exists(file, ignored))) {
@@ -226,7 +236,8 @@ std::map<std::string, std::string> Config::Environment() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return variables;
 }
@@ -258,9 +269,10 @@ Result<ListenAddress> ParseListen(std::string_view text) {
   if (address.host.starts_with('[') && address.host.ends_with(']')) {
     address.host = address.host.substr(1, address.host.size() - 2);
   }
-  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() || port > 65535 ||
-      address.host.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "the address to listen on must be HOST:PORT, got '{}'", text);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() ||
+      port > 65535 || address.host.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "the address to listen on must be HOST:PORT, got '{}'",
+                text);
   }
   address.port = static_cast<std::uint16_t>(port);
   return address;

@@ -14,9 +14,9 @@ namespace aimass {
 
 /// The server's configuration: flags > environment AIMASS_* > aimass.yaml > defaults.
 ///
-/// Every setting is declared once, in config.cc; the flags of `aimass serve`, the variables, the file's keys and
-/// the output of `aimass config` are drawn from that table. "http.threads" is --http-threads,
-/// AIMASS_HTTP_THREADS, and in the file `http: {threads: 4}` or `http.threads: 4`.
+/// Every setting is declared once, in config.cc; the flags of `aimass serve`, the variables, the
+/// file's keys and the output of `aimass config` are drawn from that table. "http.threads" is
+/// --http-threads, AIMASS_HTTP_THREADS, and in the file `http: {threads: 4}` or `http.threads: 4`.
 class Config {
  public:
   struct Value {
@@ -30,7 +30,8 @@ class Config {
   [[nodiscard]] static std::string VariableOf(std::string_view name);  // "AIMASS_HTTP_THREADS"
 
   /// `flags`: by setting name. `file`: read if it exists; must exist when `file_required`.
-  /// Errors   kInvalidArgument naming the source, the setting, expected and found; an unknown key of the file
+  /// Errors   kInvalidArgument naming the source, the setting, expected and found; an unknown key
+  /// of the file
   ///          with the nearest known one.
   [[nodiscard]] static Result<Config> Load(const std::map<std::string, std::string>& flags,
                                            const std::map<std::string, std::string>& environment,

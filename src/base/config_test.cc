@@ -26,7 +26,8 @@ const Config::Value& ValueOf(const Config& config, std::string_view name) {
 
 TEST(Config, TakesFlagsBeforeTheEnvironmentBeforeTheFileBeforeDefaults) {
   const std::string file = YamlFile("http:\n  threads: 3\n  idle_s: 30\nlog.level: warning\n");
-  const std::map<std::string, std::string> environment{{"AIMASS_HTTP_THREADS", "5"}, {"AIMASS_HTTP_IDLE_S", "40"}};
+  const std::map<std::string, std::string> environment{{"AIMASS_HTTP_THREADS", "5"},
+                                                       {"AIMASS_HTTP_IDLE_S", "40"}};
   const auto config = Config::Load({{"http.threads", "7"}}, environment, file, true);
   ASSERT_TRUE(config.has_value()) << config.error().ToString();
   EXPECT_EQ(config->Integer("http.threads"), 7);
@@ -50,14 +51,16 @@ TEST_P(BadConfig, SaysWhereAndWhat) {
   ASSERT_FALSE(config.has_value());
   EXPECT_NE(config.error().ToString().find(GetParam().message), std::string::npos)
       << config.error().ToString();
-  EXPECT_NE(Render(config.error().hint, Language::kEnglish).find(GetParam().hint), std::string::npos);
+  EXPECT_NE(Render(config.error().hint, Language::kEnglish).find(GetParam().hint),
+            std::string::npos);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     , BadConfig,
     testing::Values(BadCase{"UnknownKey", "http: {thread: 3}", "there is no setting 'http.thread'",
                             "did you mean 'http.threads'?"},
-                    BadCase{"NoNumber", "http.threads: many", "'http.threads' must be an integer, got 'many'", ""},
+                    BadCase{"NoNumber", "http.threads: many",
+                            "'http.threads' must be an integer, got 'many'", ""},
                     BadCase{"OutOfRange", "http.threads: 0", "must be between 1 and 256", ""},
                     BadCase{"NotAMap", "- a\n- b", "must hold `name: value` lines", ""},
                     BadCase{"BrokenYaml", "a: [", "line ", ""}),
@@ -81,7 +84,8 @@ TEST(Config, EverySettingHasBothLabelsAndAGoodDefault) {
 TEST(Config, ReadsAddresses) {
   EXPECT_EQ(ParseListen("127.0.0.1:0")->port, 0);
   EXPECT_EQ(ParseListen("[::1]:8080")->host, "::1");
-  for (const std::string_view bad : {"", "8080", ":8080", "host:", "host:x", "host:65536", "host:80x"}) {
+  for (const std::string_view bad :
+       {"", "8080", ":8080", "host:", "host:x", "host:65536", "host:80x"}) {
     EXPECT_FALSE(ParseListen(bad).has_value()) << bad;
   }
 }

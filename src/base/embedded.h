@@ -8,12 +8,14 @@ namespace aimass {
 
 /// One file of the repository inside the binary.
 struct EmbeddedFile {
-  std::string_view path;  // from the repository's root: "api/openapi.yaml", "src/api/assets/docs.html"
+  std::string_view
+      path;  // from the repository's root: "api/openapi.yaml", "src/api/assets/docs.html"
   std::string_view content;
 };
 
 /// api/openapi.yaml, catalogue/, solutions/ and every src/<module>/assets/ folder, sorted by path.
-/// Threads  pure; the views live as long as the program. Written by the build (cmake/generated.cmake).
+/// Threads  pure; the views live as long as the program. Written by the build
+/// (cmake/generated.cmake).
 [[nodiscard]] std::span<const EmbeddedFile> EmbeddedFiles();
 
 /// The content of the embedded file at `path`, if there is one.

@@ -12,7 +12,8 @@ TEST(Embedded, HoldsTheFilesOfTheRepository) {
     const auto found = FindEmbedded(file.path);
     ASSERT_TRUE(found.has_value()) << file.path;
     EXPECT_EQ(*found, file.content);
-    const auto on_disk = ReadFile(std::string(file.path), 64 << 20);  // tests run in the repository's root
+    const auto on_disk =
+        ReadFile(std::string(file.path), 64 << 20);  // tests run in the repository's root
     ASSERT_TRUE(on_disk.has_value()) << file.path;
     EXPECT_EQ(*on_disk, file.content) << file.path;
   }

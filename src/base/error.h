@@ -9,7 +9,8 @@
 
 namespace aimass {
 
-/// What went wrong, as a caller may act on it. Each value maps to one HTTP status in api/http/problem.cc.
+/// What went wrong, as a caller may act on it. Each value maps to one HTTP status in
+/// api/http/problem.cc.
 enum class ErrorCode : std::uint8_t {
   kInvalidArgument,    // 400 the request itself is malformed
   kUnauthenticated,    // 401 no key, or a wrong one
@@ -67,31 +68,31 @@ template <typename... Args>
 #define AIMASS_CONCAT(a, b) AIMASS_CONCAT_INNER(a, b)
 
 /// Evaluates a Status or Result; returns its error from the enclosing function.
-#define RETURN_IF_ERROR(expr)                                            \
-  do {                                                                   \
-    if (auto aimass_status = (expr); !aimass_status) {                   \
-      return std::unexpected(std::move(aimass_status).error());          \
-    }                                                                    \
+#define RETURN_IF_ERROR(expr)                                   \
+  do {                                                          \
+    if (auto aimass_status = (expr); !aimass_status) {          \
+      return std::unexpected(std::move(aimass_status).error()); \
+    }                                                           \
   } while (false)
 
 /// `ASSIGN_OR_RETURN(auto rows, Read(path));`
 #define ASSIGN_OR_RETURN(declaration, expr) \
   ASSIGN_OR_RETURN_IMPL(AIMASS_CONCAT(aimass_result_, __LINE__), declaration, expr)
-#define ASSIGN_OR_RETURN_IMPL(temp, declaration, expr)                  \
-  auto temp = (expr);                                                   \
-  if (!temp) return std::unexpected(std::move(temp).error());           \
+#define ASSIGN_OR_RETURN_IMPL(temp, declaration, expr)        \
+  auto temp = (expr);                                         \
+  if (!temp) return std::unexpected(std::move(temp).error()); \
   declaration = std::move(*temp)
 
 /// The same inside a coroutine that returns Task<Result<T>>; `expr` holds its own co_await.
-#define CO_RETURN_IF_ERROR(expr)                                         \
-  do {                                                                   \
-    if (auto aimass_status = (expr); !aimass_status) {                   \
-      co_return std::unexpected(std::move(aimass_status).error());       \
-    }                                                                    \
+#define CO_RETURN_IF_ERROR(expr)                                   \
+  do {                                                             \
+    if (auto aimass_status = (expr); !aimass_status) {             \
+      co_return std::unexpected(std::move(aimass_status).error()); \
+    }                                                              \
   } while (false)
 #define CO_ASSIGN_OR_RETURN(declaration, expr) \
   CO_ASSIGN_OR_RETURN_IMPL(AIMASS_CONCAT(aimass_result_, __LINE__), declaration, expr)
-#define CO_ASSIGN_OR_RETURN_IMPL(temp, declaration, expr)               \
-  auto temp = (expr);                                                   \
-  if (!temp) co_return std::unexpected(std::move(temp).error());        \
+#define CO_ASSIGN_OR_RETURN_IMPL(temp, declaration, expr)        \
+  auto temp = (expr);                                            \
+  if (!temp) co_return std::unexpected(std::move(temp).error()); \
   declaration = std::move(*temp)

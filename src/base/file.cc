@@ -83,20 +83,25 @@ Error SystemError(int error_number, std::string_view action, const fs::path& pat
   ErrorCode code = ErrorCode::kInternal;
   Message hint;
   switch (error_number) {
-    case ENOENT: code = ErrorCode::kNotFound; break;
+    case ENOENT:
+      code = ErrorCode::kNotFound;
+      break;
     case EACCES:
     case EPERM:
     case EROFS:
       code = ErrorCode::kPermissionDenied;
       hint = Msg("check who owns the folder and whether it may be written");
       break;
-    case EEXIST: code = ErrorCode::kConflict; break;
+    case EEXIST:
+      code = ErrorCode::kConflict;
+      break;
     case ENOSPC:
     case EDQUOT:
       code = ErrorCode::kStorageFull;
       hint = Msg("free some space (or inodes) on that disk and try again; nothing was changed");
       break;
-    default: break;
+    default:
+      break;
   }
   return Error{.code = code,
                .message = Msg("cannot {} '{}': {}", action, path.string(),
@@ -116,7 +121,8 @@ Result<std::string> ReadFile(const fs::path& path, std::size_t max_bytes) {
     if (got == 0) return content;
     content.append(block.data(), static_cast<std::size_t>(got));
     if (content.size() > max_bytes) {
-      return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than {} bytes", path.string(), max_bytes);
+      return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than {} bytes", path.string(),
+                  max_bytes);
     }
   }
 }

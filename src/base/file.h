@@ -47,7 +47,8 @@ class FileDescriptor {
 /// Creates the folder and its parents. Errors as above.
 [[nodiscard]] Status MakeFolder(const std::filesystem::path& path);
 
-/// The Error for a failed system call on `path`: names the path, what was tried and the system's words.
+/// The Error for a failed system call on `path`: names the path, what was tried and the system's
+/// words.
 [[nodiscard]] Error SystemError(int error_number, std::string_view action,
                                 const std::filesystem::path& path);
 

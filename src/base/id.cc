@@ -83,20 +83,20 @@ Result<std::string> CheckName(std::string_view noun, std::string_view name) {
   const icu::UnicodeString nfc = ToNfc(name);
   const int characters = nfc.countChar32();
   if (characters < 1 || characters > kMaxNameCharacters) {
-    return Fail(ErrorCode::kInvalidArgument, "a {} name has 1 to {} characters, this one has {}", noun,
-                kMaxNameCharacters, characters);
+    return Fail(ErrorCode::kInvalidArgument, "a {} name has 1 to {} characters, this one has {}",
+                noun, kMaxNameCharacters, characters);
   }
   for (int i = 0; i < nfc.length(); i = nfc.moveIndex32(i, 1)) {
     const UChar32 c = nfc.char32At(i);
     if (u_iscntrl(c) || c == 0xfffd || c == '/' || c == '\\') {
       return Fail(ErrorCode::kInvalidArgument,
-                  "a {} name has no control characters, slashes or broken UTF-8, found U+{} at {}", noun,
-                  fmt::format("{:04X}", static_cast<unsigned>(c)), i + 1);
+                  "a {} name has no control characters, slashes or broken UTF-8, found U+{} at {}",
+                  noun, fmt::format("{:04X}", static_cast<unsigned>(c)), i + 1);
     }
   }
   if (u_isUWhiteSpace(nfc.char32At(0)) || u_isUWhiteSpace(nfc.char32At(nfc.length() - 1))) {
-    return Fail(ErrorCode::kInvalidArgument, "a {} name does not begin or end with a space: '{}'", noun,
-                name);
+    return Fail(ErrorCode::kInvalidArgument, "a {} name does not begin or end with a space: '{}'",
+                noun, name);
   }
   if (name == "." || name == "..") {
     return Fail(ErrorCode::kInvalidArgument, "'{}' cannot name a {}", name, noun);

@@ -7,8 +7,8 @@
 
 namespace aimass {
 
-/// A new UUIDv7 (RFC 9562) in its 36-character lower-case form: sorts by time of creation, also within
-/// one millisecond of one process. Threads: any.
+/// A new UUIDv7 (RFC 9562) in its 36-character lower-case form: sorts by time of creation, also
+/// within one millisecond of one process. Threads: any.
 [[nodiscard]] std::string NewId();
 
 /// Whether `text` has the form of a UUID.

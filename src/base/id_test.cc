@@ -56,11 +56,12 @@ TEST_P(CheckNameTest, AcceptsOrExplains) {
 INSTANTIATE_TEST_SUITE_P(
     , CheckNameTest,
     testing::Values(NameCase{"Plain", "orders", ""}, NameCase{"Chinese", "订单 2026", ""},
-                    NameCase{"Empty", "", "has 0"}, NameCase{"Long", std::string(129, 'x'), "has 129"},
+                    NameCase{"Empty", "", "has 0"},
+                    NameCase{"Long", std::string(129, 'x'), "has 129"},
                     NameCase{"LongInCharactersOnly", std::string(128, 'x'), ""},
                     NameCase{"Newline", "a\nb", "U+000A at 2"}, NameCase{"Slash", "a/b", "U+002F"},
-                    NameCase{"BrokenUtf8", "a\xff", "U+FFFD"}, NameCase{"Space", " a", "begin or end"},
-                    NameCase{"Dots", "..", "cannot name"},
+                    NameCase{"BrokenUtf8", "a\xff", "U+FFFD"},
+                    NameCase{"Space", " a", "begin or end"}, NameCase{"Dots", "..", "cannot name"},
                     NameCase{"Uuid", "01890a5d-ac96-774b-bcce-b302099a8057", "look like an id"}),
     [](const auto& info) { return std::string(info.param.what); });
 

@@ -81,7 +81,8 @@ Result<Json> ParseJson(std::string_view text, int max_depth) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
-    return Fail(ErrorCode::kInvalidArgument, "not valid JSON at byte {}: {}", error.byte, error.what());
+    return Fail(ErrorCode::kInvalidArgument, "not valid JSON at byte {}: {}", error.byte,
+                error.what());
   } catch (const Json::exception& error) {
     return Fail(ErrorCode::kInvalidArgument, "not valid JSON: {}", error.what());
   }
@@ -112,20 +113,24 @@ Result<std::string> GetString(const Json& object, std::string_view key, std::str
 }
 
 Result<std::int64_t> GetInteger(const Json& object, std::string_view key, std::int64_t fallback) {
-  return GetOr(object, key, fallback, [](const Json& o, std::string_view k) { return GetInteger(o, k); });
+  return GetOr(object, key, fallback,
+               [](const Json& o, std::string_view k) { return GetInteger(o, k); });
 }
 
 Result<double> GetNumber(const Json& object, std::string_view key, double fallback) {
-  return GetOr(object, key, fallback, [](const Json& o, std::string_view k) { return GetNumber(o, k); });
+  return GetOr(object, key, fallback,
+               [](const Json& o, std::string_view k) { return GetNumber(o, k); });
 }
 
 Result<bool> GetBool(const Json& object, std::string_view key, bool fallback) {
-  return GetOr(object, key, fallback, [](const Json& o, std::string_view k) { return GetBool(o, k); });
+  return GetOr(object, key, fallback,
+               [](const Json& o, std::string_view k) { return GetBool(o, k); });
 }
 
 Status RejectUnknown(const Json& object, std::initializer_list<std::string_view> known) {
   if (!object.is_object()) {
-    return Fail(ErrorCode::kInvalidArgument, "expected a JSON object, found {}", object.type_name());
+    return Fail(ErrorCode::kInvalidArgument, "expected a JSON object, found {}",
+                object.type_name());
   }
   for (const auto& [key, value] : object.items()) {
     if (std::ranges::find(known, std::string_view(key)) != known.end()) continue;

@@ -12,8 +12,8 @@ namespace aimass {
 
 using Json = nlohmann::json;
 
-/// Parses strict JSON (no comments, valid UTF-8). Errors: kInvalidArgument with position and reason;
-/// more than `max_depth` levels are refused.
+/// Parses strict JSON (no comments, valid UTF-8). Errors: kInvalidArgument with position and
+/// reason; more than `max_depth` levels are refused.
 [[nodiscard]] Result<Json> ParseJson(std::string_view text, int max_depth = 64);
 
 /// One member of an object, checked. Errors name the member, what was expected and what was found.
@@ -31,7 +31,8 @@ using Json = nlohmann::json;
 [[nodiscard]] Result<bool> GetBool(const Json& object, std::string_view key, bool fallback);
 
 /// 422 for a member of `object` that is not among `known`; names the nearest known one.
-[[nodiscard]] Status RejectUnknown(const Json& object, std::initializer_list<std::string_view> known);
+[[nodiscard]] Status RejectUnknown(const Json& object,
+                                   std::initializer_list<std::string_view> known);
 
 /// The entry of `known` that is closest to `word` by edit distance; empty when none is close.
 [[nodiscard]] std::string Nearest(std::string_view word, std::span<const std::string_view> known);

@@ -16,14 +16,15 @@ struct ParseCase {
 class ParseJsonTest : public testing::TestWithParam<ParseCase> {};
 
 TEST_P(ParseJsonTest, AcceptsOnlyStrictJson) {
-  EXPECT_EQ(ParseJson(GetParam().text).has_value(), GetParam().valid) << GetParam().text.substr(0, 80);
+  EXPECT_EQ(ParseJson(GetParam().text).has_value(), GetParam().valid)
+      << GetParam().text.substr(0, 80);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     , ParseJsonTest,
-    testing::Values(ParseCase{"Object", R"({"a":[1,2.5,"中",null]})", true}, ParseCase{"Empty", "", false},
-                    ParseCase{"Comment", "{} // x", false}, ParseCase{"Nan", "NaN", false},
-                    ParseCase{"BrokenUtf8", "\"\xff\"", false},
+    testing::Values(ParseCase{"Object", R"({"a":[1,2.5,"中",null]})", true},
+                    ParseCase{"Empty", "", false}, ParseCase{"Comment", "{} // x", false},
+                    ParseCase{"Nan", "NaN", false}, ParseCase{"BrokenUtf8", "\"\xff\"", false},
                     ParseCase{"BracketsInText", "\"" + std::string(100, '[') + "\"", true},
                     ParseCase{"Deep", std::string(1'000'000, '['), false}),
     [](const auto& info) { return std::string(info.param.what); });
@@ -47,7 +48,9 @@ TEST(RejectUnknown, NamesTheNearest) {
 }
 
 TEST(Errors, SurviveTheWayThroughJson) {
-  const Error error = WithHint(Fail(ErrorCode::kConflict, "'{}' is missing", "x"), Msg("did you mean '{}'?", "y")).error();
+  const Error error =
+      WithHint(Fail(ErrorCode::kConflict, "'{}' is missing", "x"), Msg("did you mean '{}'?", "y"))
+          .error();
   const Error back = ErrorFromJson(ToJson(error));
   EXPECT_EQ(back.code, error.code);
   EXPECT_EQ(Render(back.message, Language::kChinese), Render(error.message, Language::kChinese));
@@ -56,8 +59,17 @@ TEST(Errors, SurviveTheWayThroughJson) {
 
 constexpr std::array kFields{
     Field{.name = "folder", .label = {"Folder", "文件夹"}, .required = true},
-    Field{.name = "rows", .label = {"Rows", "行数"}, .kind = FieldKind::kInteger, .default_value = "1", .min = 1, .max = 9},
-    Field{.name = "mode", .label = {"Mode", "方式"}, .kind = FieldKind::kChoice, .default_value = "a", .choices = "a b"},
+    Field{.name = "rows",
+          .label = {"Rows", "行数"},
+          .kind = FieldKind::kInteger,
+          .default_value = "1",
+          .min = 1,
+          .max = 9},
+    Field{.name = "mode",
+          .label = {"Mode", "方式"},
+          .kind = FieldKind::kChoice,
+          .default_value = "a",
+          .choices = "a b"},
 };
 
 struct SettingsCase {
@@ -75,17 +87,20 @@ TEST_P(CheckSettingsTest, ChecksAndExplains) {
 
 INSTANTIATE_TEST_SUITE_P(
     , CheckSettingsTest,
-    testing::Values(
-        SettingsCase{"Good", {{"folder", "x"}, {"rows", "9"}, {"mode", "b"}}, ""},
-        SettingsCase{"Missing", {}, "format 'csv' needs setting 'folder'"},
-        SettingsCase{"NotANumber", {{"folder", "x"}, {"rows", "1x"}},
-                     "format 'csv': setting 'rows' must be an integer, got '1x'"},
-        SettingsCase{"OutOfBounds", {{"folder", "x"}, {"rows", "10"}},
-                     "format 'csv': setting 'rows' must be between 1 and 9, got '10'"},
-        SettingsCase{"NotAChoice", {{"folder", "x"}, {"mode", "c"}},
-                     "format 'csv': setting 'mode' must be one of a b, got 'c'"},
-        SettingsCase{"Unknown", {{"folder", "x"}, {"fodler", "y"}},
-                     "format 'csv' has no setting 'fodler'; it has: folder rows mode"}),
+    testing::Values(SettingsCase{"Good", {{"folder", "x"}, {"rows", "9"}, {"mode", "b"}}, ""},
+                    SettingsCase{"Missing", {}, "format 'csv' needs setting 'folder'"},
+                    SettingsCase{"NotANumber",
+                                 {{"folder", "x"}, {"rows", "1x"}},
+                                 "format 'csv': setting 'rows' must be an integer, got '1x'"},
+                    SettingsCase{"OutOfBounds",
+                                 {{"folder", "x"}, {"rows", "10"}},
+                                 "format 'csv': setting 'rows' must be between 1 and 9, got '10'"},
+                    SettingsCase{"NotAChoice",
+                                 {{"folder", "x"}, {"mode", "c"}},
+                                 "format 'csv': setting 'mode' must be one of a b, got 'c'"},
+                    SettingsCase{"Unknown",
+                                 {{"folder", "x"}, {"fodler", "y"}},
+                                 "format 'csv' has no setting 'fodler'; it has: folder rows mode"}),
     [](const auto& info) { return std::string(info.param.what); });
 
 }  // namespace

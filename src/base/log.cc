@@ -28,20 +28,28 @@ std::shared_ptr<spdlog::logger>& Logger() {
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
 std::string_view NameOf(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarning: return "warning";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
   }
   return "info";
 }
@@ -70,7 +78,8 @@ Status LogToFile(const std::string& path) {
     Logger()->set_level(level);
     return {};
   } catch (const spdlog::spdlog_ex& error) {
-    return Fail(ErrorCode::kInvalidArgument, "cannot write the log to '{}': {}", path, error.what());
+    return Fail(ErrorCode::kInvalidArgument, "cannot write the log to '{}': {}", path,
+                error.what());
   }
 }
 
@@ -81,8 +90,8 @@ Result<LogLevel> LogLevelFromName(std::string_view name) {
   if (name == "info") return LogLevel::kInfo;
   if (name == "warning") return LogLevel::kWarning;
   if (name == "error") return LogLevel::kError;
-  return Fail(ErrorCode::kInvalidArgument, "log level must be debug, info, warning or error, got '{}'",
-              name);
+  return Fail(ErrorCode::kInvalidArgument,
+              "log level must be debug, info, warning or error, got '{}'", name);
 }
 
 }  // namespace aimass

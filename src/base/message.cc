@@ -46,7 +46,8 @@ std::string Render(const Message& message, Language language) {
 
 std::optional<std::string_view> ChineseText(std::string_view english) {
   const auto texts = ChineseTexts();
-  const auto found = std::ranges::lower_bound(texts, english, {}, [](const auto& t) { return t.first; });
+  const auto found =
+      std::ranges::lower_bound(texts, english, {}, [](const auto& t) { return t.first; });
   if (found == texts.end() || found->first != english) return std::nullopt;
   return found->second;
 }

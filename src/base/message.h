@@ -16,8 +16,9 @@ enum class Language : std::uint8_t { kEnglish, kChinese };
 
 /// A text for people, not yet in a language: the English format is the key of its 中文 text.
 ///
-/// It travels as format + arguments (through JSON too: job processes report messages to the server) and
-/// is rendered at the border. Formats hold only plain `{}`, filled in order; `{{` and `}}` are braces.
+/// It travels as format + arguments (through JSON too: job processes report messages to the server)
+/// and is rendered at the border. Formats hold only plain `{}`, filled in order; `{{` and `}}` are
+/// braces.
 struct Message {
   Message() = default;
   template <typename... Args>
@@ -46,8 +47,9 @@ template <typename... Args>
 /// Every module's zh.json, sorted by key. Generated at build time.
 [[nodiscard]] std::span<const std::pair<std::string_view, std::string_view>> ChineseTexts();
 
-/// The language of an `Accept-Language` header or of a POSIX locale ("zh_CN.UTF-8", "zh-CN,en;q=0.5").
-/// The first of zh/en that it names by preference; English where it names neither.
+/// The language of an `Accept-Language` header or of a POSIX locale ("zh_CN.UTF-8",
+/// "zh-CN,en;q=0.5"). The first of zh/en that it names by preference; English where it names
+/// neither.
 [[nodiscard]] Language LanguageOf(std::string_view accept_language);
 
 /// A label in both languages, as plug-ins declare for their settings.

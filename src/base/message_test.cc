@@ -35,12 +35,13 @@ TEST_P(LanguageOfTest, PicksThePreferredOne) {
   EXPECT_EQ(LanguageOf(GetParam().header), GetParam().expected) << GetParam().header;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , LanguageOfTest,
-    testing::Values(LanguageCase{"", Language::kEnglish}, LanguageCase{"zh-CN,en;q=0.5", Language::kChinese},
-                    LanguageCase{"en-GB, zh;q=0.9", Language::kEnglish},
-                    LanguageCase{"fr, zh;q=0.3, en;q=0.2", Language::kChinese},
-                    LanguageCase{"zh_CN.UTF-8", Language::kChinese}, LanguageCase{"C", Language::kEnglish}));
+INSTANTIATE_TEST_SUITE_P(, LanguageOfTest,
+                         testing::Values(LanguageCase{"", Language::kEnglish},
+                                         LanguageCase{"zh-CN,en;q=0.5", Language::kChinese},
+                                         LanguageCase{"en-GB, zh;q=0.9", Language::kEnglish},
+                                         LanguageCase{"fr, zh;q=0.3, en;q=0.2", Language::kChinese},
+                                         LanguageCase{"zh_CN.UTF-8", Language::kChinese},
+                                         LanguageCase{"C", Language::kEnglish}));
 
 TEST(Error, CodesHaveNamesThatComeBack) {
   for (int i = 0; i <= static_cast<int>(ErrorCode::kCancelled); ++i) {

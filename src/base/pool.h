@@ -20,8 +20,8 @@ namespace aimass {
 
 /// A named, bounded pool of threads for work that blocks (`sql`, `infer`, `io`).
 ///
-/// A full queue refuses work (kResourceExhausted), it never grows. The destructor runs what was accepted,
-/// then joins. Threads: Submit and the counters may be called from any thread.
+/// A full queue refuses work (kResourceExhausted), it never grows. The destructor runs what was
+/// accepted, then joins. Threads: Submit and the counters may be called from any thread.
 class Pool {
  public:
   Pool(std::string name, std::size_t threads, std::size_t max_queued);
@@ -74,8 +74,9 @@ class RunOn {
   }
   Value await_resume() {
     if (!value_) {
-      return Fail(ErrorCode::kResourceExhausted, "the '{}' queue is full ({} waiting); try again shortly",
-                  pool_.name(), pool_.max_queued());
+      return Fail(ErrorCode::kResourceExhausted,
+                  "the '{}' queue is full ({} waiting); try again shortly", pool_.name(),
+                  pool_.max_queued());
     }
     return std::move(*value_);
   }

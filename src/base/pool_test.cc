@@ -12,7 +12,8 @@ namespace aimass {
 namespace {
 
 Task<Result<int>> Double(Pool& pool, int value) {
-  CO_ASSIGN_OR_RETURN(const int doubled, co_await RunOn(pool, [value]() -> Result<int> { return 2 * value; }));
+  CO_ASSIGN_OR_RETURN(const int doubled,
+                      co_await RunOn(pool, [value]() -> Result<int> { return 2 * value; }));
   co_return doubled;
 }
 
@@ -26,7 +27,8 @@ TEST(Pool, RunsACoroutinesWorkAndReturnsItsValue) {
 TEST(Pool, PassesErrorsOn) {
   Pool pool("work", 1, 10);
   const auto fails = [](Pool& p) -> Task<Result<int>> {
-    co_return co_await RunOn(p, []() -> Result<int> { return Fail(ErrorCode::kTimeout, "'{}' is missing", "x"); });
+    co_return co_await RunOn(
+        p, []() -> Result<int> { return Fail(ErrorCode::kTimeout, "'{}' is missing", "x"); });
   };
   const Result<int> result = SyncWait(fails(pool));
   ASSERT_FALSE(result);
@@ -72,7 +74,8 @@ TEST(Pool, ResumesOnTheExecutorOfTheAwaitingThread) {
   Pool pool("work", 1, 10);
   std::thread::id resumed_on;
   Executor::SetCurrent(&executor);
-  Start(Double(pool, 1), [&resumed_on](const Result<int>&) { resumed_on = std::this_thread::get_id(); });
+  Start(Double(pool, 1),
+        [&resumed_on](const Result<int>&) { resumed_on = std::this_thread::get_id(); });
   Executor::SetCurrent(nullptr);
   std::vector<std::move_only_function<void()>> posted;
   while (posted.empty()) executor.posted.With([&posted](auto& list) { posted.swap(list); });

@@ -11,8 +11,8 @@ namespace aimass {
 
 /// What this build has of one kind of plug-in, by name. `Type` has a member `name`.
 ///
-/// Filled once at start by the generated RegisterAll… function, read-only afterwards, so any thread may
-/// read it.
+/// Filled once at start by the generated RegisterAll… function, read-only afterwards, so any thread
+/// may read it.
 template <typename Type>
 class Registry {
  public:

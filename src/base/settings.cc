@@ -15,12 +15,12 @@ Status CheckNumber(std::string_view owner, const Field& field, std::string_view 
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = field.kind != FieldKind::kInteger || std::trunc(value) == value;
   if (error != std::errc{} || end != text.data() + text.size() || !whole || !std::isfinite(value)) {
-    return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be {}, got '{}'", owner, field.name,
-                field.kind == FieldKind::kInteger ? "an integer" : "a number", text);
+    return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be {}, got '{}'", owner,
+                field.name, field.kind == FieldKind::kInteger ? "an integer" : "a number", text);
   }
   if (value < field.min || value > field.max) {
-    return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be between {} and {}, got '{}'", owner,
-                field.name, field.min, field.max, text);
+    return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be between {} and {}, got '{}'",
+                owner, field.name, field.min, field.max, text);
   }
   return {};
 }
@@ -28,19 +28,21 @@ Status CheckNumber(std::string_view owner, const Field& field, std::string_view 
 Status CheckValue(std::string_view owner, const Field& field, std::string_view text) {
   switch (field.kind) {
     case FieldKind::kInteger:
-    case FieldKind::kNumber: return CheckNumber(owner, field, text);
+    case FieldKind::kNumber:
+      return CheckNumber(owner, field, text);
     case FieldKind::kBool:
       if (text == "true" || text == "false") return {};
-      return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be true or false, got '{}'", owner,
-                  field.name, text);
+      return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be true or false, got '{}'",
+                  owner, field.name, text);
     case FieldKind::kChoice: {
       const std::string padded = fmt::format(" {} ", field.choices);
       if (!text.empty() && padded.find(fmt::format(" {} ", text)) != std::string::npos) return {};
-      return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be one of {}, got '{}'", owner,
-                  field.name, field.choices, text);
+      return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be one of {}, got '{}'",
+                  owner, field.name, field.choices, text);
     }
     case FieldKind::kText:
-    case FieldKind::kSecret: return {};
+    case FieldKind::kSecret:
+      return {};
   }
   return {};
 }
@@ -66,8 +68,8 @@ Result<Settings> CheckSettings(std::string_view owner, std::span<const Field> fi
   }
   for (const auto& [name, value] : given) {
     if (checked.contains(name)) continue;
-    auto error = Fail(ErrorCode::kInvalidArgument, "{} has no setting '{}'; it has: {}", owner, name,
-                      fmt::format("{}", fmt::join(names, " ")));
+    auto error = Fail(ErrorCode::kInvalidArgument, "{} has no setting '{}'; it has: {}", owner,
+                      name, fmt::format("{}", fmt::join(names, " ")));
     const std::string nearest = Nearest(name, names);
     if (nearest.empty()) return error;
     return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));

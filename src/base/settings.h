@@ -13,8 +13,8 @@ namespace aimass {
 
 enum class FieldKind : std::uint8_t { kText, kInteger, kNumber, kBool, kSecret, kChoice };
 
-/// One setting of a plug-in, declared as data: the console's form, the CLI's flags, the validation and
-/// the reference page are drawn from it.
+/// One setting of a plug-in, declared as data: the console's form, the CLI's flags, the validation
+/// and the reference page are drawn from it.
 struct Field {
   std::string_view name;
   Label label;

@@ -23,7 +23,8 @@ class Executor {
 /// A lazy coroutine: it starts when it is awaited, and its awaiter owns it.
 ///
 /// Threads  it runs on the thread that awaits it, until it awaits a pool (see pool.h).
-/// Errors   carried in the value (Task<Result<T>>); an exception that escapes is rethrown to the awaiter.
+/// Errors   carried in the value (Task<Result<T>>); an exception that escapes is rethrown to the
+/// awaiter.
 template <typename T>
 class [[nodiscard]] Task {
  public:
@@ -79,8 +80,8 @@ class [[nodiscard]] Task {
   std::coroutine_handle<promise_type> handle_;
 };
 
-/// A coroutine that nobody awaits: it starts at once and frees itself. Used at the two borders where a
-/// callback becomes a coroutine (an HTTP request, SyncWait).
+/// A coroutine that nobody awaits: it starts at once and frees itself. Used at the two borders
+/// where a callback becomes a coroutine (an HTTP request, SyncWait).
 struct Detached {
   struct promise_type {
     Detached get_return_object() noexcept { return {}; }

@@ -4,7 +4,8 @@
 
 namespace aimass {
 
-[[nodiscard]] std::string_view Version();      // "0.1.0"
-[[nodiscard]] std::string_view BuildCommit();  // short git commit at configure time, empty outside git
+[[nodiscard]] std::string_view Version();  // "0.1.0"
+[[nodiscard]] std::string_view
+BuildCommit();  // short git commit at configure time, empty outside git
 
 }  // namespace aimass

@@ -17,9 +17,11 @@ namespace fs = std::filesystem;
 
 constexpr int kCommitAttempts = 20;
 constexpr std::string_view kDatasetColumns =
-    "id, name, workspace, version, row_count, byte_count, rejected_rows, origin, created_ms, updated_ms";
+    "id, name, workspace, version, row_count, byte_count, rejected_rows, origin, created_ms, "
+    "updated_ms";
 constexpr std::string_view kVersionColumns =
-    "version, operation, row_count, byte_count, added_rows, rejected_rows, rejected_file, origin, inputs, "
+    "version, operation, row_count, byte_count, added_rows, rejected_rows, rejected_file, origin, "
+    "inputs, "
     "details, job_id, created_ms";
 
 Json Parsed(const std::string& text) {
@@ -58,11 +60,16 @@ Result<std::vector<delta::FileEntry>> FilesOf(const Json& files) {
 // The whole numbers by size, so that "fits into" is an order.
 int IntegerRank(TypeKind kind) {
   switch (kind) {
-    case TypeKind::kInt8: return 1;
-    case TypeKind::kInt16: return 2;
-    case TypeKind::kInt32: return 3;
-    case TypeKind::kInt64: return 4;
-    default: return 0;
+    case TypeKind::kInt8:
+      return 1;
+    case TypeKind::kInt16:
+      return 2;
+    case TypeKind::kInt32:
+      return 3;
+    case TypeKind::kInt64:
+      return 4;
+    default:
+      return 0;
   }
 }
 
@@ -138,7 +145,8 @@ std::string DatasetCatalog::Folder(std::string_view workspace, std::string_view 
   return fmt::format("{}/workspaces/{}/datasets/{}", data_folder_, workspace, id);
 }
 
-Result<DatasetInfo> DatasetCatalog::Create(const Caller& caller, std::string_view name, const Json& origin) {
+Result<DatasetInfo> DatasetCatalog::Create(const Caller& caller, std::string_view name,
+                                           const Json& origin) {
   ASSIGN_OR_RETURN(const std::string checked, CheckName("dataset", name));
   const std::int64_t now = NowUnixMs();
   DatasetInfo info{.id = NewId(),
@@ -149,7 +157,8 @@ Result<DatasetInfo> DatasetCatalog::Create(const Caller& caller, std::string_vie
                    .updated_ms = now};
   info.folder = Folder(caller.workspace, info.id);
   const auto inserted = database_.Execute(
-      "INSERT INTO datasets (id, workspace, name, name_key, version, row_count, byte_count, rejected_rows, origin, "
+      "INSERT INTO datasets (id, workspace, name, name_key, version, row_count, byte_count, "
+      "rejected_rows, origin, "
       "created_ms, updated_ms) VALUES (?, ?, ?, ?, -1, 0, 0, 0, ?, ?, ?)",
       {info.id, info.workspace, info.name, NameKey(info.name), origin.dump(), now, now});
   if (!inserted) {
@@ -160,13 +169,15 @@ Result<DatasetInfo> DatasetCatalog::Create(const Caller& caller, std::string_vie
 }
 
 Result<DatasetInfo> DatasetCatalog::Get(const Caller& caller, std::string_view name) const {
-  ASSIGN_OR_RETURN(const auto rows,
-                   database_.Select(fmt::format("SELECT {} FROM datasets WHERE workspace = ? AND name_key = ?",
-                                                kDatasetColumns),
-                                    {caller.workspace, NameKey(name)}));
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      database_.Select(fmt::format("SELECT {} FROM datasets WHERE workspace = ? AND name_key = ?",
+                                   kDatasetColumns),
+                       {caller.workspace, NameKey(name)}));
   if (rows.empty()) {
-    ASSIGN_OR_RETURN(const auto known, database_.Select("SELECT name FROM datasets WHERE workspace = ? ORDER BY name",
-                                                        {caller.workspace}));
+    ASSIGN_OR_RETURN(const auto known,
+                     database_.Select("SELECT name FROM datasets WHERE workspace = ? ORDER BY name",
+                                      {caller.workspace}));
     return NoDataset(name, known);
   }
   const SqlRow& row = rows.front();
@@ -183,11 +194,13 @@ Result<DatasetInfo> DatasetCatalog::Get(const Caller& caller, std::string_view n
                      .updated_ms = row.Integer(9)};
 }
 
-Result<DatasetPage> DatasetCatalog::Page(const Caller& caller, int limit, std::string_view cursor) const {
+Result<DatasetPage> DatasetCatalog::Page(const Caller& caller, int limit,
+                                         std::string_view cursor) const {
   SqlParams params{caller.workspace};
   std::string sql = fmt::format("SELECT {} FROM datasets WHERE workspace = ?", kDatasetColumns);
   if (!cursor.empty()) {
-    if (!IsId(cursor)) return Fail(ErrorCode::kInvalidArgument, "'{}' is not a cursor that a list gave", cursor);
+    if (!IsId(cursor))
+      return Fail(ErrorCode::kInvalidArgument, "'{}' is not a cursor that a list gave", cursor);
     sql += " AND id < ?";
     params.emplace_back(std::string(cursor));
   }
@@ -225,8 +238,9 @@ Result<DatasetInfo> DatasetCatalog::Rename(const Caller& caller, std::string_vie
                                            std::string_view new_name) {
   ASSIGN_OR_RETURN(const DatasetInfo info, Get(caller, name));
   ASSIGN_OR_RETURN(const std::string checked, CheckName("dataset", new_name));
-  const auto changed = database_.Execute("UPDATE datasets SET name = ?, name_key = ?, updated_ms = ? WHERE id = ?",
-                                         {checked, NameKey(checked), NowUnixMs(), info.id});
+  const auto changed =
+      database_.Execute("UPDATE datasets SET name = ?, name_key = ?, updated_ms = ? WHERE id = ?",
+                        {checked, NameKey(checked), NowUnixMs(), info.id});
   if (!changed) {
     if (changed.error().code != ErrorCode::kConflict) return std::unexpected(changed.error());
     return Fail(ErrorCode::kConflict, "there is a dataset '{}' already", checked);
@@ -247,10 +261,11 @@ Status DatasetCatalog::Delete(const Caller& caller, std::string_view name) {
 Result<DatasetSnapshot> DatasetCatalog::Snapshot(const Caller& caller, std::string_view name,
                                                  std::optional<std::int64_t> version) const {
   ASSIGN_OR_RETURN(const DatasetInfo info, Get(caller, name));
-  if (info.version < 0) return Fail(ErrorCode::kConflict, "dataset '{}' has no rows yet", info.name);
+  if (info.version < 0)
+    return Fail(ErrorCode::kConflict, "dataset '{}' has no rows yet", info.name);
   if (version && (*version < 0 || *version > info.version)) {
-    return Fail(ErrorCode::kNotFound, "dataset '{}' has no version {}; it has 0 to {}", info.name, *version,
-                info.version);
+    return Fail(ErrorCode::kNotFound, "dataset '{}' has no version {}; it has 0 to {}", info.name,
+                *version, info.version);
   }
   const std::int64_t wanted = version.value_or(info.version);
   ASSIGN_OR_RETURN(const delta::State state, delta::Log(info.folder).Read(wanted));
@@ -261,20 +276,25 @@ Result<DatasetSnapshot> DatasetCatalog::Snapshot(const Caller& caller, std::stri
                            .schema = state.schema};
   for (const delta::FileEntry& file : state.files) {
     if (file.rows < 0) {
-      return Fail(ErrorCode::kUnprocessable, "the log of the Delta table is damaged: {}", file.path);
+      return Fail(ErrorCode::kUnprocessable, "the log of the Delta table is damaged: {}",
+                  file.path);
     }
-    snapshot.files.push_back({.path = info.folder + "/" + file.path, .rows = file.rows, .bytes = file.bytes});
+    snapshot.files.push_back(
+        {.path = info.folder + "/" + file.path, .rows = file.rows, .bytes = file.bytes});
     snapshot.rows += file.rows;
   }
   return snapshot;
 }
 
-Result<std::vector<DatasetVersion>> DatasetCatalog::Versions(const Caller& caller, std::string_view name) const {
+Result<std::vector<DatasetVersion>> DatasetCatalog::Versions(const Caller& caller,
+                                                             std::string_view name) const {
   ASSIGN_OR_RETURN(const DatasetInfo info, Get(caller, name));
-  ASSIGN_OR_RETURN(const auto rows,
-                   database_.Select(fmt::format("SELECT {} FROM dataset_versions WHERE dataset = ? ORDER BY version DESC",
-                                                kVersionColumns),
-                                    {info.id}));
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      database_.Select(
+          fmt::format("SELECT {} FROM dataset_versions WHERE dataset = ? ORDER BY version DESC",
+                      kVersionColumns),
+          {info.id}));
   std::vector<DatasetVersion> versions;
   for (const SqlRow& row : rows) versions.push_back(VersionOf(row));
   return versions;
@@ -282,10 +302,12 @@ Result<std::vector<DatasetVersion>> DatasetCatalog::Versions(const Caller& calle
 
 Result<std::optional<DatasetVersion>> DatasetCatalog::VersionOfJob(std::string_view dataset,
                                                                    std::string_view job) const {
-  ASSIGN_OR_RETURN(const auto rows,
-                   database_.Select(fmt::format("SELECT {} FROM dataset_versions WHERE dataset = ? AND job_id = ?",
-                                                kVersionColumns),
-                                    {std::string(dataset), std::string(job)}));
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      database_.Select(
+          fmt::format("SELECT {} FROM dataset_versions WHERE dataset = ? AND job_id = ?",
+                      kVersionColumns),
+          {std::string(dataset), std::string(job)}));
   if (rows.empty()) return std::optional<DatasetVersion>();
   return std::optional<DatasetVersion>(VersionOf(rows.front()));
 }
@@ -294,12 +316,14 @@ Result<DatasetVersion> DatasetCatalog::Commit(const Caller& caller, const Datase
   ASSIGN_OR_RETURN(auto before, VersionOfJob(commit.id, commit.job_id));
   if (before) return std::move(*before);
   ASSIGN_OR_RETURN(const std::string name, CheckName("dataset", commit.name));
-  ASSIGN_OR_RETURN(const auto named, database_.Select("SELECT id FROM datasets WHERE workspace = ? AND name_key = ?",
-                                                      {caller.workspace, NameKey(name)}));
+  ASSIGN_OR_RETURN(const auto named,
+                   database_.Select("SELECT id FROM datasets WHERE workspace = ? AND name_key = ?",
+                                    {caller.workspace, NameKey(name)}));
   if (!named.empty() && named.front().Text(0) != commit.id) {
     return Fail(ErrorCode::kConflict, "there is a dataset '{}' already", name);
   }
-  ASSIGN_OR_RETURN(const auto existing, database_.Select("SELECT name FROM datasets WHERE id = ?", {commit.id}));
+  ASSIGN_OR_RETURN(const auto existing,
+                   database_.Select("SELECT name FROM datasets WHERE id = ?", {commit.id}));
   if (existing.empty() && commit.mode == WriteMode::kAppend) {
     return Fail(ErrorCode::kConflict, "dataset '{}' was deleted while rows for it were read", name);
   }
@@ -307,11 +331,12 @@ Result<DatasetVersion> DatasetCatalog::Commit(const Caller& caller, const Datase
   const std::string folder = Folder(caller.workspace, commit.id);
   RETURN_IF_ERROR(MakeFolder(folder));
   const delta::Log log(folder);
-  delta::Change change{.operation = commit.mode == WriteMode::kCreate ? "CREATE TABLE AS SELECT" : "WRITE",
-                       .parameters = {{"mode", commit.mode == WriteMode::kAppend ? "Append" : "Overwrite"}},
-                       .replace = commit.mode != WriteMode::kAppend,
-                       .app_id = commit.job_id,
-                       .app_version = 1};
+  delta::Change change{
+      .operation = commit.mode == WriteMode::kCreate ? "CREATE TABLE AS SELECT" : "WRITE",
+      .parameters = {{"mode", commit.mode == WriteMode::kAppend ? "Append" : "Overwrite"}},
+      .replace = commit.mode != WriteMode::kAppend,
+      .app_id = commit.job_id,
+      .app_version = 1};
   ASSIGN_OR_RETURN(change.files, FilesOf(commit.files));
   delta::State state;
   for (int attempt = 0;; ++attempt) {
@@ -357,20 +382,24 @@ Result<DatasetVersion> DatasetCatalog::Commit(const Caller& caller, const Datase
   const Status recorded = database_.Transact([&](SqlSession& session) -> Status {
     if (existing.empty()) {
       RETURN_IF_ERROR(session.Execute(
-          "INSERT INTO datasets (id, workspace, name, name_key, version, row_count, byte_count, rejected_rows, "
+          "INSERT INTO datasets (id, workspace, name, name_key, version, row_count, byte_count, "
+          "rejected_rows, "
           "origin, created_ms, updated_ms) VALUES (?, ?, ?, ?, -1, 0, 0, 0, ?, ?, ?)",
-          {commit.id, caller.workspace, name, NameKey(name), commit.origin.dump(), version.created_ms,
-           version.created_ms}));
+          {commit.id, caller.workspace, name, NameKey(name), commit.origin.dump(),
+           version.created_ms, version.created_ms}));
     }
     RETURN_IF_ERROR(session.Execute(
-        fmt::format("INSERT INTO dataset_versions (dataset, {}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        fmt::format("INSERT INTO dataset_versions (dataset, {}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                    "?, ?, ?, ?)",
                     kVersionColumns),
-        {commit.id, version.version, version.operation, version.rows, version.bytes, version.added_rows,
-         version.rejected_rows, version.rejected_file, version.origin.dump(), version.inputs.dump(),
-         version.details.dump(), version.job_id, version.created_ms}));
+        {commit.id, version.version, version.operation, version.rows, version.bytes,
+         version.added_rows, version.rejected_rows, version.rejected_file, version.origin.dump(),
+         version.inputs.dump(), version.details.dump(), version.job_id, version.created_ms}));
     std::string sql =
-        "UPDATE datasets SET version = ?, row_count = ?, byte_count = ?, rejected_rows = ?, updated_ms = ?";
-    SqlParams params{version.version, version.rows, version.bytes, version.rejected_rows, version.created_ms};
+        "UPDATE datasets SET version = ?, row_count = ?, byte_count = ?, rejected_rows = ?, "
+        "updated_ms = ?";
+    SqlParams params{version.version, version.rows, version.bytes, version.rejected_rows,
+                     version.created_ms};
     if (commit.mode != WriteMode::kAppend) {
       sql += ", origin = ?";
       params.emplace_back(commit.origin.dump());
@@ -393,9 +422,12 @@ Result<WriteMode> WriteModeFromName(std::string_view name) {
 
 std::string_view WriteModeName(WriteMode mode) {
   switch (mode) {
-    case WriteMode::kCreate: return "create";
-    case WriteMode::kAppend: return "append";
-    case WriteMode::kReplace: return "replace";
+    case WriteMode::kCreate:
+      return "create";
+    case WriteMode::kAppend:
+      return "append";
+    case WriteMode::kReplace:
+      return "replace";
   }
   return "create";
 }
@@ -417,7 +449,8 @@ Status CheckAppend(const Schema& table, const Schema& added) {
     if (!table.Find(column.name)) note(fmt::format("'{}' is new", column.name));
   }
   if (problems.empty()) return {};
-  return WithHint(Fail(ErrorCode::kUnprocessable, "the rows do not fit the columns of the dataset: {}", problems),
+  return WithHint(Fail(ErrorCode::kUnprocessable,
+                       "the rows do not fit the columns of the dataset: {}", problems),
                   Msg("give the file the same columns, or replace the dataset"));
 }
 

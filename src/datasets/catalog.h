@@ -16,12 +16,12 @@ struct DatasetInfo {
   std::string id;
   std::string name;
   std::string workspace;
-  std::string folder;             // its Delta table
-  std::int64_t version = -1;      // the latest
+  std::string folder;         // its Delta table
+  std::int64_t version = -1;  // the latest
   std::int64_t rows = 0;
   std::int64_t bytes = 0;
   std::int64_t rejected_rows = 0;  // of the latest import
-  Json origin;                    // {"kind":"import","source":…} or {"kind":"sql","sql":…}
+  Json origin;                     // {"kind":"import","source":…} or {"kind":"sql","sql":…}
   std::int64_t created_ms = 0;
   std::int64_t updated_ms = 0;
 };
@@ -29,15 +29,15 @@ struct DatasetInfo {
 /// One version, as the catalogue knows it.
 struct DatasetVersion {
   std::int64_t version = 0;
-  std::string operation;           // "create", "append", "replace"
-  std::int64_t rows = 0;           // of the whole table
+  std::string operation;  // "create", "append", "replace"
+  std::int64_t rows = 0;  // of the whole table
   std::int64_t bytes = 0;
   std::int64_t added_rows = 0;
   std::int64_t rejected_rows = 0;
-  std::string rejected_file;       // NDJSON; empty where nothing was rejected
-  Json origin;                     // of this version: source, or SQL
-  Json inputs = Json::array();     // lineage: [{"id","name","version"}]
-  Json details = Json::object();   // warnings, files …
+  std::string rejected_file;      // NDJSON; empty where nothing was rejected
+  Json origin;                    // of this version: source, or SQL
+  Json inputs = Json::array();    // lineage: [{"id","name","version"}]
+  Json details = Json::object();  // warnings, files …
   std::string job_id;
   std::int64_t created_ms = 0;
 };
@@ -46,17 +46,17 @@ enum class WriteMode : std::uint8_t { kCreate, kAppend, kReplace };
 
 /// What a job wrote, to become the next version.
 struct DatasetCommit {
-  std::string id;          // where the files lie: from NewFolder(), or an existing dataset's
+  std::string id;  // where the files lie: from NewFolder(), or an existing dataset's
   std::string name;
   WriteMode mode = WriteMode::kCreate;
   Schema schema;
-  Json files;              // [{"path","bytes","rows","stats"}], relative to the folder
+  Json files;  // [{"path","bytes","rows","stats"}], relative to the folder
   std::int64_t rejected_rows = 0;
   std::string rejected_file;
   Json origin;
   Json inputs = Json::array();
   Json details = Json::object();
-  std::string job_id;      // the same job is committed once
+  std::string job_id;  // the same job is committed once
 };
 
 struct DatasetPage {
@@ -73,13 +73,16 @@ class DatasetCatalog {
   DatasetCatalog(Database& database, std::string data_folder);
 
   /// An empty dataset without a version yet. Errors: kConflict where the name exists.
-  [[nodiscard]] Result<DatasetInfo> Create(const Caller& caller, std::string_view name, const Json& origin);
+  [[nodiscard]] Result<DatasetInfo> Create(const Caller& caller, std::string_view name,
+                                           const Json& origin);
   /// Errors   kNotFound naming the nearest existing name.
   [[nodiscard]] Result<DatasetInfo> Get(const Caller& caller, std::string_view name) const;
-  /// Newest first; `cursor` is the id behind which to go on. List() drops the cursor of the next page.
+  /// Newest first; `cursor` is the id behind which to go on. List() drops the cursor of the next
+  /// page.
   [[nodiscard]] Result<std::vector<DatasetInfo>> List(const Caller& caller, int limit,
                                                       std::string_view cursor) const;
-  [[nodiscard]] Result<DatasetPage> Page(const Caller& caller, int limit, std::string_view cursor) const;
+  [[nodiscard]] Result<DatasetPage> Page(const Caller& caller, int limit,
+                                         std::string_view cursor) const;
   [[nodiscard]] Result<DatasetInfo> Rename(const Caller& caller, std::string_view name,
                                            std::string_view new_name);
   /// Really deletes rows and files.
@@ -89,10 +92,11 @@ class DatasetCatalog {
                                                  std::optional<std::int64_t> version = {}) const;
 
   /// Newest first. Errors: kNotFound.
-  [[nodiscard]] Result<std::vector<DatasetVersion>> Versions(const Caller& caller, std::string_view name) const;
-  /// Makes files the next version of a dataset, as a Delta commit, and creates the dataset where the mode says
-  /// so. The same job again gives what its first commit gave.
-  /// Errors   kConflict where a name is taken, or rows do not fit the table's columns.
+  [[nodiscard]] Result<std::vector<DatasetVersion>> Versions(const Caller& caller,
+                                                             std::string_view name) const;
+  /// Makes files the next version of a dataset, as a Delta commit, and creates the dataset where
+  /// the mode says so. The same job again gives what its first commit gave. Errors   kConflict
+  /// where a name is taken, or rows do not fit the table's columns.
   [[nodiscard]] Result<DatasetVersion> Commit(const Caller& caller, const DatasetCommit& commit);
   /// Where the table of the dataset `id` is, or will be.
   [[nodiscard]] std::string Folder(std::string_view workspace, std::string_view id) const;
@@ -108,9 +112,10 @@ class DatasetCatalog {
 [[nodiscard]] Result<WriteMode> WriteModeFromName(std::string_view name);
 [[nodiscard]] std::string_view WriteModeName(WriteMode mode);
 
-/// The columns that rows of `added` take in a table of `table`'s columns: by name, none more, none missing,
-/// each of the same type or one that every value fits (integers into wider ones and into double, anything into
-/// text). Gives the table's schema. Errors: kUnprocessable naming all that does not fit.
+/// The columns that rows of `added` take in a table of `table`'s columns: by name, none more, none
+/// missing, each of the same type or one that every value fits (integers into wider ones and into
+/// double, anything into text). Gives the table's schema. Errors: kUnprocessable naming all that
+/// does not fit.
 [[nodiscard]] Status CheckAppend(const Schema& table, const Schema& added);
 
 }  // namespace aimass

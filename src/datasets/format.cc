@@ -2,8 +2,8 @@
 
 namespace aimass {
 
-Result<std::unique_ptr<BatchReader>> FormatReader::ReadColumns(const std::vector<std::size_t>& /*columns*/,
-                                                               const Schema& /*schema*/) {
+Result<std::unique_ptr<BatchReader>> FormatReader::ReadColumns(
+    const std::vector<std::size_t>& /*columns*/, const Schema& /*schema*/) {
   return Fail(ErrorCode::kInternal, "this format reads no column twice");
 }
 

@@ -19,8 +19,8 @@ namespace aimass {
 /// A local file as a format gets it: unpacked; text is UTF-8 without a byte order mark.
 struct FormatFile {
   std::string path;
-  std::string name;         // as the user knows it, for messages
-  bool valid_utf8 = true;   // text only: false where single rows may hold broken bytes
+  std::string name;        // as the user knows it, for messages
+  bool valid_utf8 = true;  // text only: false where single rows may hold broken bytes
 };
 
 /// A piece of input that is structurally broken, and therefore not a row of the table.
@@ -45,9 +45,9 @@ struct FormatRequest {
 
 /// The rows of one table in files of one format, in their order.
 ///
-/// Formats without types (CSV) propose a schema from a sample and convert by it. Whether the proposal held
-/// shows when every row was read: then Verify() gives the schema that all rows together have, and the
-/// columns in which it differs are read again with ReadColumns().
+/// Formats without types (CSV) propose a schema from a sample and convert by it. Whether the
+/// proposal held shows when every row was read: then Verify() gives the schema that all rows
+/// together have, and the columns in which it differs are read again with ReadColumns().
 class FormatReader : public BatchReader {
  public:
   /// After the last row. May read columns again; the default says that the schema stands.
@@ -55,8 +55,8 @@ class FormatReader : public BatchReader {
   /// The columns `columns` (positions), as `schema` types them; the same rows as before.
   [[nodiscard]] virtual Result<std::unique_ptr<BatchReader>> ReadColumns(
       const std::vector<std::size_t>& columns, const Schema& schema);
-  /// How far it is: what Restore() of a new reader over the same files needs to go on behind the last batch.
-  /// null: this format cannot resume within a file.
+  /// How far it is: what Restore() of a new reader over the same files needs to go on behind the
+  /// last batch. null: this format cannot resume within a file.
   [[nodiscard]] virtual Json Checkpoint() const { return nullptr; }
   [[nodiscard]] virtual Status Restore(const Json& checkpoint);
   [[nodiscard]] virtual double fraction() const { return 0.0; }  // of the input that is read, 0..1

@@ -34,7 +34,8 @@ DatasetService::DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadS
 
 void DatasetService::RegisterCommits() {
   for (const char* kind : {"import", "derive"}) {
-    queue_.OnCommit(kind, [this](const Job& job, const Json& output) { return CommitJob(job, output); });
+    queue_.OnCommit(kind,
+                    [this](const Job& job, const Json& output) { return CommitJob(job, output); });
   }
   static_cast<void>(queue_.OnChange([this](const Job& job) {
     if (job.kind != "import" && job.kind != "derive") return;
@@ -42,7 +43,8 @@ void DatasetService::RegisterCommits() {
   }));
 }
 
-Result<DatasetService::Target> DatasetService::TargetOf(const Caller& caller, const std::string& name,
+Result<DatasetService::Target> DatasetService::TargetOf(const Caller& caller,
+                                                        const std::string& name,
                                                         WriteMode mode) const {
   Target target;
   ASSIGN_OR_RETURN(target.name, CheckName("dataset", name));
@@ -83,7 +85,8 @@ Status DatasetService::CheckOptions(const ImportRequest& request) const {
       }
       return failure;
     }
-    if (!value.is_string()) return Fail(ErrorCode::kUnprocessable, "import option '{}' must be a text", name);
+    if (!value.is_string())
+      return Fail(ErrorCode::kUnprocessable, "import option '{}' must be a text", name);
   }
   if (any) return {};
   const FormatType& format = formats_.types().find(request.format)->second;
@@ -91,7 +94,8 @@ Status DatasetService::CheckOptions(const ImportRequest& request) const {
   for (const auto& [name, value] : request.options.items()) {
     if (name != "encoding") given[name] = value.get<std::string>();
   }
-  if (auto checked = CheckSettings(fmt::format("format '{}'", format.name), format.fields, given); !checked) {
+  if (auto checked = CheckSettings(fmt::format("format '{}'", format.name), format.fields, given);
+      !checked) {
     Error error = std::move(checked).error();
     error.code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(error));
@@ -100,32 +104,39 @@ Status DatasetService::CheckOptions(const ImportRequest& request) const {
 }
 
 Result<Json> DatasetService::SourceOf(const Caller& caller, const ImportRequest& request) const {
-  const int given = (request.path.empty() ? 0 : 1) + (request.upload.empty() ? 0 : 1) + (request.url.empty() ? 0 : 1);
+  const int given = (request.path.empty() ? 0 : 1) + (request.upload.empty() ? 0 : 1) +
+                    (request.url.empty() ? 0 : 1);
   if (given != 1) {
     return Fail(ErrorCode::kUnprocessable, "a source is exactly one of upload, url and path");
   }
   if (!request.upload.empty()) {
     ASSIGN_OR_RETURN(const Upload upload, uploads_.Get(caller, request.upload));
     if (!upload.complete()) {
-      return Fail(ErrorCode::kConflict, "upload '{}' is not complete: {} bytes have arrived", upload.id, upload.offset);
+      return Fail(ErrorCode::kConflict, "upload '{}' is not complete: {} bytes have arrived",
+                  upload.id, upload.offset);
     }
-    return Json{{"path", upload.path}, {"name", upload.name.empty() ? "upload" : upload.name}, {"upload", upload.id}};
+    return Json{{"path", upload.path},
+                {"name", upload.name.empty() ? "upload" : upload.name},
+                {"upload", upload.id}};
   }
   if (!request.url.empty()) {
     if (!request.url.starts_with("http://") && !request.url.starts_with("https://")) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' is not an http:// or https:// address", request.url);
+      return Fail(ErrorCode::kUnprocessable, "'{}' is not an http:// or https:// address",
+                  request.url);
     }
     std::string name = request.url.substr(0, request.url.find_first_of("?#"));
     name = name.substr(name.rfind('/') + 1);
     return Json{{"url", request.url}, {"name", name.empty() ? "download" : name}};
   }
   const fs::path path(request.path);
-  if (!path.is_absolute()) return Fail(ErrorCode::kUnprocessable, "a path must be absolute, got '{}'", request.path);
+  if (!path.is_absolute())
+    return Fail(ErrorCode::kUnprocessable, "a path must be absolute, got '{}'", request.path);
   std::error_code error;
   const fs::path real = fs::canonical(path, error);
   if (error) return Fail(ErrorCode::kNotFound, "there is no file or folder '{}'", request.path);
   if (!fs::is_regular_file(real, error) && !fs::is_directory(real, error)) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' is neither a regular file nor a folder", request.path);
+    return Fail(ErrorCode::kUnprocessable, "'{}' is neither a regular file nor a folder",
+                request.path);
   }
   const fs::path own = fs::canonical(data_folder_, error);
   if (IsWithin(real, own) || IsWithin(own, real)) {
@@ -157,14 +168,17 @@ Result<Job> DatasetService::Import(const Caller& caller, const ImportRequest& re
     ASSIGN_OR_RETURN(const DatasetSnapshot snapshot, catalog_.Snapshot(caller, target.name));
     ASSIGN_OR_RETURN(parameters["schema"], delta::SchemaToDelta(snapshot.schema));
   }
-  return queue_.Submit(caller.For("import"), "import", std::move(parameters),
-                       {.idempotency_key = request.idempotency_key, .group = GroupOf(caller, target.name)});
+  return queue_.Submit(
+      caller.For("import"), "import", std::move(parameters),
+      {.idempotency_key = request.idempotency_key, .group = GroupOf(caller, target.name)});
 }
 
-Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name, const std::string& sql,
-                                   WriteMode mode, const std::string& idempotency_key) {
+Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name,
+                                   const std::string& sql, WriteMode mode,
+                                   const std::string& idempotency_key) {
   if (mode == WriteMode::kAppend) {
-    return Fail(ErrorCode::kUnprocessable, "a dataset made by SQL is created or replaced, not appended to");
+    return Fail(ErrorCode::kUnprocessable,
+                "a dataset made by SQL is created or replaced, not appended to");
   }
   auto checked = CheckUserSql(sql);
   if (!checked) {
@@ -186,25 +200,28 @@ Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name
     found->name = table.table;
     snapshots.push_back(ToJson(*found));
   }
-  return queue_.Submit(caller.For("derive"), "derive",
-                       Json{{"dataset", target.id},
-                            {"name", target.name},
-                            {"folder", target.folder},
-                            {"mode", WriteModeName(target.existing ? WriteMode::kReplace : WriteMode::kCreate)},
-                            {"sql", sql},
-                            {"datasets", std::move(snapshots)},
-                            {"inputs", std::move(inputs)}},
-                       {.idempotency_key = idempotency_key, .group = GroupOf(caller, target.name)});
+  return queue_.Submit(
+      caller.For("derive"), "derive",
+      Json{{"dataset", target.id},
+           {"name", target.name},
+           {"folder", target.folder},
+           {"mode", WriteModeName(target.existing ? WriteMode::kReplace : WriteMode::kCreate)},
+           {"sql", sql},
+           {"datasets", std::move(snapshots)},
+           {"inputs", std::move(inputs)}},
+      {.idempotency_key = idempotency_key, .group = GroupOf(caller, target.name)});
 }
 
-Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name, Language language) {
+Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
+                                    Language language) {
   ASSIGN_OR_RETURN(const DatasetInfo info, catalog_.Get(caller, name));
   if (info.origin.value("kind", "") == "sql") {
     return Derive(caller, info.name, info.origin.value("sql", ""), WriteMode::kReplace);
   }
   const Json source = info.origin.value("source", Json::object());
   if (source.contains("upload") || (!source.contains("path") && !source.contains("url"))) {
-    return Fail(ErrorCode::kConflict, "dataset '{}' came from an upload; upload it again with mode replace", info.name);
+    return Fail(ErrorCode::kConflict,
+                "dataset '{}' came from an upload; upload it again with mode replace", info.name);
   }
   return Import(caller, {.name = info.name,
                          .path = source.value("path", ""),
@@ -235,9 +252,11 @@ Result<Json> DatasetService::CommitJob(const Job& job, const Json& output) {
   } else {
     Json source = parameters.value("source", Json::object());
     if (source.contains("upload")) source.erase("path");
-    for (const auto& [key, value] : output.value("source", Json::object()).items()) source[key] = value;
+    for (const auto& [key, value] : output.value("source", Json::object()).items())
+      source[key] = value;
     Json options = parameters.value("options", Json::object());
-    if (parameters.value("encoding", "auto") != "auto") options["encoding"] = parameters["encoding"];
+    if (parameters.value("encoding", "auto") != "auto")
+      options["encoding"] = parameters["encoding"];
     commit.origin = {{"kind", "import"},
                      {"source", std::move(source)},
                      {"format", output.value("format", "")},
@@ -249,7 +268,8 @@ Result<Json> DatasetService::CommitJob(const Job& job, const Json& output) {
   if (const Json source = parameters.value("source", Json::object()); source.contains("upload")) {
     static_cast<void>(uploads_.Delete(job.caller, source["upload"].get<std::string>()));
   }
-  const Language language = parameters.value("language", "en") == "zh" ? Language::kChinese : Language::kEnglish;
+  const Language language =
+      parameters.value("language", "en") == "zh" ? Language::kChinese : Language::kEnglish;
   Json warnings = Json::array();
   for (const Json& warning : version.details.value("warnings", Json::array())) {
     warnings.push_back(Render(MessageFromJson(warning), language));

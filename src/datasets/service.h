@@ -15,9 +15,9 @@ namespace aimass {
 /// What an import is asked for.
 struct ImportRequest {
   std::string name;
-  std::string path;     // exactly one of path (a file or folder of this machine),
-  std::string upload;   // upload (id of a complete upload),
-  std::string url;      // and url (http or https) is given
+  std::string path;    // exactly one of path (a file or folder of this machine),
+  std::string upload;  // upload (id of a complete upload),
+  std::string url;     // and url (http or https) is given
   std::string format = "auto";
   Json options = Json::object();  // the format's settings, as texts; "encoding" too
   WriteMode mode = WriteMode::kCreate;
@@ -30,17 +30,21 @@ struct ImportRequest {
 /// Threads  any.
 class DatasetService {
  public:
-  DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads, std::string data_folder);
+  DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads,
+                 std::string data_folder);
 
   /// The commits of "import" and "derive"; before JobQueue::Start().
   void RegisterCommits();
 
-  /// Errors   kConflict (create: the name is taken), kNotFound (append: no such dataset; the upload, the path),
-  ///          kUnprocessable (mode, format, options), kPermissionDenied (a path inside the data folder).
+  /// Errors   kConflict (create: the name is taken), kNotFound (append: no such dataset; the
+  /// upload, the path),
+  ///          kUnprocessable (mode, format, options), kPermissionDenied (a path inside the data
+  ///          folder).
   [[nodiscard]] Result<Job> Import(const Caller& caller, const ImportRequest& request);
   /// A dataset from a SELECT over the datasets of the workspace, as they are now.
-  [[nodiscard]] Result<Job> Derive(const Caller& caller, const std::string& name, const std::string& sql,
-                                   WriteMode mode, const std::string& idempotency_key = {});
+  [[nodiscard]] Result<Job> Derive(const Caller& caller, const std::string& name,
+                                   const std::string& sql, WriteMode mode,
+                                   const std::string& idempotency_key = {});
   /// A new version from the same SQL, or from the same file, folder or address.
   /// Errors   kConflict where the source is gone for good (an upload).
   [[nodiscard]] Result<Job> Refresh(const Caller& caller, std::string_view name, Language language);
@@ -54,7 +58,8 @@ class DatasetService {
     std::string folder;
     std::optional<DatasetInfo> existing;
   };
-  [[nodiscard]] Result<Target> TargetOf(const Caller& caller, const std::string& name, WriteMode mode) const;
+  [[nodiscard]] Result<Target> TargetOf(const Caller& caller, const std::string& name,
+                                        WriteMode mode) const;
   [[nodiscard]] Result<Json> SourceOf(const Caller& caller, const ImportRequest& request) const;
   [[nodiscard]] Status CheckOptions(const ImportRequest& request) const;
   [[nodiscard]] Result<Json> CommitJob(const Job& job, const Json& output);

@@ -43,12 +43,14 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
 }
 
 // Appends the file `from` to `to`, synced. On an error `to` is cut back to `offset`.
-Status AppendFile(const std::string& from, int to, const std::string& to_path, std::int64_t offset) {
+Status AppendFile(const std::string& from, int to, const std::string& to_path,
+                  std::int64_t offset) {
   const FileDescriptor source(open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (!source.valid()) return std::unexpected(SystemError(errno, "open", from));
   const auto fail = [&](const char* action) {
     const int error = errno;
-    if (ftruncate(to, offset) != 0) return Status(std::unexpected(SystemError(errno, "cut", to_path)));
+    if (ftruncate(to, offset) != 0)
+      return Status(std::unexpected(SystemError(errno, "cut", to_path)));
     return Status(std::unexpected(SystemError(error, action, to_path)));
   };
   // Bytes behind the offset come from a piece whose end was never acknowledged.
@@ -100,7 +102,8 @@ Result<std::map<std::string, std::string>> ParseUploadMetadata(std::string_view 
     const auto value = space == std::string_view::npos ? "" : DecodeBase64(pair.substr(space + 1));
     if (key.empty() || !value || !pairs.emplace(key, *value).second) {
       return Fail(ErrorCode::kInvalidArgument,
-                  "Upload-Metadata is `key base64,key base64` with different keys, found '{}'", pair);
+                  "Upload-Metadata is `key base64,key base64` with different keys, found '{}'",
+                  pair);
     }
   }
   return pairs;
@@ -120,8 +123,8 @@ Result<Upload> UploadStore::Create(const Caller& caller, std::optional<std::int6
                                    std::string_view metadata) {
   if (length) RETURN_IF_ERROR(CheckLength(*length));
   if (metadata.size() > kMaxMetadata) {
-    return Fail(ErrorCode::kInvalidArgument, "Upload-Metadata has at most {} bytes, found {}", kMaxMetadata,
-                metadata.size());
+    return Fail(ErrorCode::kInvalidArgument, "Upload-Metadata has at most {} bytes, found {}",
+                kMaxMetadata, metadata.size());
   }
   ASSIGN_OR_RETURN(const auto pairs, ParseUploadMetadata(metadata));
   Upload upload;
@@ -130,7 +133,8 @@ Result<Upload> UploadStore::Create(const Caller& caller, std::optional<std::int6
   // Senders say "filename" (tus's own clients) or "name"; only the last part of a path counts.
   for (const char* key : {"filename", "name"}) {
     const auto found = pairs.find(key);
-    if (found != pairs.end() && upload.name.empty()) upload.name = fs::path(found->second).filename().string();
+    if (found != pairs.end() && upload.name.empty())
+      upload.name = fs::path(found->second).filename().string();
   }
   upload.metadata = metadata;
   upload.length = length;
@@ -177,8 +181,8 @@ Result<Upload> UploadStore::Append(const Caller& caller, std::string_view id, st
   }
   if (length) {
     if (upload.length && *upload.length != *length) {
-      return Fail(ErrorCode::kConflict, "upload '{}' has {} bytes, this piece says {}", id, *upload.length,
-                  *length);
+      return Fail(ErrorCode::kConflict, "upload '{}' has {} bytes, this piece says {}", id,
+                  *upload.length, *length);
     }
     RETURN_IF_ERROR(CheckLength(*length));
     upload.length = length;
@@ -188,8 +192,8 @@ Result<Upload> UploadStore::Append(const Caller& caller, std::string_view id, st
   if (error) return std::unexpected(SystemError(error.value(), "read", piece));
   const std::int64_t end = upload.offset + bytes;
   if (end > upload.length.value_or(kMaxBytes)) {
-    return Fail(ErrorCode::kPayloadTooLarge, "upload '{}' has {} bytes, this piece would end at {}", id,
-                upload.length.value_or(kMaxBytes), end);
+    return Fail(ErrorCode::kPayloadTooLarge, "upload '{}' has {} bytes, this piece would end at {}",
+                id, upload.length.value_or(kMaxBytes), end);
   }
   RETURN_IF_ERROR(AppendFile(piece, file.get(), upload.path, upload.offset));
   upload.offset = end;
@@ -220,7 +224,8 @@ Result<std::int64_t> UploadStore::DeleteExpired() {
     }
     for (const fs::path& part : parts) {
       if (Get(caller, part.stem().string())) continue;
-      // A part whose description was never written is younger than this only while it is being made.
+      // A part whose description was never written is younger than this only while it is being
+      // made.
       const auto age = fs::file_time_type::clock::now() - fs::last_write_time(part, error);
       if (error || age < std::chrono::minutes(10)) continue;
       fs::remove(fs::path(part).replace_extension(".json"), error);

@@ -14,17 +14,17 @@ namespace aimass {
 /// A file that arrives piece by piece (tus 1.0), for an import to read when it is complete.
 struct Upload {
   std::string id;
-  std::string path;                     // of the bytes so far
-  std::string name;                     // the file's name, as its sender calls it; may be empty
-  std::string metadata;                 // tus Upload-Metadata, as it was sent
-  std::optional<std::int64_t> length;   // unknown until the sender says it
-  std::int64_t offset = 0;              // bytes that are safely on disk
-  std::int64_t expires_ms = 0;          // Unix milliseconds
+  std::string path;                    // of the bytes so far
+  std::string name;                    // the file's name, as its sender calls it; may be empty
+  std::string metadata;                // tus Upload-Metadata, as it was sent
+  std::optional<std::int64_t> length;  // unknown until the sender says it
+  std::int64_t offset = 0;             // bytes that are safely on disk
+  std::int64_t expires_ms = 0;         // Unix milliseconds
   [[nodiscard]] bool complete() const { return length && *length == offset; }
 };
 
-/// Uploads of all workspaces: DATA/workspaces/<id>/uploads/<upload>.part and .json. What is there after
-/// a restart goes on; what nobody touched for a day expires.
+/// Uploads of all workspaces: DATA/workspaces/<id>/uploads/<upload>.part and .json. What is there
+/// after a restart goes on; what nobody touched for a day expires.
 ///
 /// Threads  any; one upload takes one piece at a time.
 class UploadStore {
@@ -39,8 +39,9 @@ class UploadStore {
   /// Appends the content of the file `piece` at `offset`; `length` where it became known now.
   /// Errors   kConflict where `offset` is not where it stands, or another piece is being written;
   ///          kPayloadTooLarge beyond its length; kStorageFull, and then the offset is as it was.
-  [[nodiscard]] Result<Upload> Append(const Caller& caller, std::string_view id, std::int64_t offset,
-                                      std::optional<std::int64_t> length, const std::string& piece);
+  [[nodiscard]] Result<Upload> Append(const Caller& caller, std::string_view id,
+                                      std::int64_t offset, std::optional<std::int64_t> length,
+                                      const std::string& piece);
   [[nodiscard]] Status Delete(const Caller& caller, std::string_view id);
   /// Removes what expired, in all workspaces: how many.
   [[nodiscard]] Result<std::int64_t> DeleteExpired();

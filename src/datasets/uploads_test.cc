@@ -46,7 +46,8 @@ TEST_F(UploadTest, GrowsPieceByPieceAndSurvivesARestart) {
 TEST_F(UploadTest, RefusesPiecesThatDoNotFit) {
   const Upload made = store_.Create(caller_, 4, "").value();
   EXPECT_EQ(store_.Append(caller_, made.id, 1, {}, Piece("x")).error().code, ErrorCode::kConflict);
-  EXPECT_EQ(store_.Append(caller_, made.id, 0, {}, Piece("12345")).error().code, ErrorCode::kPayloadTooLarge);
+  EXPECT_EQ(store_.Append(caller_, made.id, 0, {}, Piece("12345")).error().code,
+            ErrorCode::kPayloadTooLarge);
   EXPECT_EQ(store_.Append(caller_, made.id, 0, 5, Piece("1")).error().code, ErrorCode::kConflict);
   EXPECT_EQ(store_.Get(caller_, made.id).value().offset, 0);
 }
@@ -61,7 +62,8 @@ TEST_F(UploadTest, LearnsItsLengthLater) {
 TEST_F(UploadTest, DropsBytesThatWereNeverAcknowledged) {
   const Upload made = store_.Create(caller_, 6, "").value();
   ASSERT_TRUE(store_.Append(caller_, made.id, 0, {}, Piece("abc")));
-  ASSERT_TRUE(WriteFileAtomic(made.path, "abcXYZXYZ"));  // as a crash between write and acknowledgement leaves it
+  ASSERT_TRUE(WriteFileAtomic(
+      made.path, "abcXYZXYZ"));  // as a crash between write and acknowledgement leaves it
   ASSERT_TRUE(store_.Append(caller_, made.id, 3, {}, Piece("def")));
   EXPECT_EQ(ReadFile(made.path).value(), "abcdef");
 }
@@ -89,7 +91,8 @@ TEST_F(UploadTest, Expires) {
 }
 
 TEST(ParseUploadMetadata, NamesTheBrokenPair) {
-  EXPECT_EQ(ParseUploadMetadata("a Yg==, c").value(), (std::map<std::string, std::string>{{"a", "b"}, {"c", ""}}));
+  EXPECT_EQ(ParseUploadMetadata("a Yg==, c").value(),
+            (std::map<std::string, std::string>{{"a", "b"}, {"c", ""}}));
   for (const std::string_view text : {"a !", "a Yg==,a Yg==", " Yg==", ","}) {
     EXPECT_FALSE(ParseUploadMetadata(text)) << text;
   }

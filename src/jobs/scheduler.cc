@@ -329,7 +329,8 @@ Result<bool> JobQueue::State::StartNext() {
     ASSIGN_OR_RETURN(std::optional<Row> row, table.NextIn(workspace, now));
     if (!row) continue;  // all of them wait for their group
     const std::int64_t started = NowUnixMs();
-    ASSIGN_OR_RETURN(const bool ours, table.Claim(*row, owner, started + options.lease_ms, started));
+    ASSIGN_OR_RETURN(const bool ours,
+                     table.Claim(*row, owner, started + options.lease_ms, started));
     if (!ours) continue;
     last_served[workspace] = ++served;
     Launch(std::move(*row));

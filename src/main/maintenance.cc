@@ -3,6 +3,9 @@
 #include <filesystem>
 #include <memory>
 
+#include "datasets/files.h"
+#include "jobs/files.h"
+#include "models/files.h"
 #include "store/database.h"
 #include "store/doctor.h"
 
@@ -15,13 +18,16 @@ struct Opened {
 };
 
 Result<Opened> OpenExisting(const Config& config) {
-  Opened opened{.folder = config.Text("data"), .database = nullptr};
+  std::error_code error;
+  Opened opened{
+      .folder = std::filesystem::absolute(config.Text("data"), error).lexically_normal().string(),
+      .database = nullptr};
   const std::string file = opened.folder + "/metadata.db";
   const std::string& url = config.Text("store.url");
-  std::error_code error;
   if (url.empty() && !std::filesystem::exists(file, error)) {
-    return WithHint(Fail(ErrorCode::kNotFound, "'{}' is no data folder: it has no metadata.db", opened.folder),
-                    Msg("name the data folder with --data"));
+    return WithHint(
+        Fail(ErrorCode::kNotFound, "'{}' is no data folder: it has no metadata.db", opened.folder),
+        Msg("name the data folder with --data"));
   }
   ASSIGN_OR_RETURN(opened.database, Database::Open(url.empty() ? "sqlite://" + file : url));
   return opened;
@@ -32,16 +38,21 @@ Result<Opened> OpenExisting(const Config& config) {
 Result<Json> ExamineData(const Config& config, bool deep, bool clean, Language language) {
   ASSIGN_OR_RETURN(const Opened opened, OpenExisting(config));
   FileOwnerRegistry owners("file owner");
+  owners.Add(JobFiles(opened.folder));
+  owners.Add(DatasetFiles(opened.folder));
+  owners.Add(ModelFiles(opened.folder));
   ProbeRegistry probes("probe");
   RegisterStoreProbes(probes, owners);
-  const DoctorContext context{.data_folder = opened.folder, .database = *opened.database, .deep = deep};
+  const DoctorContext context{
+      .data_folder = opened.folder, .database = *opened.database, .deep = deep};
   ASSIGN_OR_RETURN(const DoctorReport report, RunDoctor(probes, context, clean));
   Json findings = Json::array();
   for (const Finding& finding : report.findings) findings.push_back(ToJson(finding, language));
   return Json{{"healthy", report.healthy()}, {"findings", findings}};
 }
 
-Result<BackupSummary> BackUpData(const Config& config, const std::string& target, const BackupProgress& progress) {
+Result<BackupSummary> BackUpData(const Config& config, const std::string& target,
+                                 const BackupProgress& progress) {
   ASSIGN_OR_RETURN(const Opened opened, OpenExisting(config));
   return Backup(*opened.database, opened.folder, target, {}, progress);
 }

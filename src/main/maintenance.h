@@ -9,12 +9,13 @@
 
 namespace aimass {
 
-/// What `aimass doctor` and `aimass backup` do: on the data folder itself, whether or not a server runs on it, so
-/// that they also help where none starts. Threads: one.
+/// What `aimass doctor` and `aimass backup` do: on the data folder itself, whether or not a server
+/// runs on it, so that they also help where none starts. Threads: one.
 
-/// {"healthy","findings":[{"probe","severity","message","hint","paths"}]}, texts in `language`. With `clean`,
-/// files that nothing references are deleted.
-[[nodiscard]] Result<Json> ExamineData(const Config& config, bool deep, bool clean, Language language);
+/// {"healthy","findings":[{"probe","severity","message","hint","paths"}]}, texts in `language`.
+/// With `clean`, files that nothing references are deleted.
+[[nodiscard]] Result<Json> ExamineData(const Config& config, bool deep, bool clean,
+                                       Language language);
 
 /// A backup of the folder's metadata and files at `target` (see store/backup.h).
 [[nodiscard]] Result<BackupSummary> BackUpData(const Config& config, const std::string& target,

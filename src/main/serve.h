@@ -9,13 +9,15 @@ namespace aimass {
 
 class Config;  // base/config.h
 
-/// A whole server in this process: data folder, metadata, jobs, HTTP. `aimass serve` runs one until a signal; the
-/// command line runs one on 127.0.0.1:0 for the length of a command where no server holds the data folder.
+/// A whole server in this process: data folder, metadata, jobs, HTTP. `aimass serve` runs one until
+/// a signal; the command line runs one on 127.0.0.1:0 for the length of a command where no server
+/// holds the data folder.
 ///
 /// Start() installs no signal handlers. Threads: Start and Stop on one thread.
 class ServerInstance {
  public:
-  /// Errors   kConflict where another process holds the data folder, kUnavailable where the address is taken.
+  /// Errors   kConflict where another process holds the data folder, kUnavailable where the address
+  /// is taken.
   [[nodiscard]] static Result<std::unique_ptr<ServerInstance>> Start(const Config& config);
   ~ServerInstance();  // Stop()
 

@@ -32,7 +32,9 @@ constexpr std::size_t kMaxFiles = 1000;
 struct TarHeader {
   std::array<char, kBlock> bytes{};
 
-  void Text(std::size_t at, std::string_view text) { std::memcpy(bytes.data() + at, text.data(), text.size()); }
+  void Text(std::size_t at, std::string_view text) {
+    std::memcpy(bytes.data() + at, text.data(), text.size());
+  }
   void Octal(std::size_t at, std::size_t width, std::uint64_t value) {
     for (std::size_t i = width - 1; i-- > 0; value >>= 3) {
       bytes[at + i] = static_cast<char>('0' + (value & 7u));
@@ -67,7 +69,8 @@ std::uint64_t Padding(std::uint64_t size) { return (kBlock - size % kBlock) % kB
 /// An output file that reports the first failure.
 class Output {
  public:
-  explicit Output(const std::string& path) : path_(path), stream_(path, std::ios::binary | std::ios::trunc) {}
+  explicit Output(const std::string& path)
+      : path_(path), stream_(path, std::ios::binary | std::ios::trunc) {}
   void Write(std::string_view bytes) {
     stream_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
@@ -99,17 +102,22 @@ std::optional<std::uint64_t> ParseOctal(std::string_view field) {
 /// The next entry; nullopt at the end-of-archive mark.
 Result<std::optional<Entry>> NextEntry(std::ifstream& stream) {
   TarHeader header;
-  if (!stream.read(header.bytes.data(), kBlock)) return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: it ends too early");
+  if (!stream.read(header.bytes.data(), kBlock))
+    return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: it ends too early");
   const std::string_view bytes(header.bytes.data(), kBlock);
   if (std::ranges::all_of(bytes, [](char c) { return c == '\0'; })) return std::optional<Entry>();
-  if (bytes.substr(257, 5) != "ustar") return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: a header is not ustar");
+  if (bytes.substr(257, 5) != "ustar")
+    return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: a header is not ustar");
   const auto sum = ParseOctal(bytes.substr(148, 8));
   const auto size = ParseOctal(bytes.substr(124, 12));
-  if (!sum || *sum != header.Sum() || !size) return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: a header's sum is wrong");
+  if (!sum || *sum != header.Sum() || !size)
+    return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: a header's sum is wrong");
   Entry entry{.name = std::string(bytes.substr(0, bytes.substr(0, 100).find('\0'))), .size = *size};
-  if (bytes[156] != '0' || !IsModelFileName(entry.name)) return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: an entry is not a plain file");
+  if (bytes[156] != '0' || !IsModelFileName(entry.name))
+    return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: an entry is not a plain file");
   if (entry.size > kMaxFileBytes) {
-    return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than {} bytes", entry.name, kMaxFileBytes);
+    return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than {} bytes", entry.name,
+                kMaxFileBytes);
   }
   return std::optional(std::move(entry));
 }
@@ -120,7 +128,8 @@ Status CopyContent(std::ifstream& stream, std::uint64_t size, const std::string&
   std::vector<char> buffer(std::size_t{1} << 20);
   for (std::uint64_t left = size; left > 0;) {
     const std::size_t step = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()));
-    if (!stream.read(buffer.data(), static_cast<std::streamsize>(step))) return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: it ends too early");
+    if (!stream.read(buffer.data(), static_cast<std::streamsize>(step)))
+      return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: it ends too early");
     out.Write({buffer.data(), step});
     left -= step;
   }
@@ -137,7 +146,8 @@ std::string ManifestSum(std::string_view manifest) {
 Result<std::string> ReadText(std::ifstream& stream, std::string_view name) {
   ASSIGN_OR_RETURN(const auto entry, NextEntry(stream));
   if (!entry || entry->name != name || entry->size > kMaxManifestBytes) {
-    return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: it does not begin with its manifest");
+    return Fail(ErrorCode::kUnprocessable,
+                "the bundle is damaged: it does not begin with its manifest");
   }
   std::string text(static_cast<std::size_t>(entry->size), '\0');
   if (!stream.read(text.data(), static_cast<std::streamsize>(text.size()))) {
@@ -154,7 +164,8 @@ struct Listed {
 
 Result<std::map<std::string, Listed>> ListedFiles(const Json& manifest) {
   const auto files = manifest.find("files");
-  if (files == manifest.end() || !files->is_array() || files->empty() || files->size() > kMaxFiles) {
+  if (files == manifest.end() || !files->is_array() || files->empty() ||
+      files->size() > kMaxFiles) {
     return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: its manifest lists no files");
   }
   std::map<std::string, Listed> listed;
@@ -164,7 +175,8 @@ Result<std::map<std::string, Listed>> ListedFiles(const Json& manifest) {
     ASSIGN_OR_RETURN(const std::string sum, GetString(file, "sha256"));
     if (!IsModelFileName(name) || size < 0 || name == kManifest || name == kManifestSum ||
         !listed.emplace(name, Listed{static_cast<std::uint64_t>(size), sum}).second) {
-      return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: its manifest lists a file twice or under a bad name");
+      return Fail(ErrorCode::kUnprocessable,
+                  "the bundle is damaged: its manifest lists a file twice or under a bad name");
     }
   }
   return listed;
@@ -174,13 +186,15 @@ Result<Json> ReadManifest(std::ifstream& stream) {
   ASSIGN_OR_RETURN(const std::string text, ReadText(stream, kManifest));
   ASSIGN_OR_RETURN(const std::string sum, ReadText(stream, kManifestSum));
   if (sum != ManifestSum(text)) {
-    return Fail(ErrorCode::kUnprocessable, "the bundle was tampered with: its manifest was changed");
+    return Fail(ErrorCode::kUnprocessable,
+                "the bundle was tampered with: its manifest was changed");
   }
   ASSIGN_OR_RETURN(Json manifest, ParseJson(text));
   ASSIGN_OR_RETURN(const std::string kind, GetString(manifest, "kind"));
   ASSIGN_OR_RETURN(const std::int64_t format, GetInteger(manifest, "format"));
   if (kind != "aimass.model" || format != 1) {
-    return Fail(ErrorCode::kUnsupported, "the bundle is '{}' of format {}; this build reads 'aimass.model' of format 1",
+    return Fail(ErrorCode::kUnsupported,
+                "the bundle is '{}' of format {}; this build reads 'aimass.model' of format 1",
                 kind, format);
   }
   return manifest;
@@ -235,7 +249,8 @@ Status WriteBundle(const ModelInfo& model, const ModelVersion& version, const st
     std::ifstream stream(fs::path(version.folder) / name, std::ios::binary);
     std::vector<char> buffer(std::size_t{1} << 20);
     std::uint64_t written = 0;
-    while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), stream.gcount() > 0) {
+    while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())),
+           stream.gcount() > 0) {
       out.Write({buffer.data(), static_cast<std::size_t>(stream.gcount())});
       written += static_cast<std::uint64_t>(stream.gcount());
     }
@@ -251,7 +266,8 @@ Result<Unpacked> ReadBundle(const std::string& path, const std::string& folder) 
   std::array<char, 262> start{};
   stream.read(start.data(), start.size());
   if (stream.gcount() < 262 || std::string_view(start.data() + 257, 5) != "ustar") {
-    return Fail(ErrorCode::kUnsupported, "not a model bundle: expected the .aimass file that an export wrote");
+    return Fail(ErrorCode::kUnsupported,
+                "not a model bundle: expected the .aimass file that an export wrote");
   }
   stream.seekg(0);
   ASSIGN_OR_RETURN(const Json manifest, ReadManifest(stream));
@@ -263,23 +279,26 @@ Result<Unpacked> ReadBundle(const std::string& path, const std::string& folder) 
     if (!entry) break;
     const auto expected = listed.find(entry->name);
     if (expected == listed.end() || !seen.insert(entry->name).second) {
-      return Fail(ErrorCode::kUnprocessable, "the bundle was tampered with: '{}' is not in its manifest",
-                  entry->name);
+      return Fail(ErrorCode::kUnprocessable,
+                  "the bundle was tampered with: '{}' is not in its manifest", entry->name);
     }
     const std::string file = (fs::path(folder) / entry->name).string();
     if (entry->size != expected->second.size) {
-      return Fail(ErrorCode::kUnprocessable, "the bundle was tampered with: '{}' has {} bytes, expected {}",
-                  entry->name, entry->size, expected->second.size);
+      return Fail(ErrorCode::kUnprocessable,
+                  "the bundle was tampered with: '{}' has {} bytes, expected {}", entry->name,
+                  entry->size, expected->second.size);
     }
     RETURN_IF_ERROR(CopyContent(stream, entry->size, file));
     ASSIGN_OR_RETURN(const std::string found, Sha256File(file));
     if (found != expected->second.sha256) {
       return Fail(ErrorCode::kUnprocessable,
-                  "the bundle was tampered with: '{}' has SHA-256 {}, expected {}", entry->name, found,
-                  expected->second.sha256);
+                  "the bundle was tampered with: '{}' has SHA-256 {}, expected {}", entry->name,
+                  found, expected->second.sha256);
     }
   }
-  if (seen.size() != listed.size()) return Fail(ErrorCode::kUnprocessable, "the bundle is damaged: files of its manifest are missing");
+  if (seen.size() != listed.size())
+    return Fail(ErrorCode::kUnprocessable,
+                "the bundle is damaged: files of its manifest are missing");
   ASSIGN_OR_RETURN(const std::string checksum, GetString(manifest, "checksum"));
   RETURN_IF_ERROR(VerifyFolder(folder, checksum));
   ASSIGN_OR_RETURN(const Json model, ReadModelJson(folder));

@@ -63,10 +63,11 @@ Result<Json> ModelService::Compare(const Caller& caller, std::string_view name, 
                                    std::string_view other_model, std::string_view b,
                                    Language language) const {
   ASSIGN_OR_RETURN(const Side left, LoadSide(registry_, caller, name, a));
-  ASSIGN_OR_RETURN(const Side right, LoadSide(registry_, caller, other_model.empty() ? name : other_model, b));
+  ASSIGN_OR_RETURN(const Side right,
+                   LoadSide(registry_, caller, other_model.empty() ? name : other_model, b));
   if (left.task != right.task) {
-    return Fail(ErrorCode::kUnprocessable, "a {} model and a {} model have no metric in common", left.task,
-                right.task);
+    return Fail(ErrorCode::kUnprocessable, "a {} model and a {} model have no metric in common",
+                left.task, right.task);
   }
   ASSIGN_OR_RETURN(const TaskKind task, TaskFromName(left.task));
   std::optional<report::Scored> left_rows;
@@ -80,7 +81,9 @@ Result<Json> ModelService::Compare(const Caller& caller, std::string_view name, 
     if (!left_rows || !right_rows) {
       reason = Msg("the hold-out was too large to be kept");
     } else if (left_rows->fingerprint != right_rows->fingerprint) {
-      reason = Msg("the versions were measured on different rows: their metrics are not directly comparable");
+      reason =
+          Msg("the versions were measured on different rows: their metrics are not directly "
+              "comparable");
     }
   }
   const bool paired = reason.empty();

@@ -84,8 +84,8 @@ Result<std::string> VerifyFolder(const std::string& folder) {
     }
     ASSIGN_OR_RETURN(const std::string found, Sha256File(fs::path(folder) / name));
     if (found != expected->second) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' was changed: expected SHA-256 {}, found {}", name,
-                  expected->second, found);
+      return Fail(ErrorCode::kUnprocessable, "'{}' was changed: expected SHA-256 {}, found {}",
+                  name, expected->second, found);
     }
   }
   for (const auto& [name, sum] : sums) {
@@ -100,8 +100,8 @@ Status VerifyFolder(const std::string& folder, std::string_view checksum) {
   ASSIGN_OR_RETURN(const std::string found, VerifyFolder(folder));
   if (found == checksum) return {};
   return Fail(ErrorCode::kUnprocessable,
-              "the model folder is not the registered one: expected checksum {}, found {}", checksum,
-              found);
+              "the model folder is not the registered one: expected checksum {}, found {}",
+              checksum, found);
 }
 
 Result<Json> ReadModelJson(const std::string& folder) {
@@ -109,7 +109,8 @@ Result<Json> ReadModelJson(const std::string& folder) {
   ASSIGN_OR_RETURN(Json model, ParseJson(text));
   ASSIGN_OR_RETURN(const std::int64_t format, GetInteger(model, "format"));
   if (format != 1) {
-    return Fail(ErrorCode::kUnsupported, "model.json has format {}; this build reads format 1", format);
+    return Fail(ErrorCode::kUnsupported, "model.json has format {}; this build reads format 1",
+                format);
   }
   for (const std::string_view key : {"task", "target", "link"}) {
     RETURN_IF_ERROR(GetString(model, key));

@@ -7,13 +7,15 @@
 
 namespace aimass {
 
-/// The files of a model version (docs/formats/model.md) as a whole. Folders are flat: files with plain names.
+/// The files of a model version (docs/formats/model.md) as a whole. Folders are flat: files with
+/// plain names.
 
 /// Writes SHA256SUMS over every other file, and makes all of it durable.
 [[nodiscard]] Status WriteSums(const std::string& folder);
 
-/// Checks every file against SHA256SUMS. Returns the version's checksum: the SHA-256 of SHA256SUMS itself.
-/// Errors   kUnprocessable naming the file that differs, is missing, or does not belong there.
+/// Checks every file against SHA256SUMS. Returns the version's checksum: the SHA-256 of SHA256SUMS
+/// itself. Errors   kUnprocessable naming the file that differs, is missing, or does not belong
+/// there.
 [[nodiscard]] Result<std::string> VerifyFolder(const std::string& folder);
 
 /// The same, and the checksum is the one that was registered: what a loader calls first.
@@ -23,7 +25,8 @@ namespace aimass {
 /// Errors   kUnsupported for a newer format, kUnprocessable.
 [[nodiscard]] Result<Json> ReadModelJson(const std::string& folder);
 
-/// Whether `name` may be a file of a model folder: 1–128 letters, digits, '.', '_', '-'; no leading '.'.
+/// Whether `name` may be a file of a model folder: 1–128 letters, digits, '.', '_', '-'; no leading
+/// '.'.
 [[nodiscard]] bool IsModelFileName(std::string_view name);
 
 }  // namespace aimass

@@ -43,20 +43,23 @@ Status CheckLabels(ForeignSignature& signature, std::span<const std::string> lab
                               : signature.task == TaskKind::kMulticlass ? signature.outputs
                                                                         : 0;
   if (!labels.empty() && labels.size() != classes) {
-    return Fail(ErrorCode::kUnprocessable, "the model tells {} classes apart, but {} labels were given",
-                classes, labels.size());
+    return Fail(ErrorCode::kUnprocessable,
+                "the model tells {} classes apart, but {} labels were given", classes,
+                labels.size());
   }
   signature.labels.assign(labels.begin(), labels.end());
   if (labels.empty()) {
     for (std::size_t i = 0; i < classes; ++i) signature.labels.push_back(std::to_string(i));
   }
-  if (std::set(signature.labels.begin(), signature.labels.end()).size() != signature.labels.size()) {
+  if (std::set(signature.labels.begin(), signature.labels.end()).size() !=
+      signature.labels.size()) {
     return Fail(ErrorCode::kUnprocessable, "a label was given twice");
   }
   return {};
 }
 
-/// Rows that visit both sides of the splits, with missing values, exact thresholds and values far outside.
+/// Rows that visit both sides of the splits, with missing values, exact thresholds and values far
+/// outside.
 std::vector<float> GoldenValues(const std::vector<learners::SplitPoints>& points) {
   constexpr std::array<float, 8> kOutside = {0.0f, 1.0f, -1.0f, 0.5f, 10.0f, -100.0f, 1e4f, 1e6f};
   Random random(kGoldenSeed);
@@ -87,12 +90,15 @@ std::vector<float> GoldenValues(const std::vector<learners::SplitPoints>& points
   return values;
 }
 
-Result<Json> Golden(const ForeignSignature& signature, const std::string& bytes, const std::string& member) {
+Result<Json> Golden(const ForeignSignature& signature, const std::string& bytes,
+                    const std::string& member) {
   const std::size_t features = signature.features.size();
-  ASSIGN_OR_RETURN(const auto points, learners::FindSplitPoints(signature.library, bytes, features));
+  ASSIGN_OR_RETURN(const auto points,
+                   learners::FindSplitPoints(signature.library, bytes, features));
   const std::vector<float> values = GoldenValues(points);
-  ASSIGN_OR_RETURN(const std::vector<double> margins,
-                   learners::LibraryMargins(signature.library, bytes, values, kGoldenRows, features));
+  ASSIGN_OR_RETURN(
+      const std::vector<double> margins,
+      learners::LibraryMargins(signature.library, bytes, values, kGoldenRows, features));
   if (margins.size() != kGoldenRows * signature.outputs) {
     return Fail(ErrorCode::kUnprocessable, "{} computes {} outputs per row, the file says {}",
                 signature.library, margins.size() / kGoldenRows, signature.outputs);
@@ -140,13 +146,14 @@ std::string MlModel(const ForeignSignature& signature, const std::string& member
   for (const std::string& feature : signature.features) {
     inputs.push_back({{"name", feature}, {"type", "double"}, {"required", false}});
   }
-  std::string text = "flavors:\n  aimass:\n    format: 1\n  " + signature.library + ":\n    data: " +
-                     Quoted(member) + "\n";
+  std::string text = "flavors:\n  aimass:\n    format: 1\n  " + signature.library +
+                     ":\n    data: " + Quoted(member) + "\n";
   if (!signature.library_version.empty()) {
     text += (signature.library == "xgboost" ? "    xgb_version: " : "    lgb_version: ") +
             Quoted(signature.library_version) + "\n";
   }
-  text += "model_uuid: " + Quoted(NewId()) + "\nutc_time_created: " + Quoted(ToRfc3339(NowUnixMs())) +
+  text += "model_uuid: " + Quoted(NewId()) +
+          "\nutc_time_created: " + Quoted(ToRfc3339(NowUnixMs())) +
           "\nsignature:\n  inputs: " + Quoted(inputs.dump()) + "\n";
   return text;
 }
@@ -161,7 +168,8 @@ Result<Json> RunImport(JobContext& context) {
   for (const Json& label : parameters.value("labels", Json::array())) {
     labels.push_back(label.is_string() ? label.get<std::string>() : label.dump());
   }
-  context.Report({.fraction = 0.1, .step = Msg("reading the model file"), .rows = {}, .eta_ms = {}});
+  context.Report(
+      {.fraction = 0.1, .step = Msg("reading the model file"), .rows = {}, .eta_ms = {}});
   ASSIGN_OR_RETURN(const ForeignSignature signature, DescribeForeign(file, target, labels));
   RETURN_IF_ERROR(context.cancel().Check());
   context.Report({.fraction = 0.3,
@@ -171,8 +179,8 @@ Result<Json> RunImport(JobContext& context) {
   const std::string folder = context.spec().work_folder + "/model";
   RETURN_IF_ERROR(StageForeign(file, signature, folder));
   ASSIGN_OR_RETURN(const std::string sum, Sha256File(file));
-  context.Log(Msg("{} trees on {} columns, objective {}", signature.trees, signature.features.size(),
-                  signature.objective));
+  context.Log(Msg("{} trees on {} columns, objective {}", signature.trees,
+                  signature.features.size(), signature.objective));
   return Json{{"name", name},
               {"task", TaskName(signature.task)},
               {"staged_folder", folder},
@@ -201,10 +209,11 @@ Result<ForeignSignature> DescribeForeign(const std::string& file, std::string_vi
     RETURN_IF_ERROR(runtime.load(file));
     const std::optional<TaskKind> task = TaskOfLink(info.link);
     if (!task) {
-      return WithHint(Fail(ErrorCode::kUnsupported, "models of objective '{}' cannot be imported yet",
-                           info.objective),
-                      Msg("these can: binary:logistic, multi:softprob, reg:squarederror and other plain "
-                          "regressions; LightGBM: binary, multiclass, regression"));
+      return WithHint(
+          Fail(ErrorCode::kUnsupported, "models of objective '{}' cannot be imported yet",
+               info.objective),
+          Msg("these can: binary:logistic, multi:softprob, reg:squarederror and other plain "
+              "regressions; LightGBM: binary, multiclass, regression"));
     }
     ForeignSignature signature{.task = *task,
                                .link = info.link,
@@ -218,10 +227,12 @@ Result<ForeignSignature> DescribeForeign(const std::string& file, std::string_vi
                                .target = target.empty() ? "prediction" : std::string(target),
                                .labels = {},
                                .features = info.feature_names};
-    const std::size_t expected = *task == TaskKind::kMulticlass ? std::max<std::size_t>(info.outputs, 2) : 1;
+    const std::size_t expected =
+        *task == TaskKind::kMulticlass ? std::max<std::size_t>(info.outputs, 2) : 1;
     if (info.outputs != expected) {
-      return Fail(ErrorCode::kUnprocessable, "objective '{}' with {} outputs per row cannot be imported",
-                  info.objective, info.outputs);
+      return Fail(ErrorCode::kUnprocessable,
+                  "objective '{}' with {} outputs per row cannot be imported", info.objective,
+                  info.outputs);
     }
     if (signature.features.empty()) {
       return Fail(ErrorCode::kUnprocessable, "the model reads no columns");
@@ -235,40 +246,43 @@ Result<ForeignSignature> DescribeForeign(const std::string& file, std::string_vi
     RETURN_IF_ERROR(CheckLabels(signature, labels));
     return signature;
   }
-  return Fail(ErrorCode::kUnsupported,
-              "not a model file that this build reads: expected XGBoost (JSON or UBJ) or LightGBM (text)");
+  return Fail(
+      ErrorCode::kUnsupported,
+      "not a model file that this build reads: expected XGBoost (JSON or UBJ) or LightGBM (text)");
 }
 
-Status StageForeign(const std::string& file, const ForeignSignature& signature, const std::string& folder) {
+Status StageForeign(const std::string& file, const ForeignSignature& signature,
+                    const std::string& folder) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(file, kMaxFileBytes));
   std::error_code error;
   fs::remove_all(folder, error);
   RETURN_IF_ERROR(MakeFolder(folder));
   const std::size_t key = bytes.find_first_not_of(" \t\r\n", 1);
   const bool json = bytes.starts_with('{') && key != std::string::npos && bytes[key] == '"';
-  const std::string member =
-      std::string("member-0.") + (signature.library == "lightgbm" ? "txt" : json ? "json" : "ubj");
+  const std::string member = std::string("member-0.") + (signature.library == "lightgbm" ? "txt"
+                                                         : json                          ? "json"
+                                                                                         : "ubj");
   const fs::path base(folder);
   RETURN_IF_ERROR(WriteFileAtomic(base / member, bytes));
   ASSIGN_OR_RETURN(const Json golden, Golden(signature, bytes, (base / member).string()));
   RETURN_IF_ERROR(WriteFileAtomic(base / "golden.json", golden.dump() + "\n"));
-  RETURN_IF_ERROR(WriteFileAtomic(base / "features.json",
-                                  FeaturePipeline::Identity(signature.features).ToJson().dump() + "\n"));
-  const Json model = {
-      {"format", 1},
-      {"task", TaskName(signature.task)},
-      {"target", signature.target},
-      {"target_type", signature.task == TaskKind::kRegression ? "double" : "text"},
-      {"labels", signature.labels},
-      {"link", signature.link},
-      {"bias", std::vector<double>(signature.outputs, 0.0)},
-      {"members",
-       {{{"learner", signature.library},
-         {"runtime", signature.runtime},
-         {"file", member},
-         {"weight", signature.weight}}}},
-      {"calibration", {{"method", "none"}}},
-      {"interval", nullptr}};
+  RETURN_IF_ERROR(
+      WriteFileAtomic(base / "features.json",
+                      FeaturePipeline::Identity(signature.features).ToJson().dump() + "\n"));
+  const Json model = {{"format", 1},
+                      {"task", TaskName(signature.task)},
+                      {"target", signature.target},
+                      {"target_type", signature.task == TaskKind::kRegression ? "double" : "text"},
+                      {"labels", signature.labels},
+                      {"link", signature.link},
+                      {"bias", std::vector<double>(signature.outputs, 0.0)},
+                      {"members",
+                       {{{"learner", signature.library},
+                         {"runtime", signature.runtime},
+                         {"file", member},
+                         {"weight", signature.weight}}}},
+                      {"calibration", {{"method", "none"}}},
+                      {"interval", nullptr}};
   RETURN_IF_ERROR(WriteFileAtomic(base / "model.json", model.dump(2) + "\n"));
   RETURN_IF_ERROR(WriteFileAtomic(base / "MLmodel", MlModel(signature, member)));
   return WriteSums(folder);

@@ -73,12 +73,15 @@ Result<Interval> FindInterval(const MetricType& metric, const MetricInput& input
     if (const Result<double> drawn = metric.compute(sorted.input)) values.push_back(*drawn);
   }
   if (values.empty()) {
-    return Fail(ErrorCode::kUnprocessable, "metric '{}' is not defined for resampled rows", metric.name);
+    return Fail(ErrorCode::kUnprocessable, "metric '{}' is not defined for resampled rows",
+                metric.name);
   }
   std::sort(values.begin(), values.end());
-  Interval interval{.low = Percentile(values, 0.025), .high = Percentile(values, 0.975), .method = "bootstrap"};
+  Interval interval{
+      .low = Percentile(values, 0.025), .high = Percentile(values, 0.975), .method = "bootstrap"};
   if (value < interval.low || value > interval.high) {
-    // Resampling itself adds to some metrics (calibration error): the interval is moved by what it added.
+    // Resampling itself adds to some metrics (calibration error): the interval is moved by what it
+    // added.
     const double added = Percentile(values, 0.5) - value;
     const double least = values.front() >= 0.0 ? 0.0 : -std::numeric_limits<double>::infinity();
     interval.low = std::max(std::min(interval.low - added, value), std::min(least, value));
@@ -92,7 +95,8 @@ Result<Difference> PairedDifference(const MetricType& metric, const MetricInput&
   ASSIGN_OR_RETURN(const double value_a, ComputeMetric(metric, a));
   ASSIGN_OR_RETURN(const double value_b, ComputeMetric(metric, b));
   if (a.classes != b.classes || !std::ranges::equal(a.actual, b.actual)) {
-    return Fail(ErrorCode::kInvalidArgument, "a paired difference needs the same rows on both sides");
+    return Fail(ErrorCode::kInvalidArgument,
+                "a paired difference needs the same rows on both sides");
   }
   Random random(seed);
   std::vector<double> counts(a.rows());
@@ -108,12 +112,16 @@ Result<Difference> PairedDifference(const MetricType& metric, const MetricInput&
     if (drawn_a && drawn_b) values.push_back(*drawn_b - *drawn_a);
   }
   if (values.empty()) {
-    return Fail(ErrorCode::kUnprocessable, "metric '{}' is not defined for resampled rows", metric.name);
+    return Fail(ErrorCode::kUnprocessable, "metric '{}' is not defined for resampled rows",
+                metric.name);
   }
   std::sort(values.begin(), values.end());
-  const auto below = static_cast<double>(std::ranges::count_if(values, [](double v) { return v <= 0; }));
-  const auto above = static_cast<double>(std::ranges::count_if(values, [](double v) { return v >= 0; }));
-  const double p = 2.0 * (std::min(below, above) + 1.0) / (static_cast<double>(values.size()) + 1.0);
+  const auto below =
+      static_cast<double>(std::ranges::count_if(values, [](double v) { return v <= 0; }));
+  const auto above =
+      static_cast<double>(std::ranges::count_if(values, [](double v) { return v >= 0; }));
+  const double p =
+      2.0 * (std::min(below, above) + 1.0) / (static_cast<double>(values.size()) + 1.0);
   return Difference{.value = value_b - value_a,
                     .low = Percentile(values, 0.025),
                     .high = Percentile(values, 0.975),

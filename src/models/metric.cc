@@ -15,9 +15,12 @@ std::size_t MetricInput::decided(std::size_t row) const {
 
 std::string_view DefaultMetric(TaskKind task) {
   switch (task) {
-    case TaskKind::kBinary: return "auc";
-    case TaskKind::kMulticlass: return "log_loss";
-    case TaskKind::kRegression: return "rmse";
+    case TaskKind::kBinary:
+      return "auc";
+    case TaskKind::kMulticlass:
+      return "log_loss";
+    case TaskKind::kRegression:
+      return "rmse";
   }
   return "rmse";
 }
@@ -52,13 +55,15 @@ Result<double> ComputeMetric(const MetricType& metric, const MetricInput& input)
     const bool whole = actual >= 0.0 && actual < static_cast<double>(input.classes) &&
                        actual == std::floor(actual);
     if (input.task == TaskKind::kRegression ? !std::isfinite(actual) : !whole) {
-      return Fail(ErrorCode::kInvalidArgument, "metric '{}': the actual value {} of row {} is not usable",
-                  metric.name, actual, i);
+      return Fail(ErrorCode::kInvalidArgument,
+                  "metric '{}': the actual value {} of row {} is not usable", metric.name, actual,
+                  i);
     }
   }
   for (const double value : input.predicted) {
     if (!std::isfinite(value)) {
-      return Fail(ErrorCode::kInvalidArgument, "metric '{}': a prediction is {}", metric.name, value);
+      return Fail(ErrorCode::kInvalidArgument, "metric '{}': a prediction is {}", metric.name,
+                  value);
     }
   }
   for (const double weight : input.weights) {
@@ -105,7 +110,8 @@ Result<double> AreaUnderRoc(std::span<const double> score, const std::vector<boo
   return pairs / (positives * negatives);
 }
 
-std::vector<double> AreaInfluence(std::span<const double> score, const std::vector<bool>& positive) {
+std::vector<double> AreaInfluence(std::span<const double> score,
+                                  const std::vector<bool>& positive) {
   const std::size_t rows = score.size();
   const std::vector<std::uint32_t> order = OrderByScore(score);
   const auto positives = static_cast<double>(std::count(positive.begin(), positive.end(), true));
@@ -113,8 +119,8 @@ std::vector<double> AreaInfluence(std::span<const double> score, const std::vect
   std::vector<double> influence(rows, 0.0);
   if (positives < 2.0 || negatives < 2.0) return influence;
 
-  // Structural components: of a positive row the share of negatives below it, of a negative row the share
-  // of positives above it, ties counted half.
+  // Structural components: of a positive row the share of negatives below it, of a negative row the
+  // share of positives above it, ties counted half.
   double positives_above = 0.0;
   double negatives_above = 0.0;
   double area = 0.0;

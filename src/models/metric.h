@@ -15,13 +15,16 @@ namespace aimass {
 /// What a metric is computed from. Views: they must outlive the call.
 struct MetricInput {
   TaskKind task = TaskKind::kBinary;
-  std::size_t classes = 0;              // binary: 2; regression: 0
-  std::span<const float> actual = {};   // [rows]: class number, or the value
-  std::span<const double> predicted = {};  // probabilities [rows × classes]; regression: values [rows]
+  std::size_t classes = 0;             // binary: 2; regression: 0
+  std::span<const float> actual = {};  // [rows]: class number, or the value
+  std::span<const double> predicted =
+      {};  // probabilities [rows × classes]; regression: values [rows]
   std::span<const double> weights = {};  // [rows], none negative; empty: all 1
 
   [[nodiscard]] std::size_t rows() const { return actual.size(); }
-  [[nodiscard]] double weight(std::size_t row) const { return weights.empty() ? 1.0 : weights[row]; }
+  [[nodiscard]] double weight(std::size_t row) const {
+    return weights.empty() ? 1.0 : weights[row];
+  }
   [[nodiscard]] std::size_t label(std::size_t row) const {
     return static_cast<std::size_t>(actual[row]);
   }
@@ -42,8 +45,8 @@ struct Interval {
 
 /// One metric: a folder under models/metrics/.
 ///
-/// Errors   compute answers kUnprocessable where the value is not defined for these rows (AUC of one class).
-/// Threads  pure functions.
+/// Errors   compute answers kUnprocessable where the value is not defined for these rows (AUC of
+/// one class). Threads  pure functions.
 struct MetricType {
   std::string_view name;
   Label label;
@@ -74,23 +77,26 @@ void RegisterAllMetrics(MetricRegistry& registry);  // generated
                                                    std::string_view name, TaskKind task);
 
 /// Checks shapes and values, then computes. Metrics themselves rely on checked input.
-/// Errors   kInvalidArgument for lengths that differ, no rows, a class number out of range, a value that is
+/// Errors   kInvalidArgument for lengths that differ, no rows, a class number out of range, a value
+/// that is
 ///          not finite; kUnprocessable as in MetricType.
 [[nodiscard]] Result<double> ComputeMetric(const MetricType& metric, const MetricInput& input);
 
 /// Row numbers by `score`, highest first; no sorting where they already are in that order.
 [[nodiscard]] std::vector<std::uint32_t> OrderByScore(std::span<const double> score);
 
-/// Area under the ROC curve of `score` for the rows where `positive` is true: the probability that a
-/// positive row has the higher score, ties counted half. [rows] each; `weights` may be empty.
+/// Area under the ROC curve of `score` for the rows where `positive` is true: the probability that
+/// a positive row has the higher score, ties counted half. [rows] each; `weights` may be empty.
 /// Errors   kUnprocessable where all rows are positive, or none is.
-/// Source   Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27 (2006), 861-874.
+/// Source   Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27 (2006),
+/// 861-874.
 [[nodiscard]] Result<double> AreaUnderRoc(std::span<const double> score,
                                           const std::vector<bool>& positive,
                                           std::span<const double> weights);
 
 /// How much each row moves that area: the sum of squares is DeLong's variance. Unweighted rows.
-/// Source   DeLong, DeLong, Clarke-Pearson, Biometrics 44 (1988), 837-845; in the fast form of Sun and Xu,
+/// Source   DeLong, DeLong, Clarke-Pearson, Biometrics 44 (1988), 837-845; in the fast form of Sun
+/// and Xu,
 ///          IEEE Signal Processing Letters 21 (2014), 1389-1393.
 [[nodiscard]] std::vector<double> AreaInfluence(std::span<const double> score,
                                                 const std::vector<bool>& positive);

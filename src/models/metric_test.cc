@@ -22,13 +22,14 @@ const MetricRegistry& Metrics() {
   return kMetrics;
 }
 
-// Twelve rows with ties, eight rows of three classes, six numbers. The expected values are scikit-learn 1.9.1's.
+// Twelve rows with ties, eight rows of three classes, six numbers. The expected values are
+// scikit-learn 1.9.1's.
 const std::vector<float> kBinary = {0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0};
 const std::vector<double> kScores = {.1, .8, .4, .35, .9, .4, .6, .65, .05, .3, .2, .75};
 const std::vector<double> kBinaryWeights = {1, 2, 1, 1, 3, 1, 2, 1, 1, 0.5, 1, 1};
 const std::vector<float> kMulti = {0, 1, 2, 2, 1, 0, 2, 1};
-const std::vector<double> kMultiScores = {.7, .2, .1, .3, .5, .2, .2, .2, .6, .1, .6, .3, .25, .5, .25, .4,
-                                          .35, .25, .05, .15, .8, .5, .3, .2};
+const std::vector<double> kMultiScores = {.7,  .2, .1,  .3, .5,  .2,  .2,  .2,  .6, .1, .6, .3,
+                                          .25, .5, .25, .4, .35, .25, .05, .15, .8, .5, .3, .2};
 const std::vector<double> kMultiWeights = {1, 2, 1, 1, 1, 0.5, 1, 3};
 const std::vector<float> kNumbers = {3, -0.5, 2, 7, 4.25, 10};
 const std::vector<double> kForecast = {2.5, 0.0, 2, 8, 4, 12.5};
@@ -62,7 +63,8 @@ TEST_P(MetricValueTest, IsScikitLearns) {
       input.classes = 2, input.actual = kBinary, input.predicted = pairs, weights = kBinaryWeights;
       break;
     case TaskKind::kMulticlass:
-      input.classes = 3, input.actual = kMulti, input.predicted = kMultiScores, weights = kMultiWeights;
+      input.classes = 3, input.actual = kMulti, input.predicted = kMultiScores,
+      weights = kMultiWeights;
       break;
     case TaskKind::kRegression:
       input.actual = kNumbers, input.predicted = kForecast, weights = kNumberWeights;
@@ -70,7 +72,8 @@ TEST_P(MetricValueTest, IsScikitLearns) {
   EXPECT_NEAR(ComputeMetric(**metric, input).value(), plain, 1e-12);
   const std::vector<double> ones(input.rows(), 1.0);
   input.weights = ones;
-  EXPECT_NEAR(ComputeMetric(**metric, input).value(), plain, 1e-12) << "weights of 1 change nothing";
+  EXPECT_NEAR(ComputeMetric(**metric, input).value(), plain, 1e-12)
+      << "weights of 1 change nothing";
   input.weights = weights;
   EXPECT_NEAR(ComputeMetric(**metric, input).value(), weighted, 1e-12);
 }
@@ -124,16 +127,17 @@ TEST(MetricTest, WhatIsNotDefinedIsSaid) {
     std::vector<double> predicted;
     ErrorCode code;
   };
-  for (const Case& given : {Case{"auc", B, {1, 1}, {.5, .5, .4, .6}, ErrorCode::kUnprocessable},
-                            Case{"average_precision", B, {0, 0}, {.5, .5, .4, .6}, ErrorCode::kUnprocessable},
-                            Case{"r2", R, {2, 2}, {1, 2}, ErrorCode::kUnprocessable},
-                            Case{"mape", R, {0, 2}, {1, 2}, ErrorCode::kUnprocessable},
-                            Case{"wape", R, {0, 0}, {1, 2}, ErrorCode::kUnprocessable},
-                            Case{"rmse", R, {}, {}, ErrorCode::kInvalidArgument},
-                            Case{"rmse", R, {1, 2}, {1}, ErrorCode::kInvalidArgument},
-                            Case{"rmse", R, {1}, {NAN}, ErrorCode::kInvalidArgument},
-                            Case{"accuracy", B, {2}, {.5, .5}, ErrorCode::kInvalidArgument},
-                            Case{"accuracy", B, {0.5}, {.5, .5}, ErrorCode::kInvalidArgument}}) {
+  for (const Case& given :
+       {Case{"auc", B, {1, 1}, {.5, .5, .4, .6}, ErrorCode::kUnprocessable},
+        Case{"average_precision", B, {0, 0}, {.5, .5, .4, .6}, ErrorCode::kUnprocessable},
+        Case{"r2", R, {2, 2}, {1, 2}, ErrorCode::kUnprocessable},
+        Case{"mape", R, {0, 2}, {1, 2}, ErrorCode::kUnprocessable},
+        Case{"wape", R, {0, 0}, {1, 2}, ErrorCode::kUnprocessable},
+        Case{"rmse", R, {}, {}, ErrorCode::kInvalidArgument},
+        Case{"rmse", R, {1, 2}, {1}, ErrorCode::kInvalidArgument},
+        Case{"rmse", R, {1}, {NAN}, ErrorCode::kInvalidArgument},
+        Case{"accuracy", B, {2}, {.5, .5}, ErrorCode::kInvalidArgument},
+        Case{"accuracy", B, {0.5}, {.5, .5}, ErrorCode::kInvalidArgument}}) {
     const MetricInput input{.task = given.task,
                             .classes = given.task == R ? 0u : 2u,
                             .actual = given.actual,
@@ -148,7 +152,8 @@ TEST(MetricTest, FindSaysWhatFits) {
   EXPECT_EQ((*FindMetric(Metrics(), "auto", R))->name, "rmse");
   EXPECT_EQ((*FindMetric(Metrics(), "", B))->name, "auc");
   EXPECT_EQ(FindMetric(Metrics(), "rmse", B).error().ToString(),
-            "metric 'rmse' does not fit a binary model; these do: accuracy auc average_precision balanced_accuracy "
+            "metric 'rmse' does not fit a binary model; these do: accuracy auc average_precision "
+            "balanced_accuracy "
             "brier ece f1_macro log_loss");
   EXPECT_EQ(FindMetric(Metrics(), "acu", B).error().code, ErrorCode::kNotFound);
 }
@@ -162,17 +167,19 @@ TEST(EveryMetric, KeepsTheContract) {
     EXPECT_TRUE(metric.binary || metric.multiclass || metric.regression) << name;
     for (const TaskKind task : {B, M, R}) {
       if (!metric.Fits(task)) continue;
-      const MetricInput input = task == B ? MetricInput{.task = B, .classes = 2, .actual = kBinary, .predicted = pairs}
-                                : task == M
-                                    ? MetricInput{.task = M, .classes = 3, .actual = kMulti, .predicted = kMultiScores}
-                                    : MetricInput{.task = R, .actual = kNumbers, .predicted = kForecast};
+      const MetricInput input =
+          task == B ? MetricInput{.task = B, .classes = 2, .actual = kBinary, .predicted = pairs}
+          : task == M
+              ? MetricInput{.task = M, .classes = 3, .actual = kMulti, .predicted = kMultiScores}
+              : MetricInput{.task = R, .actual = kNumbers, .predicted = kForecast};
       const double value = ComputeMetric(metric, input).value();
       const Interval interval = FindInterval(metric, input, 7).value();
       EXPECT_LE(interval.low, interval.high) << name;
       EXPECT_LE(interval.low, value + 1e-9) << name;
       EXPECT_GE(interval.high, value - 1e-9) << name;
       const Interval again = FindInterval(metric, input, 7).value();
-      EXPECT_EQ(interval.low, again.low) << name << " must give the same interval for the same seed";
+      EXPECT_EQ(interval.low, again.low)
+          << name << " must give the same interval for the same seed";
       // A perfect prediction is at least as good.
       std::vector<double> perfect(input.predicted.size(), 0.0);
       for (std::size_t i = 0; i < input.rows(); ++i) {
@@ -195,7 +202,8 @@ TEST(EveryMetric, KeepsTheContract) {
 }
 
 TEST(IntervalTest, BootstrapCoversTheTruth) {
-  // Accuracy of a coin that lands right 70 % of the time: the interval holds 0.7 in about 95 of 100 samples.
+  // Accuracy of a coin that lands right 70 % of the time: the interval holds 0.7 in about 95 of 100
+  // samples.
   const MetricType& accuracy = **Metrics().Find("accuracy");
   int covered = 0;
   for (std::uint64_t sample = 0; sample < 60; ++sample) {

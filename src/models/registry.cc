@@ -140,10 +140,11 @@ Status ModelRegistry::FillVersions(std::vector<ModelInfo>& models) const {
   }
   ASSIGN_OR_RETURN(
       const std::vector<SqlRow> versions,
-      database_.Select("SELECT model_id, version, state, folder, checksum, metrics, lineage, created_ms "
-                       "FROM model_versions WHERE state = 'ready' AND model_id IN (" + marks +
-                           ") ORDER BY version DESC",
-                       ids));
+      database_.Select(
+          "SELECT model_id, version, state, folder, checksum, metrics, lineage, created_ms "
+          "FROM model_versions WHERE state = 'ready' AND model_id IN (" +
+              marks + ") ORDER BY version DESC",
+          ids));
   for (const SqlRow& row : versions) {
     by_id[row.Text(0)]->versions.push_back({.version = row.Integer(1),
                                             .state = row.Text(2),
@@ -155,7 +156,8 @@ Status ModelRegistry::FillVersions(std::vector<ModelInfo>& models) const {
   }
   ASSIGN_OR_RETURN(const std::vector<SqlRow> aliases,
                    database_.Select("SELECT model_id, alias, version FROM model_aliases "
-                                    "WHERE model_id IN (" + marks + ") ORDER BY alias",
+                                    "WHERE model_id IN (" +
+                                        marks + ") ORDER BY alias",
                                     ids));
   for (const SqlRow& row : aliases) by_id[row.Text(0)]->aliases[row.Text(1)] = row.Integer(2);
   return {};
@@ -168,9 +170,10 @@ Result<ModelInfo> ModelRegistry::Get(const Caller& caller, std::string_view name
     RETURN_IF_ERROR(FillVersions(one));
     return std::move(one.front());
   }
-  ASSIGN_OR_RETURN(const std::vector<SqlRow> rows,
-                   database_.Select("SELECT name FROM models WHERE workspace = ? ORDER BY name LIMIT 1000",
-                                    {caller.workspace}));
+  ASSIGN_OR_RETURN(
+      const std::vector<SqlRow> rows,
+      database_.Select("SELECT name FROM models WHERE workspace = ? ORDER BY name LIMIT 1000",
+                       {caller.workspace}));
   std::vector<std::string_view> names;
   for (const SqlRow& row : rows) names.push_back(row.Text(0));
   const std::string nearest = Nearest(name, names);
@@ -202,7 +205,8 @@ Result<std::vector<ModelInfo>> ModelRegistry::List(const Caller& caller, int lim
 Result<ModelVersion> ModelRegistry::Resolve(const Caller& caller, std::string_view name,
                                             std::string_view version) const {
   ASSIGN_OR_RETURN(ModelInfo model, Get(caller, name));
-  if (model.versions.empty()) return Fail(ErrorCode::kNotFound, "model '{}' has no versions", model.name);
+  if (model.versions.empty())
+    return Fail(ErrorCode::kNotFound, "model '{}' has no versions", model.name);
   const auto alias = model.aliases.find(std::string(version.empty() ? kChampion : version));
   std::optional<std::int64_t> wanted;
   if (alias != model.aliases.end()) {
@@ -215,8 +219,8 @@ Result<ModelVersion> ModelRegistry::Resolve(const Caller& caller, std::string_vi
   for (ModelVersion& found : model.versions) {
     if (wanted == found.version) return std::move(found);
   }
-  return Fail(ErrorCode::kNotFound, "model '{}' has no version '{}'; it has: {}", model.name, version,
-              VersionsText(model));
+  return Fail(ErrorCode::kNotFound, "model '{}' has no version '{}'; it has: {}", model.name,
+              version, VersionsText(model));
 }
 
 Status ModelRegistry::SetAlias(const Caller& caller, std::string_view name, std::string_view alias,
@@ -229,8 +233,8 @@ Status ModelRegistry::SetAlias(const Caller& caller, std::string_view name, std:
   const bool exists = std::ranges::any_of(
       model.versions, [&](const ModelVersion& found) { return found.version == version; });
   if (!exists) {
-    return Fail(ErrorCode::kNotFound, "model '{}' has no version '{}'; it has: {}", model.name, version,
-                VersionsText(model));
+    return Fail(ErrorCode::kNotFound, "model '{}' has no version '{}'; it has: {}", model.name,
+                version, VersionsText(model));
   }
   RETURN_IF_ERROR(database_.Transact([&](SqlSession& session) -> Status {
     RETURN_IF_ERROR(session.Execute(
@@ -300,7 +304,8 @@ Status ModelRegistry::Finish(const std::string& model_id, std::int64_t version) 
 }
 
 Result<ModelVersion> ModelRegistry::AddVersion(const Caller& caller, std::string_view name,
-                                               std::string_view task, const std::string& staged_folder,
+                                               std::string_view task,
+                                               const std::string& staged_folder,
                                                const Json& metrics, const Json& lineage) {
   ASSIGN_OR_RETURN(const std::string checked, CheckName("model", name));
   const std::string staged = fs::path(staged_folder).lexically_normal().string();
@@ -327,24 +332,28 @@ Result<ModelVersion> ModelRegistry::AddVersion(const Caller& caller, std::string
       ASSIGN_OR_RETURN(const auto existing, FindModel(session, caller, checked));
       model_id = existing ? existing->id : NewId();
       if (existing && existing->task != task) {
-        return WithHint(Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}",
-                             existing->name, existing->task, task),
-                        Msg("give the new one another name"));
+        return WithHint(
+            Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}",
+                 existing->name, existing->task, task),
+            Msg("give the new one another name"));
       }
       if (!existing) {
         RETURN_IF_ERROR(session.Execute(
             "INSERT INTO models (id, workspace, name, name_key, task, next_version, created_ms) "
             "VALUES (?, ?, ?, ?, ?, 1, ?)",
-            {model_id, caller.workspace, checked, NameKey(checked), std::string(task), NowUnixMs()}));
+            {model_id, caller.workspace, checked, NameKey(checked), std::string(task),
+             NowUnixMs()}));
       }
-      RETURN_IF_ERROR(session.Execute("UPDATE models SET next_version = next_version + 1 WHERE id = ?",
-                                      {model_id}));
+      RETURN_IF_ERROR(session.Execute(
+          "UPDATE models SET next_version = next_version + 1 WHERE id = ?", {model_id}));
       ASSIGN_OR_RETURN(const auto next,
                        session.Select("SELECT next_version FROM models WHERE id = ?", {model_id}));
       version = next[0].Integer(0) - 1;
-      folder = "workspaces/" + caller.workspace + "/models/" + model_id + "/" + std::to_string(version);
+      folder =
+          "workspaces/" + caller.workspace + "/models/" + model_id + "/" + std::to_string(version);
       RETURN_IF_ERROR(session.Execute(
-          "INSERT INTO model_versions (workspace, model_id, version, state, folder, staged, checksum, "
+          "INSERT INTO model_versions (workspace, model_id, version, state, folder, staged, "
+          "checksum, "
           "metrics, lineage, created_ms) VALUES (?, ?, ?, 'adding', ?, ?, ?, ?, ?, ?)",
           {caller.workspace, model_id, version, folder, staged, checksum, metrics.dump(),
            lineage.dump(), NowUnixMs()}));
@@ -377,8 +386,9 @@ Status ModelRegistry::Recover() {
       RETURN_IF_ERROR(MakeReadOnly(folder));
       RETURN_IF_ERROR(Finish(row.Text(0), row.Integer(1)));
     } else if (!Exists(row.Text(3))) {
-      RETURN_IF_ERROR(database_.Execute("DELETE FROM model_versions WHERE model_id = ? AND version = ?",
-                                        {row.Text(0), row.Integer(1)}));
+      RETURN_IF_ERROR(
+          database_.Execute("DELETE FROM model_versions WHERE model_id = ? AND version = ?",
+                            {row.Text(0), row.Integer(1)}));
     }
   }
   ASSIGN_OR_RETURN(const auto rows, database_.Select("SELECT folder FROM model_versions"));
@@ -423,8 +433,8 @@ Status ModelRegistry::Delete(const Caller& caller, std::string_view name,
     if (!version || *version == found.version) folders.push_back(found.folder);
   }
   if (version && folders.empty()) {
-    return Fail(ErrorCode::kNotFound, "model '{}' has no version '{}'; it has: {}", model.name, *version,
-                VersionsText(model));
+    return Fail(ErrorCode::kNotFound, "model '{}' has no version '{}'; it has: {}", model.name,
+                *version, VersionsText(model));
   }
   for (const UseCheck& check : use_checks_) {
     ASSIGN_OR_RETURN(const std::vector<std::string> users, check(caller, model.id, version));
@@ -438,14 +448,17 @@ Status ModelRegistry::Delete(const Caller& caller, std::string_view name,
     const std::string which = version ? " AND version = ?" : "";
     SqlParams parameters{model.id};
     if (version) parameters.emplace_back(*version);
-    RETURN_IF_ERROR(session.Execute("DELETE FROM model_aliases WHERE model_id = ?" + which, parameters));
-    RETURN_IF_ERROR(session.Execute("DELETE FROM model_versions WHERE model_id = ?" + which, parameters));
+    RETURN_IF_ERROR(
+        session.Execute("DELETE FROM model_aliases WHERE model_id = ?" + which, parameters));
+    RETURN_IF_ERROR(
+        session.Execute("DELETE FROM model_versions WHERE model_id = ?" + which, parameters));
     if (!version) RETURN_IF_ERROR(session.Execute("DELETE FROM models WHERE id = ?", {model.id}));
     return {};
   }));
   Changed(caller);
   // Rows first: after a crash here Recover() removes the folders that nobody owns.
-  if (!version) folders.push_back(data_folder_ + "/workspaces/" + model.workspace + "/models/" + model.id);
+  if (!version)
+    folders.push_back(data_folder_ + "/workspaces/" + model.workspace + "/models/" + model.id);
   for (const std::string& folder : folders) RETURN_IF_ERROR(MakeWritable(folder));
   return DeleteFiles(data_folder_, folders);
 }
@@ -453,13 +466,16 @@ Status ModelRegistry::Delete(const Caller& caller, std::string_view name,
 void ModelRegistry::AddUseCheck(UseCheck check) { use_checks_.push_back(std::move(check)); }
 
 Result<std::string> ModelRegistry::NameOf(const Caller& caller, std::string_view id) const {
-  ASSIGN_OR_RETURN(const auto rows, database_.Select("SELECT name FROM models WHERE workspace = ? AND id = ?",
-                                                     {caller.workspace, std::string(id)}));
+  ASSIGN_OR_RETURN(const auto rows,
+                   database_.Select("SELECT name FROM models WHERE workspace = ? AND id = ?",
+                                    {caller.workspace, std::string(id)}));
   if (rows.empty()) return Fail(ErrorCode::kNotFound, "no model with id '{}'", id);
   return rows[0].Text(0);
 }
 
-void ModelRegistry::AddChangeListener(ChangeListener listener) { listeners_.push_back(std::move(listener)); }
+void ModelRegistry::AddChangeListener(ChangeListener listener) {
+  listeners_.push_back(std::move(listener));
+}
 
 void ModelRegistry::Changed(const Caller& caller) const {
   for (const ChangeListener& listener : listeners_) listener(caller);

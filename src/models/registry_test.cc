@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-Caller In(std::string workspace) { return {.kind = "key", .id = "k", .org = "o", .workspace = std::move(workspace), .purpose = ""}; }
+Caller In(std::string workspace) {
+  return {.kind = "key", .id = "k", .org = "o", .workspace = std::move(workspace), .purpose = ""};
+}
 const Caller kCaller = In("0190a000-0000-7000-8000-000000000001");
 const Caller kOther = In("0190a000-0000-7000-8000-000000000002");
 
@@ -40,7 +42,8 @@ class ModelRegistryTest : public ::testing::TestWithParam<aimass::testing::Diale
     EXPECT_TRUE(WriteSums(folder.string()));
     return folder.string();
   }
-  Result<ModelVersion> Add(const std::string& name, const std::string& staged, const std::string& task = "binary") {
+  Result<ModelVersion> Add(const std::string& name, const std::string& staged,
+                           const std::string& task = "binary") {
     return registry_->AddVersion(kCaller, name, task, staged, {{"auc", 0.9}}, {{"seed", 1}});
   }
   aimass::testing::TempFolder folder_;
@@ -49,7 +52,8 @@ class ModelRegistryTest : public ::testing::TestWithParam<aimass::testing::Diale
   std::optional<ModelRegistry> registry_;
 };
 INSTANTIATE_TEST_SUITE_P(, ModelRegistryTest,
-                         ::testing::Values(aimass::testing::Dialect::kSqlite, aimass::testing::Dialect::kPostgres),
+                         ::testing::Values(aimass::testing::Dialect::kSqlite,
+                                           aimass::testing::Dialect::kPostgres),
                          ::testing::PrintToStringParamName());
 
 TEST_P(ModelRegistryTest, AddsResolvesAndNeverChangesVersions) {
@@ -76,7 +80,8 @@ TEST_P(ModelRegistryTest, AddsResolvesAndNeverChangesVersions) {
   EXPECT_EQ(mode & (fs::perms::owner_write | fs::perms::group_write), fs::perms::none);
   EXPECT_TRUE(VerifyFolder(first->folder, first->checksum));
   EXPECT_FALSE(registry_->Get(kOther, "Kündigung")) << "another workspace must not see it";
-  EXPECT_THAT(registry_->Get(kCaller, "Kündigunk").error().ToString(), HasSubstr("did you mean 'Kündigung'?"));
+  EXPECT_THAT(registry_->Get(kCaller, "Kündigunk").error().ToString(),
+              HasSubstr("did you mean 'Kündigung'?"));
 }
 
 TEST_P(ModelRegistryTest, ARepeatedCommitAddsNothing) {
@@ -129,10 +134,11 @@ TEST_P(ModelRegistryTest, DeletesReallyUnlessInUse) {
   const ModelVersion first = Add("m", Stage("a")).value();
   const ModelVersion second = Add("m", Stage("b")).value();
   std::vector<std::string> users = {"shop", "web"};
-  registry_->AddUseCheck([&](const Caller&, const std::string&, std::optional<std::int64_t> version)
-                             -> Result<std::vector<std::string>> {
-    return !version || *version == 1 ? users : std::vector<std::string>();
-  });
+  registry_->AddUseCheck(
+      [&](const Caller&, const std::string&,
+          std::optional<std::int64_t> version) -> Result<std::vector<std::string>> {
+        return !version || *version == 1 ? users : std::vector<std::string>();
+      });
   const auto refused = registry_->Delete(kCaller, "m", 1);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
@@ -189,7 +195,8 @@ TEST_P(ModelRegistryTest, BundlesRoundTripAndRefuseTampering) {
   EXPECT_EQ(VerifyFolder(folder_.path() + "/unpacked1").value(), version.checksum);
 
   EXPECT_FALSE(read(""));
-  EXPECT_EQ(read("PK\x03\x04 not a tar" + std::string(1000, ' ')).error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(read("PK\x03\x04 not a tar" + std::string(1000, ' ')).error().code,
+            ErrorCode::kUnsupported);
   // Every flipped byte of a content or a header, and every cut, must be seen.
   int seen = 0;
   for (std::size_t at = 0; at < bytes.size() - 1024; at += 97) {
@@ -203,7 +210,8 @@ TEST_P(ModelRegistryTest, BundlesRoundTripAndRefuseTampering) {
     seen += found ? 0 : 1;
   }
   EXPECT_GT(seen, 30);
-  for (std::size_t size = 0; size + 1024 < bytes.size(); size += 333) EXPECT_FALSE(read(bytes.substr(0, size))) << size;
+  for (std::size_t size = 0; size + 1024 < bytes.size(); size += 333)
+    EXPECT_FALSE(read(bytes.substr(0, size))) << size;
 }
 
 TEST_P(ModelRegistryTest, ABundleCannotWriteElsewhere) {
@@ -218,7 +226,8 @@ TEST_P(ModelRegistryTest, ABundleCannotWriteElsewhere) {
   for (std::size_t i = 0; i < 512; ++i) {
     sum += i >= 148 && i < 156 ? std::uint64_t{' '} : static_cast<unsigned char>(bytes[at + i]);
   }
-  for (int i = 5; i >= 0; --i, sum >>= 3) bytes[at + 148 + static_cast<std::size_t>(i)] = static_cast<char>('0' + (sum & 7));
+  for (int i = 5; i >= 0; --i, sum >>= 3)
+    bytes[at + 148 + static_cast<std::size_t>(i)] = static_cast<char>('0' + (sum & 7));
   std::ofstream(path, std::ios::binary) << bytes;
   EXPECT_FALSE(ReadBundle(path, folder_.path() + "/unpacked/x/y"));
   EXPECT_FALSE(fs::exists(folder_.path() + "/escape"));

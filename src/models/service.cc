@@ -23,14 +23,15 @@ Status CheckColumn(const DatasetSnapshot& dataset, std::string_view role, std::s
   if (dataset.schema.Find(column)) return {};
   std::vector<std::string_view> names;
   for (const ColumnInfo& info : dataset.schema.columns) names.push_back(info.name);
-  auto failure = Fail(ErrorCode::kUnprocessable, "dataset '{}' has no column '{}' ({})", dataset.name,
-                      column, role);
+  auto failure = Fail(ErrorCode::kUnprocessable, "dataset '{}' has no column '{}' ({})",
+                      dataset.name, column, role);
   const std::string nearest = Nearest(column, names);
   if (!nearest.empty()) return WithHint(std::move(failure), Msg("did you mean '{}'?", nearest));
   return failure;
 }
 
-/// What was asked for, without the snapshots that it was resolved to: `aimass apply` compares with it.
+/// What was asked for, without the snapshots that it was resolved to: `aimass apply` compares with
+/// it.
 Json RequestOf(Json parameters) {
   parameters.erase("dataset");
   const auto test = parameters.find("test");
@@ -80,7 +81,10 @@ Result<DatasetSnapshot> SnapshotById(const DatasetCatalog& datasets, const Calle
 
 ModelService::ModelService(ModelRegistry& registry, const DatasetCatalog& datasets, JobQueue& queue,
                            std::string data_folder)
-    : registry_(registry), datasets_(datasets), queue_(queue), data_folder_(std::move(data_folder)) {}
+    : registry_(registry),
+      datasets_(datasets),
+      queue_(queue),
+      data_folder_(std::move(data_folder)) {}
 
 void ModelService::RegisterCommits() {
   const auto add_version = [this](const Job& job, const Json& output) -> Result<Json> {
@@ -94,7 +98,8 @@ void ModelService::RegisterCommits() {
     ASSIGN_OR_RETURN(const ModelVersion added,
                      registry_.AddVersion(job.caller, name, task, staged,
                                           output.value("metrics", Json::object()), lineage));
-    // A copy that the import made; a failed one is removed with the other temporary files at the next start.
+    // A copy that the import made; a failed one is removed with the other temporary files at the
+    // next start.
     const std::string copy = job.parameters.value("delete_file", std::string());
     std::error_code error;
     if (!copy.empty()) fs::remove(copy, error);
@@ -116,10 +121,10 @@ void ModelService::RegisterCommits() {
 
 Result<Job> ModelService::Train(const Caller& caller, const Json& request,
                                 std::string_view idempotency_key) {
-  RETURN_IF_ERROR(RejectUnknown(request, {"name", "dataset", "dataset_version", "target", "task", "time_s",
-                                          "threads", "seed", "deploy", "time_column", "keep", "drop",
-                                          "metric", "test", "final_rows", "baseline_column",
-                                          "max_trials"}));
+  RETURN_IF_ERROR(
+      RejectUnknown(request, {"name", "dataset", "dataset_version", "target", "task", "time_s",
+                              "threads", "seed", "deploy", "time_column", "keep", "drop", "metric",
+                              "test", "final_rows", "baseline_column", "max_trials"}));
   const Caller reader = caller.For("train");
   ASSIGN_OR_RETURN(const std::string dataset_name, GetString(request, "dataset"));
   std::optional<std::int64_t> dataset_version;
@@ -147,12 +152,13 @@ Result<Job> ModelService::Train(const Caller& caller, const Json& request,
   parameters["dataset"] = ToJson(dataset);
   if (const auto test = request.find("test"); test != request.end() && !test->is_null()) {
     if (!test->is_object()) {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "test", "an object", test->dump());
+      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "test", "an object",
+                  test->dump());
     }
     RETURN_IF_ERROR(RejectUnknown(*test, {"fraction", "after", "dataset"}));
     if (test->size() != 1) {
-      return Fail(ErrorCode::kUnprocessable, "'test' needs exactly one of fraction, after, dataset; found {}",
-                  test->size());
+      return Fail(ErrorCode::kUnprocessable,
+                  "'test' needs exactly one of fraction, after, dataset; found {}", test->size());
     }
     if (test->contains("dataset")) {
       ASSIGN_OR_RETURN(const std::string test_name, GetString(*test, "dataset"));
@@ -169,14 +175,16 @@ Result<Job> ModelService::Train(const Caller& caller, const Json& request,
                                      std::pair{"baseline_column", checked.baseline_column}}) {
     if (!column.empty()) RETURN_IF_ERROR(CheckColumn(dataset, role, column));
   }
-  for (const std::string& column : checked.keep) RETURN_IF_ERROR(CheckColumn(dataset, "keep", column));
-  for (const std::string& column : checked.drop) RETURN_IF_ERROR(CheckColumn(dataset, "drop", column));
+  for (const std::string& column : checked.keep)
+    RETURN_IF_ERROR(CheckColumn(dataset, "keep", column));
+  for (const std::string& column : checked.drop)
+    RETURN_IF_ERROR(CheckColumn(dataset, "drop", column));
   RETURN_IF_ERROR(CheckMetric(checked));
   if (checked.task != "auto") {
     const auto existing = registry_.Get(caller, name);
     if (existing && existing->task != checked.task) {
-      return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}", existing->name,
-                  existing->task, checked.task);
+      return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}",
+                  existing->name, existing->task, checked.task);
     }
   }
   SubmitOptions options;
@@ -185,14 +193,15 @@ Result<Job> ModelService::Train(const Caller& caller, const Json& request,
   return queue_.Submit(reader, "train", std::move(parameters), options);
 }
 
-Result<Job> ModelService::Reproduce(const Caller& caller, std::string_view name, std::string_view version,
-                                    std::string_view idempotency_key) {
+Result<Job> ModelService::Reproduce(const Caller& caller, std::string_view name,
+                                    std::string_view version, std::string_view idempotency_key) {
   ASSIGN_OR_RETURN(const ModelInfo model, registry_.Get(caller, name));
   ASSIGN_OR_RETURN(const ModelVersion found, registry_.Resolve(caller, name, version));
   const auto text = ReadFile(fs::path(found.folder) / "trials.json");
   if (!text) {
-    return Fail(ErrorCode::kUnprocessable, "version {} of model '{}' was made elsewhere: it has no recipe",
-                found.version, model.name);
+    return Fail(ErrorCode::kUnprocessable,
+                "version {} of model '{}' was made elsewhere: it has no recipe", found.version,
+                model.name);
   }
   ASSIGN_OR_RETURN(const Json trials, ParseJson(*text));
   const Json recipe = trials.value("recipe", Json::object());
@@ -221,8 +230,8 @@ Result<Job> ModelService::ImportForeign(const Caller& caller, const Foreign& for
                    DescribeForeign(foreign.file, foreign.target, foreign.labels));
   if (const auto existing = registry_.Get(caller, name);
       existing && existing->task != TaskName(signature.task)) {
-    return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}", existing->name,
-                existing->task, TaskName(signature.task));
+    return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}",
+                existing->name, existing->task, TaskName(signature.task));
   }
   SubmitOptions options;
   options.idempotency_key = std::string(idempotency_key);

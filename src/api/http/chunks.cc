@@ -5,7 +5,8 @@
 namespace aimass::http {
 namespace {
 
-// Of all extensions and trailers of one body: nobody needs them, and they must not grow without end.
+// Of all extensions and trailers of one body: nobody needs them, and they must not grow without
+// end.
 constexpr std::size_t kMaxOverhead = 16u << 10;
 
 int HexDigit(char c) {
@@ -82,7 +83,8 @@ void ChunkDecoder::Step(char c) {
       break;
     case State::kData:
     case State::kDone:
-    case State::kBad: break;
+    case State::kBad:
+      break;
   }
   state_ = next;
 }

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kBlock = 64u << 10;
 
 Status TooLarge(std::size_t max_bytes) {
-  return Fail(ErrorCode::kPayloadTooLarge, "the body may have {} bytes after decompression", max_bytes);
+  return Fail(ErrorCode::kPayloadTooLarge, "the body may have {} bytes after decompression",
+              max_bytes);
 }
 
 std::string_view Trim(std::string_view text) {
@@ -24,14 +25,15 @@ std::string_view Trim(std::string_view text) {
 }
 
 bool Same(std::string_view left, std::string_view lower) {
-  return std::ranges::equal(left, lower, [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == b;
-  });
+  return std::ranges::equal(
+      left, lower, [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
 }
 
 class GzipEncoder final : public Encoder {
  public:
-  GzipEncoder() { ready_ = deflateInit2(&stream_, 5, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK; }
+  GzipEncoder() {
+    ready_ = deflateInit2(&stream_, 5, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+  }
   ~GzipEncoder() override { deflateEnd(&stream_); }
 
   Result<std::string> Put(std::string_view piece, bool last) override {
@@ -76,7 +78,8 @@ class ZstdEncoder final : public Encoder {
       const std::size_t left =
           ZSTD_compressStream2(context_.get(), &to, &in, last ? ZSTD_e_end : ZSTD_e_continue);
       if (ZSTD_isError(left) != 0) {
-        return Fail(ErrorCode::kInternal, "{} cannot compress: {}", "zstd", ZSTD_getErrorName(left));
+        return Fail(ErrorCode::kInternal, "{} cannot compress: {}", "zstd",
+                    ZSTD_getErrorName(left));
       }
       out.append(block.data(), to.pos);
       if (last ? left == 0 : in.pos == in.size) return out;
@@ -190,9 +193,12 @@ class Plain final : public Decoder {
 
 std::string_view CodingName(Coding coding) {
   switch (coding) {
-    case Coding::kGzip: return "gzip";
-    case Coding::kZstd: return "zstd";
-    case Coding::kIdentity: break;
+    case Coding::kGzip:
+      return "gzip";
+    case Coding::kZstd:
+      return "zstd";
+    case Coding::kIdentity:
+      break;
   }
   return "identity";
 }
@@ -202,7 +208,8 @@ Result<Coding> CodingOf(std::string_view content_encoding) {
   if (name.empty() || Same(name, "identity")) return Coding::kIdentity;
   if (Same(name, "gzip") || Same(name, "x-gzip")) return Coding::kGzip;
   if (Same(name, "zstd")) return Coding::kZstd;
-  return Fail(ErrorCode::kUnsupported, "Content-Encoding must be gzip, zstd or identity, got '{}'", name);
+  return Fail(ErrorCode::kUnsupported, "Content-Encoding must be gzip, zstd or identity, got '{}'",
+              name);
 }
 
 Coding ChooseCoding(std::string_view accept_encoding) {
@@ -211,7 +218,8 @@ Coding ChooseCoding(std::string_view accept_encoding) {
   while (!accept_encoding.empty()) {
     const std::size_t comma = accept_encoding.find(',');
     std::string_view item = accept_encoding.substr(0, comma);
-    accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size() : comma + 1);
+    accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size()
+                                                                  : comma + 1);
     double weight = 1;
     const std::size_t semicolon = item.find(';');
     if (semicolon != std::string_view::npos) {
@@ -238,8 +246,9 @@ bool IsCompressible(std::string_view content_type) {
   const std::string_view type = Trim(content_type.substr(0, content_type.find(';')));
   if (type == "text/event-stream") return false;
   return type.starts_with("text/") || type.ends_with("json") || type.ends_with("+xml") ||
-         type == "application/xml" || type == "application/yaml" || type == "application/javascript" ||
-         type == "application/x-ndjson" || type == "application/vnd.apache.arrow.stream";
+         type == "application/xml" || type == "application/yaml" ||
+         type == "application/javascript" || type == "application/x-ndjson" ||
+         type == "application/vnd.apache.arrow.stream";
 }
 
 std::unique_ptr<Encoder> Encoder::Make(Coding coding) {
@@ -249,9 +258,12 @@ std::unique_ptr<Encoder> Encoder::Make(Coding coding) {
 
 std::unique_ptr<Decoder> Decoder::Make(Coding coding) {
   switch (coding) {
-    case Coding::kGzip: return std::make_unique<GzipDecoder>();
-    case Coding::kZstd: return std::make_unique<ZstdDecoder>();
-    case Coding::kIdentity: break;
+    case Coding::kGzip:
+      return std::make_unique<GzipDecoder>();
+    case Coding::kZstd:
+      return std::make_unique<ZstdDecoder>();
+    case Coding::kIdentity:
+      break;
   }
   return std::make_unique<Plain>();
 }

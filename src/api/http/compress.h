@@ -17,7 +17,8 @@ enum class Coding : std::uint8_t { kIdentity, kGzip, kZstd };
 /// The coding of a Content-Encoding field. Errors: kUnsupported naming what is read.
 [[nodiscard]] Result<Coding> CodingOf(std::string_view content_encoding);
 
-/// The best coding that an Accept-Encoding field allows; zstd before gzip where both weigh the same.
+/// The best coding that an Accept-Encoding field allows; zstd before gzip where both weigh the
+/// same.
 [[nodiscard]] Coding ChooseCoding(std::string_view accept_encoding);
 
 /// Whether an answer of this media type gets smaller (text and JSON do, Parquet and images do not).
@@ -40,7 +41,8 @@ class Decoder {
   [[nodiscard]] static std::unique_ptr<Decoder> Make(Coding coding);
   /// Appends to `out`, which may then hold at most `max_bytes`.
   /// Errors   kInvalidArgument for damaged input, kPayloadTooLarge.
-  [[nodiscard]] virtual Status Put(std::string_view piece, std::size_t max_bytes, std::string* out) = 0;
+  [[nodiscard]] virtual Status Put(std::string_view piece, std::size_t max_bytes,
+                                   std::string* out) = 0;
   /// kInvalidArgument where the input stopped in the middle.
   [[nodiscard]] virtual Status Finish() const = 0;
 };

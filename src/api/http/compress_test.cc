@@ -23,7 +23,8 @@ TEST_P(CodingTest, GivesBackWhatItTook) {
     const auto decoder = Decoder::Make(GetParam());
     std::string out;
     for (std::size_t i = 0; i < packed.size(); i += step) {
-      ASSERT_TRUE(decoder->Put(std::string_view(packed).substr(i, step), 1 << 30, &out).has_value());
+      ASSERT_TRUE(
+          decoder->Put(std::string_view(packed).substr(i, step), 1 << 30, &out).has_value());
     }
     EXPECT_TRUE(decoder->Finish().has_value());
     EXPECT_EQ(out, text);
@@ -31,7 +32,8 @@ TEST_P(CodingTest, GivesBackWhatItTook) {
   // Stopped in the middle.
   const auto decoder = Decoder::Make(GetParam());
   std::string out;
-  EXPECT_TRUE(decoder->Put(std::string_view(packed).substr(0, packed.size() / 2), 1 << 30, &out).has_value());
+  EXPECT_TRUE(decoder->Put(std::string_view(packed).substr(0, packed.size() / 2), 1 << 30, &out)
+                  .has_value());
   EXPECT_FALSE(decoder->Finish().has_value());
 }
 

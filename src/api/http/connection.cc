@@ -1,6 +1,7 @@
 #include "api/http/connection.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,13 +25,14 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t kReadBlock = 64u << 10;
-constexpr std::size_t kSpoolBlock = 1u << 20;       // of a body that goes to a file
-constexpr std::size_t kCompressFrom = 1u << 10;     // smaller bodies are not compressed
+constexpr std::size_t kSpoolBlock = 1u << 20;        // of a body that goes to a file
+constexpr std::size_t kCompressFrom = 1u << 10;      // smaller bodies are not compressed
 constexpr std::size_t kCompressInline = 256u << 10;  // larger ones on the `io` pool
-constexpr std::size_t kBodyProgress = 1u << 10;     // bytes per ServerOptions::body_ms
+constexpr std::size_t kBodyProgress = 1u << 10;      // bytes per ServerOptions::body_ms
 constexpr std::size_t kLingerBytes = 1u << 20;
 
-/// Awaits one asynchronous operation of a socket; the coroutine goes on inside the io_context's run().
+/// Awaits one asynchronous operation of a socket; the coroutine goes on inside the io_context's
+/// run().
 template <typename Operation>
 struct SocketAwaiter {
   Operation operation;
@@ -55,7 +57,8 @@ std::string HttpDate() {
   std::tm utc{};
   gmtime_r(&now, &utc);
   std::array<char, 40> text;
-  const std::size_t size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+  const std::size_t size =
+      std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
   return {text.data(), size};
 }
 
@@ -86,7 +89,8 @@ void AppendField(std::string& head, std::string_view name, std::string_view valu
 bool HasField(const Response& response, std::string_view name) {
   return std::ranges::any_of(response.headers, [name](const auto& field) {
     return std::ranges::equal(field.first, name, [](char a, char b) {
-      return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+      return std::tolower(static_cast<unsigned char>(a)) ==
+             std::tolower(static_cast<unsigned char>(b));
     });
   });
 }
@@ -159,7 +163,16 @@ void Connection::CheckDeadline(std::int64_t now_ms) {
   Cancel();
 }
 
+void Connection::CheckClient() const {
+  if (running_ == nullptr || running_->cancelled()) return;
+  // Not a read: what a client sends ahead belongs to its next request.
+  pollfd socket{
+      .fd = const_cast<tcp::socket&>(socket_).native_handle(), .events = POLLRDHUP, .revents = 0};
+  if (::poll(&socket, 1, 0) > 0) running_->Cancel();
+}
+
 void Connection::Cancel() {
+  if (running_ != nullptr) running_->Cancel();
   error_code ignored;
   socket_.cancel(ignored);
 }
@@ -194,7 +207,8 @@ Task<std::size_t> Connection::ReadMore(std::size_t most) {
 Task<bool> Connection::Write(std::string_view bytes) {
   while (!bytes.empty()) {
     SetDeadline(shared_.options.write_ms);
-    const boost::asio::const_buffer piece(bytes.data(), std::min(bytes.size(), std::size_t{256} << 10));
+    const boost::asio::const_buffer piece(bytes.data(),
+                                          std::min(bytes.size(), std::size_t{256} << 10));
     const auto [error, written] = co_await SocketAwaiter{
         [this, piece](auto done) { socket_.async_write_some(piece, std::move(done)); }};
     if (error) co_return false;
@@ -230,6 +244,7 @@ Task<bool> Connection::ServeOne() {
   AddCors(exchange.plan.request, shared_.options, response);
   if (shared_.draining || exchange.body_unread) exchange.keep_alive = false;
   const bool sent = co_await Send(exchange, std::move(response));
+  running_ = nullptr;
 
   clock_gettime(CLOCK_MONOTONIC, &now);
   const double seconds =
@@ -253,7 +268,8 @@ Task<bool> Connection::ServeOne() {
 }
 
 Task<bool> Connection::ReadHead(RequestParser& parser) {
-  // The clock for the head starts with its first byte; between requests the client may be idle for longer.
+  // The clock for the head starts with its first byte; between requests the client may be idle for
+  // longer.
   bool started = !buffered().empty();
   idle_ = !started;
   SetDeadline(started || first_ ? shared_.options.head_ms : shared_.options.idle_ms);
@@ -317,12 +333,14 @@ Task<Response> Connection::Answer(RequestParser& parser, Exchange& exchange) {
                                     .message = Msg("Expect must be 100-continue, got '{}'", expect),
                                     .hint = {}}};
     } else if (head.has_body() && buffered().empty()) {
-      if (!co_await Write("HTTP/1.1 100 Continue\r\n\r\n")) failure = Timeout(shared_.options.write_ms);
+      if (!co_await Write("HTTP/1.1 100 Continue\r\n\r\n"))
+        failure = Timeout(shared_.options.write_ms);
     }
   }
   if (!failure) failure = co_await ReadBody(parser, exchange);
   if (failure) co_return ProblemOf(*failure, plan.request.language);
   exchange.body_unread = false;
+  running_ = &plan.request.gone;  // until the answer is sent
   co_return co_await CallHandler(plan);
 }
 
@@ -331,9 +349,10 @@ Task<std::optional<HttpError>> Connection::ReadBody(RequestParser& parser, Excha
   const bool to_file = exchange.plan.route->options.stream_body;
   if (to_file) {
     exchange.spool.path = shared_.options.temp_folder + "/body-" + NewId();
-    exchange.spool.file =
-        FileDescriptor(::open(exchange.spool.path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
-    if (!exchange.spool.file.valid()) co_return Of(SystemError(errno, "create", exchange.spool.path));
+    exchange.spool.file = FileDescriptor(
+        ::open(exchange.spool.path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
+    if (!exchange.spool.file.valid())
+      co_return Of(SystemError(errno, "create", exchange.spool.path));
     request.body_file = exchange.spool.path;
   }
   const auto coding = CodingOf(request.Header("content-encoding"));
@@ -395,7 +414,8 @@ Task<std::optional<HttpError>> Connection::ReadBody(RequestParser& parser, Excha
 }
 
 /// Writes `decoded` to the request's temporary file.
-Task<std::optional<HttpError>> Connection::Sink(Exchange& exchange, std::string& decoded, bool last) {
+Task<std::optional<HttpError>> Connection::Sink(Exchange& exchange, std::string& decoded,
+                                                bool last) {
   exchange.body_bytes += decoded.size();
   TempFile& spool = exchange.spool;
   if (!decoded.empty()) {
@@ -415,7 +435,8 @@ Task<bool> Connection::Send(Exchange& exchange, Response response) {
   const bool streams = response.stream != nullptr || response.async_stream != nullptr;
   if (response.stream != nullptr && request.method != "HEAD") {
     BodyStream& stream = *response.stream;
-    Result<std::string> piece = co_await RunOn(shared_.io, [&]() -> Result<std::string> { return stream(); });
+    Result<std::string> piece =
+        co_await RunOn(shared_.io, [&]() -> Result<std::string> { return stream(); });
     if (!piece) {
       response = ProblemOf(piece.error(), request.language);
     } else {
@@ -431,7 +452,8 @@ Task<bool> Connection::Send(Exchange& exchange, Response response) {
   AppendField(head, "X-Content-Type-Options", "nosniff");
   for (const auto& [name, value] : response.headers) AppendField(head, name, value);
   if (!HasField(response, "cache-control")) AppendField(head, "Cache-Control", "no-store");
-  if (!bodiless && !response.content_type.empty()) AppendField(head, "Content-Type", response.content_type);
+  if (!bodiless && !response.content_type.empty())
+    AppendField(head, "Content-Type", response.content_type);
 
   if (!response.file.empty()) co_return co_await SendFile(exchange, response, head);
   if (streams && (response.stream != nullptr || response.async_stream != nullptr)) {
@@ -533,7 +555,7 @@ Task<bool> Connection::SendPieces(Exchange& exchange, Response& response, std::s
 Task<bool> Connection::SendFile(Exchange& exchange, Response& response, std::string& head) {
   const Request& request = exchange.plan.request;
   FileDescriptor file;
-  struct stat state {};
+  struct stat state{};
   const Status opened = co_await RunOn(shared_.io, [&]() -> Status {
     file = FileDescriptor(::open(response.file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.valid() || ::fstat(file.get(), &state) != 0) {
@@ -546,21 +568,23 @@ Task<bool> Connection::SendFile(Exchange& exchange, Response& response, std::str
     co_return co_await Send(exchange, std::move(problem));
   }
   const auto size = static_cast<std::uint64_t>(state.st_size);
-  const std::string etag = fmt::format("\"{:x}-{:x}-{:x}\"", size, state.st_mtim.tv_sec, state.st_mtim.tv_nsec);
+  const std::string etag =
+      fmt::format("\"{:x}-{:x}-{:x}\"", size, state.st_mtim.tv_sec, state.st_mtim.tv_nsec);
   const FilePart part = PartOf(request, etag, size);
   if (part.status == 416) {
-    Response problem = ProblemOf(
-        HttpError{.status = 416,
-                  .error = {.code = ErrorCode::kInvalidArgument,
-                            .message = Msg("the range must lie inside of {} bytes", size),
-                            .hint = {}}},
-        request.language);
+    Response problem =
+        ProblemOf(HttpError{.status = 416,
+                            .error = {.code = ErrorCode::kInvalidArgument,
+                                      .message = Msg("the range must lie inside of {} bytes", size),
+                                      .hint = {}}},
+                  request.language);
     problem.headers.emplace_back("Content-Range", fmt::format("bytes */{}", size));
     co_return co_await Send(exchange, std::move(problem));
   }
   if (part.status != 200) {
     exchange.status = part.status;
-    head.replace(0, head.find("\r\n"), fmt::format("HTTP/1.1 {} {}", part.status, ReasonOf(part.status)));
+    head.replace(0, head.find("\r\n"),
+                 fmt::format("HTTP/1.1 {} {}", part.status, ReasonOf(part.status)));
   }
   AppendField(head, "ETag", etag);
   AppendField(head, "Accept-Ranges", "bytes");
@@ -597,8 +621,8 @@ Task<bool> Connection::SendFile(Exchange& exchange, Response& response, std::str
   co_return true;
 }
 
-/// Reads over what the client still sends, for a moment: closing at once would make its system throw our
-/// answer away (RFC 9112, 9.6).
+/// Reads over what the client still sends, for a moment: closing at once would make its system
+/// throw our answer away (RFC 9112, 9.6).
 Task<bool> Connection::Linger() {
   error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);

@@ -13,8 +13,8 @@
 
 namespace aimass::http {
 
-/// One client: reads requests one after the other (pipelined ones wait in the buffer), answers them in order.
-/// Lives on one I/O thread, from Run() until the client or a limit ends it.
+/// One client: reads requests one after the other (pipelined ones wait in the buffer), answers them
+/// in order. Lives on one I/O thread, from Run() until the client or a limit ends it.
 class Connection {
  public:
   Connection(boost::asio::ip::tcp::socket socket, Shared& shared, IoThread& home);
@@ -24,6 +24,8 @@ class Connection {
 
   /// The sweep of the I/O thread: ends what waits for longer than it may.
   void CheckDeadline(std::int64_t now_ms);
+  /// The same sweep: tells the handler whose client has left.
+  void CheckClient() const;
   [[nodiscard]] bool waits_for_request() const { return idle_; }
   /// Ends the connection: whatever it waits for on the socket fails.
   void Cancel();
@@ -59,6 +61,7 @@ class Connection {
   std::size_t begin_ = 0;
   std::int64_t deadline_ms_ = 0;  // SteadyMs(); 0: none
   bool timed_out_ = false;
+  const CancelToken* running_ = nullptr;  // the request's, until its answer is sent
   bool idle_ = false;
   bool first_ = true;
 };

@@ -14,11 +14,13 @@ namespace {
 constexpr std::size_t kMaxIdempotencyKey = 128;
 constexpr std::string_view kCorsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 constexpr std::string_view kCorsHeaders =
-    "Authorization, Content-Type, Content-Encoding, Accept-Language, Idempotency-Key, X-Request-Id, "
+    "Authorization, Content-Type, Content-Encoding, Accept-Language, Idempotency-Key, "
+    "X-Request-Id, "
     "X-Workspace, Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, "
     "Upload-Concat, Upload-Defer-Length";
 constexpr std::string_view kCorsExposed =
-    "Location, X-Request-Id, Retry-After, Content-Disposition, Tus-Resumable, Tus-Version, Tus-Extension, "
+    "Location, X-Request-Id, Retry-After, Content-Disposition, Tus-Resumable, Tus-Version, "
+    "Tus-Extension, "
     "Tus-Max-Size, Upload-Length, Upload-Offset, Upload-Expires, Upload-Metadata";
 
 /// Ours, or the client's own where it is short and printable.
@@ -42,9 +44,10 @@ std::string AllowOf(const std::vector<std::string>& methods) {
 }
 
 bool IsAllowedOrigin(std::string_view origin, const ServerOptions& options) {
-  return !origin.empty() && std::ranges::any_of(options.cors_origins, [&](const std::string& allowed) {
-    return allowed == "*" || allowed == origin;
-  });
+  return !origin.empty() &&
+         std::ranges::any_of(options.cors_origins, [&](const std::string& allowed) {
+           return allowed == "*" || allowed == origin;
+         });
 }
 
 Response Preflight(const std::vector<std::string>& methods) {
@@ -93,7 +96,9 @@ Plan PlanRequest(const Head& head, bool from_loopback, const Router& router,
     if (head.method == "OPTIONS") {
       plan.refusal = Preflight({"GET", "POST", "PUT", "PATCH", "DELETE"});
     } else {
-      refuse(Error{.code = ErrorCode::kInvalidArgument, .message = Msg("only OPTIONS has the target '*'"), .hint = {}});
+      refuse(Error{.code = ErrorCode::kInvalidArgument,
+                   .message = Msg("only OPTIONS has the target '*'"),
+                   .hint = {}});
     }
     return plan;
   }
@@ -106,8 +111,8 @@ Plan PlanRequest(const Head& head, bool from_loopback, const Router& router,
 
   std::vector<std::string> allowed;
   auto match = router.Find(head.method, target->path, &allowed);
-  if (!match && match.error().code == ErrorCode::kNotFound && !allowed.empty() && head.method == "HEAD" &&
-      std::ranges::find(allowed, "GET") != allowed.end()) {
+  if (!match && match.error().code == ErrorCode::kNotFound && !allowed.empty() &&
+      head.method == "HEAD" && std::ranges::find(allowed, "GET") != allowed.end()) {
     match = router.Find("GET", target->path, nullptr);
   }
   if (!match) {
@@ -119,10 +124,11 @@ Plan PlanRequest(const Head& head, bool from_loopback, const Router& router,
       return plan;
     }
     const std::string allow = AllowOf(allowed);
-    refuse(HttpError{.status = 405,
-                     .error = {.code = ErrorCode::kUnsupported,
-                               .message = Msg("'{}' takes {}, not {}", request.path, allow, head.method),
-                               .hint = {}}});
+    refuse(HttpError{
+        .status = 405,
+        .error = {.code = ErrorCode::kUnsupported,
+                  .message = Msg("'{}' takes {}, not {}", request.path, allow, head.method),
+                  .hint = {}}});
     plan.refusal->headers.emplace_back("Allow", allow);
     return plan;
   }
@@ -142,10 +148,11 @@ Plan PlanRequest(const Head& head, bool from_loopback, const Router& router,
     }
   }
   if (const auto key = request.headers.find("idempotency-key");
-      key != request.headers.end() && (key->second.empty() || key->second.size() > kMaxIdempotencyKey)) {
+      key != request.headers.end() &&
+      (key->second.empty() || key->second.size() > kMaxIdempotencyKey)) {
     refuse(Error{.code = ErrorCode::kInvalidArgument,
-                 .message = Msg("Idempotency-Key must have 1 to {} bytes, got {}", kMaxIdempotencyKey,
-                                key->second.size()),
+                 .message = Msg("Idempotency-Key must have 1 to {} bytes, got {}",
+                                kMaxIdempotencyKey, key->second.size()),
                  .hint = {}});
     return plan;
   }
@@ -166,11 +173,15 @@ Task<Response> CallHandler(const Plan& plan) {
     error.message = Msg("the server hit a defect of its own; its log names request {}",
                         request.Header("x-request-id"));
     Log(LogLevel::kError, "handler_threw",
-        {{"route", plan.pattern}, {"request", request.Header("x-request-id")}, {"what", defect.what()}});
+        {{"route", plan.pattern},
+         {"request", request.Header("x-request-id")},
+         {"what", defect.what()}});
   }
   if (error.code == ErrorCode::kInternal) {
     Log(LogLevel::kError, "request_failed",
-        {{"route", plan.pattern}, {"request", request.Header("x-request-id")}, {"error", error.ToString()}});
+        {{"route", plan.pattern},
+         {"request", request.Header("x-request-id")},
+         {"error", error.ToString()}});
   }
   co_return ProblemOf(error, request.language);
 }

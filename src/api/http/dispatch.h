@@ -8,7 +8,8 @@
 
 namespace aimass::http {
 
-/// A request whose head was read: who asks what. `refusal` is the answer where that is already known.
+/// A request whose head was read: who asks what. `refusal` is the answer where that is already
+/// known.
 struct Plan {
   Request request;
   const Router::Route* route = nullptr;
@@ -16,8 +17,8 @@ struct Plan {
   std::optional<Response> refusal;
 };
 
-/// Everything that can be decided before the body is read: address, route, method, key, CORS preflight. So an
-/// upload without a valid key is refused before its body crosses the network.
+/// Everything that can be decided before the body is read: address, route, method, key, CORS
+/// preflight. So an upload without a valid key is refused before its body crosses the network.
 [[nodiscard]] Plan PlanRequest(const Head& head, bool from_loopback, const Router& router,
                                const Authenticate& authenticate);
 

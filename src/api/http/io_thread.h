@@ -29,7 +29,8 @@ struct Shared {
   std::atomic<bool> draining = false;
 };
 
-/// One thread with its io_context, the connections that live on it, and the clock that ends the slow ones.
+/// One thread with its io_context, the connections that live on it, and the clock that ends the
+/// slow ones.
 class IoThread final : public Executor {
  public:
   IoThread();

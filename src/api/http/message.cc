@@ -31,7 +31,8 @@ Result<std::int64_t> Request::QueryInteger(std::string_view name, std::int64_t f
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < min || value > max) {
     return Fail(ErrorCode::kInvalidArgument,
-                "query parameter '{}' must be an integer from {} to {}, got '{}'", name, min, max, text);
+                "query parameter '{}' must be an integer from {} to {}, got '{}'", name, min, max,
+                text);
   }
   return value;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "access/caller.h"
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/task.h"
@@ -20,14 +21,15 @@ namespace aimass::http {
 struct Request {
   std::string method;
   std::string path;
-  std::map<std::string, std::string, std::less<>> params;   // {name} of the route
+  std::map<std::string, std::string, std::less<>> params;  // {name} of the route
   std::map<std::string, std::string, std::less<>> query;
   std::map<std::string, std::string, std::less<>> headers;
-  std::string body;            // decoded by Content-Encoding; empty for a route that streams it
-  std::string body_file;       // a route bound with StreamBody: the body, in a temporary file
+  std::string body;       // decoded by Content-Encoding; empty for a route that streams it
+  std::string body_file;  // a route bound with StreamBody: the body, in a temporary file
   Language language = Language::kEnglish;
   bool from_loopback = false;
-  Caller caller;               // after authentication
+  Caller caller;     // after authentication
+  CancelToken gone;  // asked for within a second when the client leaves before its answer is sent
 
   [[nodiscard]] std::string_view Header(std::string_view lower_case_name) const;
   /// The body as JSON. Errors: kUnsupported for another Content-Type, kInvalidArgument.
@@ -48,9 +50,9 @@ struct Response {
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
-  std::shared_ptr<BodyStream> stream;  // instead of `body`: chunked
+  std::shared_ptr<BodyStream> stream;             // instead of `body`: chunked
   std::shared_ptr<AsyncBodyStream> async_stream;  // after `body`: chunked, never compressed
-  std::string file;                    // instead of `body`: a file, with ranges
+  std::string file;                               // instead of `body`: a file, with ranges
 
   [[nodiscard]] static Response Of(const Json& json, int status = 200);
 };

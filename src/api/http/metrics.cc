@@ -14,7 +14,8 @@
 
 namespace aimass::http {
 
-void Metrics::Observe(std::string_view method, std::string_view pattern, int status, double seconds) {
+void Metrics::Observe(std::string_view method, std::string_view pattern, int status,
+                      double seconds) {
   routes_.With([&](auto& routes) {
     Route& route = routes[fmt::format("method=\"{}\",route=\"{}\"", method, pattern)];
     ++route.by_status[status];
@@ -27,7 +28,8 @@ void Metrics::Observe(std::string_view method, std::string_view pattern, int sta
 void Metrics::Add(std::string name, std::string type, std::string help, std::string labels,
                   std::function<double()> read) {
   values_.With([&](auto& values) {
-    values.push_back({std::move(name), std::move(type), std::move(help), std::move(labels), std::move(read)});
+    values.push_back(
+        {std::move(name), std::move(type), std::move(help), std::move(labels), std::move(read)});
     // The series of one name must stand together.
     std::ranges::stable_sort(values, {}, &Value::name);
   });
@@ -50,21 +52,25 @@ std::string Metrics::Render() const {
   std::string out;
   auto to = std::back_inserter(out);
   routes_.With([&](const auto& routes) {
-    out += "# HELP aimass_http_requests_total Requests answered, by route and status.\n"
-           "# TYPE aimass_http_requests_total counter\n";
+    out +=
+        "# HELP aimass_http_requests_total Requests answered, by route and status.\n"
+        "# TYPE aimass_http_requests_total counter\n";
     for (const auto& [labels, route] : routes) {
       for (const auto& [status, count] : route.by_status) {
-        fmt::format_to(to, "aimass_http_requests_total{{{},status=\"{}\"}} {}\n", labels, status, count);
+        fmt::format_to(to, "aimass_http_requests_total{{{},status=\"{}\"}} {}\n", labels, status,
+                       count);
       }
     }
-    out += "# HELP aimass_http_request_duration_seconds From the end of the head to the end of the answer.\n"
-           "# TYPE aimass_http_request_duration_seconds histogram\n";
+    out +=
+        "# HELP aimass_http_request_duration_seconds From the end of the head to the end of the "
+        "answer.\n"
+        "# TYPE aimass_http_request_duration_seconds histogram\n";
     for (const auto& [labels, route] : routes) {
       std::uint64_t so_far = 0;
       for (std::size_t i = 0; i < kBounds.size(); ++i) {
         so_far += route.buckets[i];
-        fmt::format_to(to, "aimass_http_request_duration_seconds_bucket{{{},le=\"{}\"}} {}\n", labels,
-                       kBounds[i], so_far);
+        fmt::format_to(to, "aimass_http_request_duration_seconds_bucket{{{},le=\"{}\"}} {}\n",
+                       labels, kBounds[i], so_far);
       }
       so_far += route.buckets.back();
       fmt::format_to(to,
@@ -93,7 +99,8 @@ std::string Metrics::Render() const {
 
 void AddProcessMetrics(Metrics& metrics) {
   metrics.Add("aimass_build_info", "gauge", "Always 1; the labels say which build runs.",
-              fmt::format("version=\"{}\",commit=\"{}\"", Version(), BuildCommit()), [] { return 1.0; });
+              fmt::format("version=\"{}\",commit=\"{}\"", Version(), BuildCommit()),
+              [] { return 1.0; });
   metrics.Add("process_resident_memory_bytes", "gauge", "Resident memory of the server.", "", [] {
     std::ifstream statm("/proc/self/statm");
     std::uint64_t pages = 0;
@@ -101,14 +108,15 @@ void AddProcessMetrics(Metrics& metrics) {
     statm >> pages >> resident;
     return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
   });
-  metrics.Add("process_cpu_seconds_total", "counter", "User and system time of the server.", "", [] {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& t) {
-      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  });
+  metrics.Add("process_cpu_seconds_total", "counter", "User and system time of the server.", "",
+              [] {
+                rusage usage{};
+                getrusage(RUSAGE_SELF, &usage);
+                const auto seconds = [](const timeval& t) {
+                  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+                };
+                return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+              });
   metrics.Add("process_open_fds", "gauge", "Open file descriptors of the server.", "", [] {
     std::error_code ignored;
     std::filesystem::directory_iterator folder("/proc/self/fd", ignored);

@@ -18,7 +18,8 @@ namespace aimass::http {
 /// Threads  any.
 class Metrics {
  public:
-  /// One finished request. `pattern` is the route ("/api/v1/jobs/{id}"), never the address: few series.
+  /// One finished request. `pattern` is the route ("/api/v1/jobs/{id}"), never the address: few
+  /// series.
   void Observe(std::string_view method, std::string_view pattern, int status, double seconds);
 
   /// A value that is asked for whenever somebody reads /metrics. `labels` as they are printed:
@@ -33,8 +34,8 @@ class Metrics {
 
  private:
   // Seconds. A single prediction takes 0.1 ms, a query minutes.
-  static constexpr std::array kBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                      0.1,    0.25,  0.5,    1.0,   2.5,  5.0,   10.0, 60.0};
+  static constexpr std::array kBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                      0.25,   0.5,   1.0,    2.5,   5.0,  10.0,  60.0};
   struct Route {
     std::map<int, std::uint64_t> by_status;
     std::array<std::uint64_t, kBounds.size() + 1> buckets{};

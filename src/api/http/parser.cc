@@ -160,7 +160,8 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
     head_.version = version;
   }
   void on_response_impl(int, string_view, int, error_code&) override {}
-  void on_field_impl(beast::http::field, string_view name, string_view value, error_code&) override {
+  void on_field_impl(beast::http::field, string_view name, string_view value,
+                     error_code&) override {
     const std::string lower = Lower({name.data(), name.size()});
     if (lower == "content-length") ++lengths_;
     if (lower == "transfer-encoding") ++encodings_;
@@ -198,7 +199,8 @@ std::expected<std::size_t, HttpError> RequestParser::TakeHead(std::string_view b
   return impl_->TakeHead(bytes);
 }
 const Head& RequestParser::head() const { return impl_->head(); }
-std::expected<std::size_t, HttpError> RequestParser::TakeBody(std::string_view bytes, std::string* out) {
+std::expected<std::size_t, HttpError> RequestParser::TakeBody(std::string_view bytes,
+                                                              std::string* out) {
   return impl_->TakeBody(bytes, out);
 }
 bool RequestParser::done() const { return impl_->done(); }

@@ -15,9 +15,9 @@
 namespace aimass::http {
 
 struct HeadLimits {
-  std::size_t max_bytes = 32u << 10;      // request line and fields
+  std::size_t max_bytes = 32u << 10;  // request line and fields
   std::size_t max_fields = 100;
-  std::size_t max_target = 8u << 10;      // of the request line
+  std::size_t max_target = 8u << 10;  // of the request line
 };
 
 /// The request line and the fields, names in lower case; a field that came twice is joined by ", ".
@@ -34,9 +34,10 @@ struct Head {
   [[nodiscard]] bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 };
 
-/// One HTTP/1 request out of a byte stream: the head by Beast's parser, with everything refused that two readers
-/// could understand in two ways (request smuggling): Content-Length beside Transfer-Encoding, either of them
-/// twice, codings other than chunked, folded fields, bare CR or LF, a bad chunk.
+/// One HTTP/1 request out of a byte stream: the head by Beast's parser, with everything refused
+/// that two readers could understand in two ways (request smuggling): Content-Length beside
+/// Transfer-Encoding, either of them twice, codings other than chunked, folded fields, bare CR or
+/// LF, a bad chunk.
 ///
 /// One object per request; one thread.
 class RequestParser {
@@ -44,14 +45,15 @@ class RequestParser {
   explicit RequestParser(HeadLimits limits);
   ~RequestParser();
 
-  /// Takes the head from the front of `bytes`: how many bytes it was, or 0 while more are needed (then call
-  /// again with the same and more). Errors: 400, 414, 431, 501, 505.
+  /// Takes the head from the front of `bytes`: how many bytes it was, or 0 while more are needed
+  /// (then call again with the same and more). Errors: 400, 414, 431, 501, 505.
   [[nodiscard]] std::expected<std::size_t, HttpError> TakeHead(std::string_view bytes);
   [[nodiscard]] const Head& head() const;
 
-  /// Takes body bytes from the front of `bytes`: how many were used; what they hold is appended to `out`.
-  /// Errors   400 for a bad chunk.
-  [[nodiscard]] std::expected<std::size_t, HttpError> TakeBody(std::string_view bytes, std::string* out);
+  /// Takes body bytes from the front of `bytes`: how many were used; what they hold is appended to
+  /// `out`. Errors   400 for a bad chunk.
+  [[nodiscard]] std::expected<std::size_t, HttpError> TakeBody(std::string_view bytes,
+                                                               std::string* out);
   [[nodiscard]] bool done() const;
 
  private:

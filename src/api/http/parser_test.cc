@@ -33,24 +33,32 @@ INSTANTIATE_TEST_SUITE_P(
         HeadCase{"Http10WithoutHost", "GET / HTTP/1.0\r\n\r\n", 200},
         HeadCase{"NoHost", "GET / HTTP/1.1\r\n\r\n", 400},
         HeadCase{"TwoHosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400},
-        HeadCase{"LengthAndChunked",
-                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-        HeadCase{"ChunkedAndLength",
-                 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400},
+        HeadCase{
+            "LengthAndChunked",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400},
+        HeadCase{
+            "ChunkedAndLength",
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+            400},
         HeadCase{"TwoLengths",
-                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n", 400},
+                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
+                 400},
         HeadCase{"TwoDifferentLengths",
-                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", 400},
+                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+                 400},
         HeadCase{"LengthList", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\n", 400},
         HeadCase{"LengthSigned", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\n", 400},
         HeadCase{"LengthNegative", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\n", 400},
-        HeadCase{"LengthHuge", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
-                 400},
+        HeadCase{"LengthHuge",
+                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
         HeadCase{"LengthHex", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n", 400},
         HeadCase{"TwoEncodings",
-                 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+                 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+                 "chunked\r\n\r\n",
                  400},
-        HeadCase{"GzipChunked", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
+        HeadCase{"GzipChunked",
+                 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
         HeadCase{"ChunkedIdentity",
                  "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n", 501},
         HeadCase{"ChunkedInHttp10", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
@@ -64,10 +72,12 @@ INSTANTIATE_TEST_SUITE_P(
         HeadCase{"NoVersion", "GET /\r\nHost: a\r\n\r\n", 400},
         HeadCase{"Http2", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
         HeadCase{"BadMethod", "G(T / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
-        HeadCase{"LongTarget",
-                 "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
-                 "HTTP/1.1\r\nHost: a\r\n\r\n",
-                 414},
+        HeadCase{
+            "LongTarget",
+            "GET "
+            "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "
+            "HTTP/1.1\r\nHost: a\r\n\r\n",
+            414},
         HeadCase{"ManyFields",
                  "GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\nE: 1\r\n\r\n", 431}),
     [](const auto& info) { return std::string(info.param.what); });
@@ -109,7 +119,8 @@ class ChunkTest : public testing::TestWithParam<ChunkCase> {};
 TEST_P(ChunkTest, GivesTheBody) {
   for (const bool whole : {true, false}) {
     RequestParser parser({});
-    const auto head = parser.TakeHead("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const auto head =
+        parser.TakeHead("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     ASSERT_TRUE(head.has_value());
     std::string body;
     std::string pending;
@@ -144,7 +155,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(RequestParser, LeavesTheNextRequestAlone) {
   RequestParser parser({});
-  const std::string bytes = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n";
+  const std::string bytes =
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n";
   const auto head = parser.TakeHead(bytes);
   ASSERT_TRUE(head.has_value());
   std::string body;

@@ -59,9 +59,9 @@ Response Problem(int status, const Error& error, std::string_view code, Language
   const StatusText* const text = Find(status);
   Json body = {
       {"type", "urn:aimass:problem:" + std::string(code)},
-      {"title", std::string(text == nullptr                     ? "Error"
-                            : language == Language::kChinese    ? text->zh
-                                                                : text->reason)},
+      {"title", std::string(text == nullptr                  ? "Error"
+                            : language == Language::kChinese ? text->zh
+                                                             : text->reason)},
       {"status", status},
       {"code", code},
       {"detail", Render(error.message, language)},
@@ -79,20 +79,34 @@ Response Problem(int status, const Error& error, std::string_view code, Language
 
 int StatusOf(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return 400;
-    case ErrorCode::kUnauthenticated: return 401;
-    case ErrorCode::kPermissionDenied: return 403;
-    case ErrorCode::kNotFound: return 404;
-    case ErrorCode::kConflict: return 409;
-    case ErrorCode::kPayloadTooLarge: return 413;
-    case ErrorCode::kUnsupported: return 415;
-    case ErrorCode::kUnprocessable: return 422;
-    case ErrorCode::kResourceExhausted: return 429;
-    case ErrorCode::kInternal: return 500;
-    case ErrorCode::kUnavailable: return 503;
-    case ErrorCode::kTimeout: return 504;
-    case ErrorCode::kStorageFull: return 507;
-    case ErrorCode::kCancelled: return 499;
+    case ErrorCode::kInvalidArgument:
+      return 400;
+    case ErrorCode::kUnauthenticated:
+      return 401;
+    case ErrorCode::kPermissionDenied:
+      return 403;
+    case ErrorCode::kNotFound:
+      return 404;
+    case ErrorCode::kConflict:
+      return 409;
+    case ErrorCode::kPayloadTooLarge:
+      return 413;
+    case ErrorCode::kUnsupported:
+      return 415;
+    case ErrorCode::kUnprocessable:
+      return 422;
+    case ErrorCode::kResourceExhausted:
+      return 429;
+    case ErrorCode::kInternal:
+      return 500;
+    case ErrorCode::kUnavailable:
+      return 503;
+    case ErrorCode::kTimeout:
+      return 504;
+    case ErrorCode::kStorageFull:
+      return 507;
+    case ErrorCode::kCancelled:
+      return 499;
   }
   return 500;
 }
@@ -108,8 +122,8 @@ Response ProblemOf(const Error& error, Language language) {
 
 Response ProblemOf(const HttpError& error, Language language) {
   const StatusText* const text = Find(error.status);
-  return Problem(error.status, error.error, text == nullptr ? CodeName(error.error.code) : text->code,
-                 language);
+  return Problem(error.status, error.error,
+                 text == nullptr ? CodeName(error.error.code) : text->code, language);
 }
 
 }  // namespace aimass::http

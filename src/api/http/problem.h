@@ -20,8 +20,9 @@ struct HttpError {
   Error error;
 };
 
-/// The answer to an error: application/problem+json (RFC 9457) with type, title, status, code, detail and hint,
-/// in `language`. 429 and 503 carry Retry-After. An internal error shows its words too: they are ours.
+/// The answer to an error: application/problem+json (RFC 9457) with type, title, status, code,
+/// detail and hint, in `language`. 429 and 503 carry Retry-After. An internal error shows its words
+/// too: they are ours.
 [[nodiscard]] Response ProblemOf(const Error& error, Language language);
 [[nodiscard]] Response ProblemOf(const HttpError& error, Language language);
 

@@ -19,7 +19,8 @@ std::optional<std::uint64_t> Number(std::string_view text) {
 FilePart PartOf(const Request& request, std::string_view etag, std::uint64_t size) {
   FilePart whole{.status = 200, .first = 0, .bytes = size};
   const std::string_view none_match = request.Header("if-none-match");
-  if (!none_match.empty() && (none_match == "*" || none_match.find(etag) != std::string_view::npos)) {
+  if (!none_match.empty() &&
+      (none_match == "*" || none_match.find(etag) != std::string_view::npos)) {
     return {.status = 304, .first = 0, .bytes = 0};
   }
   std::string_view range = request.Header("range");

@@ -14,8 +14,8 @@ struct FilePart {
   std::uint64_t bytes = 0;
 };
 
-/// By Range, If-Range and If-None-Match (RFC 9110, 13 and 14). Several ranges, or a Range that cannot be read,
-/// give the whole file.
+/// By Range, If-Range and If-None-Match (RFC 9110, 13 and 14). Several ranges, or a Range that
+/// cannot be read, give the whole file.
 [[nodiscard]] FilePart PartOf(const Request& request, std::string_view etag, std::uint64_t size);
 
 }  // namespace aimass::http

@@ -34,7 +34,8 @@ INSTANTIATE_TEST_SUITE_P(, RangeTest,
                                          RangeCase{"Several", "bytes=0-1,3-4", 200, 0, 10},
                                          RangeCase{"OtherUnit", "rows=0-1", 200, 0, 10},
                                          RangeCase{"Garbage", "bytes=a-b", 200, 0, 10},
-                                         RangeCase{"Huge", "bytes=99999999999999999999999-", 200, 0, 10}),
+                                         RangeCase{"Huge", "bytes=99999999999999999999999-", 200, 0,
+                                                   10}),
                          [](const auto& info) { return std::string(info.param.what); });
 
 TEST(Range, KnowsWhatTheClientHas) {

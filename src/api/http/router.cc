@@ -29,9 +29,9 @@ void Router::Add(std::string method, std::string path, Handler handler, RouteOpt
               .segments = SplitPath(path),
               .handler = std::move(handler),
               .options = options};
-  const auto place =
-      std::upper_bound(routes_.begin(), routes_.end(), route,
-                       [](const Route& left, const Route& right) { return MoreSpecific(left, right); });
+  const auto place = std::upper_bound(
+      routes_.begin(), routes_.end(), route,
+      [](const Route& left, const Route& right) { return MoreSpecific(left, right); });
   routes_.insert(place, std::move(route));
 }
 

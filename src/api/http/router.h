@@ -14,11 +14,11 @@ namespace aimass::http {
 /// How one route differs from the common case (a key is needed, the body is JSON of at most 16 MB).
 struct RouteOptions {
   bool needs_key = true;
-  bool open_on_loopback = false;                  // no key needed from loopback (/metrics, /docs)
+  bool open_on_loopback = false;  // no key needed from loopback (/metrics, /docs)
   std::size_t max_body_bytes = 16u << 20;
-  bool stream_body = false;                       // the body goes to a temporary file (uploads)
-  bool partial_body = false;                      // with stream_body: what came before the connection broke
-                                                  // is handed over too (resumable uploads)
+  bool stream_body = false;   // the body goes to a temporary file (uploads)
+  bool partial_body = false;  // with stream_body: what came before the connection broke
+                              // is handed over too (resumable uploads)
 };
 
 /// Paths with {name} segments, matched by segment. Filled before the server starts, read-only then.
@@ -43,7 +43,8 @@ class Router {
     const Route* route;
     std::map<std::string, std::string, std::less<>> params;
   };
-  /// Errors   kNotFound naming the path; a known path with another method is answered 405 with `Allow`.
+  /// Errors   kNotFound naming the path; a known path with another method is answered 405 with
+  /// `Allow`.
   [[nodiscard]] Result<Match> Find(std::string_view method, std::string_view path,
                                    std::vector<std::string>* allowed) const;
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }

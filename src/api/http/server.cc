@@ -21,7 +21,8 @@ using boost::system::error_code;
 constexpr auto kSweep = std::chrono::milliseconds(100);
 
 constexpr std::string_view kFull =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 5\r\n"
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: "
+    "5\r\n"
     "Connection: close\r\nContent-Length: 148\r\n\r\n";
 constexpr std::string_view kFullBody =
     R"({"type":"urn:aimass:problem:unavailable","title":"Service Unavailable","status":503,)"
@@ -55,7 +56,10 @@ void IoThread::ArmSweep() {
   sweep_.async_wait([this](error_code error) {
     if (error || !work_) return;
     const std::int64_t now = SteadyMs();
-    for (Connection* connection : connections_) connection->CheckDeadline(now);
+    for (Connection* connection : connections_) {
+      connection->CheckDeadline(now);
+      connection->CheckClient();
+    }
     ArmSweep();
   });
 }
@@ -116,13 +120,14 @@ void Server::State::Welcome(tcp::socket socket, IoThread& home) {
 
 Server::Server(const Router& router, Pool& io, Metrics& metrics, Authenticate authenticate,
                ServerOptions options)
-    : state_(new State{.shared = {.router = router,
+    : state_(std::unique_ptr<State>(new State{.shared = {.router = router,
                                   .io = io,
                                   .metrics = metrics,
                                   .authenticate = std::move(authenticate),
                                   .options = std::move(options)}}) {
-  metrics.Add("aimass_http_connections", "gauge", "Open connections.", "",
-              [state = state_.get()] { return static_cast<double>(state->shared.connections.load()); });
+  metrics.Add("aimass_http_connections", "gauge", "Open connections.", "", [state = state_.get()] {
+    return static_cast<double>(state->shared.connections.load());
+  });
 }
 
 Server::~Server() {
@@ -131,8 +136,10 @@ Server::~Server() {
   for (auto& thread : state_->threads) thread->Join();
 }
 
-const std::string& Server::address() const { return state_->address; }
-std::size_t Server::connections() const { return state_->shared.connections; }
+const std::string& Server::address() const {
+  return state_->address; }
+std::size_t Server::connections() const {
+  return state_->shared.connections; }
 
 void Server::OnStop(std::function<void()> call) {
   state_->on_stop.With([&](auto& calls) { calls.push_back(std::move(call)); });
@@ -141,9 +148,9 @@ void Server::OnStop(std::function<void()> call) {
 Status Server::Start() {
   const ServerOptions& options = state_->shared.options;
   const auto refuse = [&options](const std::string& reason) {
-    return WithHint(
-        Fail(ErrorCode::kUnavailable, "cannot listen on {}:{}: {}", options.host, options.port, reason),
-        Msg("give another address with --listen HOST:PORT; port 0 takes any free one"));
+    return WithHint(Fail(ErrorCode::kUnavailable, "cannot listen on {}:{}: {}", options.host,
+                         options.port, reason),
+                    Msg("give another address with --listen HOST:PORT; port 0 takes any free one"));
   };
   for (int i = 0; i < std::max(1, options.threads); ++i) {
     state_->threads.push_back(std::make_unique<IoThread>());
@@ -164,8 +171,8 @@ Status Server::Start() {
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
   if (error) return refuse(error.message());
   const auto port = acceptor.local_endpoint().port();
-  state_->address =
-      ip.is_v6() ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
+  state_->address = ip.is_v6() ? fmt::format("http://[{}]:{}", host, port)
+                               : fmt::format("http://{}:{}", host, port);
   boost::asio::post(context, [state = state_.get()] { state->Accept(); });
   return {};
 }

@@ -48,8 +48,8 @@ class Server {
   [[nodiscard]] Status Start();
   /// "http://127.0.0.1:8080"
   [[nodiscard]] const std::string& address() const;
-  /// Stops accepting, ends idle connections, lets running requests finish for up to `drain_ms`, then closes
-  /// every socket. False where a handler still runs after that.
+  /// Stops accepting, ends idle connections, lets running requests finish for up to `drain_ms`,
+  /// then closes every socket. False where a handler still runs after that.
   [[nodiscard]] bool Stop(std::int64_t drain_ms);
   /// Called when Stop begins: streams that never end by themselves must end now.
   void OnStop(std::function<void()> call);

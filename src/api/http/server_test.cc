@@ -27,7 +27,8 @@ class Client {
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    to.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
     ::inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
   }
@@ -125,7 +126,8 @@ class ServerTest : public testing::Test {
   }
   static Task<Result<Response>> Spooled(const Request& request) {
     const auto sum = Sha256File(request.body_file);
-    co_return Response::Of({{"sha256", sum ? *sum : sum.error().ToString()}, {"file", request.body_file}});
+    co_return Response::Of(
+        {{"sha256", sum ? *sum : sum.error().ToString()}, {"file", request.body_file}});
   }
   static Task<Result<Response>> Slow(Pool& pool, int ms) {
     const auto sleep = [ms]() -> Result<int> {
@@ -140,11 +142,12 @@ class ServerTest : public testing::Test {
     CO_ASSIGN_OR_RETURN(const std::int64_t fails, request.QueryInteger("fails", -1, 0, 1'000'000));
     Response response;
     response.content_type = "text/csv";
-    response.stream = std::make_shared<BodyStream>([i = std::int64_t{0}, pieces, fails]() mutable -> Result<std::string> {
-      if (i == fails) return Fail(ErrorCode::kUnprocessable, "piece {} is bad", i);
-      if (i == pieces) return std::string();
-      return fmt::format("line {}\n", i++);
-    });
+    response.stream = std::make_shared<BodyStream>(
+        [i = std::int64_t{0}, pieces, fails]() mutable -> Result<std::string> {
+          if (i == fails) return Fail(ErrorCode::kUnprocessable, "piece {} is bad", i);
+          if (i == pieces) return std::string();
+          return fmt::format("line {}\n", i++);
+        });
     co_return response;
   }
   static Task<Result<Response>> Throw(const Request&) {
@@ -163,7 +166,8 @@ class ServerTest : public testing::Test {
     file_ = testing::TempDir() + "server_test.bin";
     ASSERT_TRUE(WriteFileAtomic(file_, "0123456789").has_value());
     router_.Post("/echo", Echo, {.needs_key = false, .max_body_bytes = 100'000});
-    router_.Post("/spool", Spooled, {.needs_key = false, .max_body_bytes = 64u << 20, .stream_body = true});
+    router_.Post("/spool", Spooled,
+                 {.needs_key = false, .max_body_bytes = 64u << 20, .stream_body = true});
     router_.Get("/hello", Echo, open);
     router_.Get("/stream", Stream, open);
     router_.Get("/throw", Throw, open);
@@ -228,7 +232,8 @@ TEST_F(ServerTest, EndsTheConnectionAfterARequestThatTwoCouldReadDifferently) {
   Start();
   Client client(server_->address());
   client.Send(
-      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n0\r\n\r\n"
       "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(client.Read().status, 400);
   EXPECT_TRUE(client.AtEnd());  // the smuggled request is not answered
@@ -312,12 +317,18 @@ TEST_F(ServerTest, RefusesWithoutAKeyBeforeTheBody) {
 TEST_F(ServerTest, Says100ContinueOnlyWhereItWantsTheBody) {
   Start();
   Client client(server_->address());
-  client.Send("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  client.Send(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
   EXPECT_EQ(client.Read(true).status, 100);
   client.Send("ok");
   EXPECT_EQ(client.Read().body, "ok");
-  EXPECT_EQ(Ask("POST /key HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").status, 401);
-  EXPECT_EQ(Ask("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: magic\r\nContent-Length: 2\r\n\r\n").status, 417);
+  EXPECT_EQ(
+      Ask("POST /key HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+          .status,
+      401);
+  EXPECT_EQ(
+      Ask("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: magic\r\nContent-Length: 2\r\n\r\n").status,
+      417);
 }
 
 TEST_F(ServerTest, StreamsInChunks) {
@@ -375,7 +386,8 @@ TEST_F(ServerTest, KnowsMethods) {
 
 TEST_F(ServerTest, AllowsTheOriginsOfTheList) {
   Start({.cors_origins = {"https://shop.example"}});
-  const auto good = Ask("OPTIONS /hello HTTP/1.1\r\nHost: a\r\nOrigin: https://shop.example\r\n\r\n");
+  const auto good =
+      Ask("OPTIONS /hello HTTP/1.1\r\nHost: a\r\nOrigin: https://shop.example\r\n\r\n");
   EXPECT_NE(good.head.find("Access-Control-Allow-Origin: https://shop.example"), std::string::npos);
   EXPECT_NE(good.head.find("Access-Control-Allow-Headers:"), std::string::npos);
   const auto bad = Ask(Get("/hello", "Origin: https://evil.example\r\n"));
@@ -384,8 +396,10 @@ TEST_F(ServerTest, AllowsTheOriginsOfTheList) {
 
 TEST_F(ServerTest, SpeaksTheReadersLanguage) {
   Start();
-  EXPECT_NE(Ask(Get("/nothing", "Accept-Language: zh-CN\r\n")).body.find("没有任何内容"), std::string::npos);
-  EXPECT_NE(Ask(Get("/nothing", "Accept-Language: de, en\r\n")).body.find("nothing at"), std::string::npos);
+  EXPECT_NE(Ask(Get("/nothing", "Accept-Language: zh-CN\r\n")).body.find("没有任何内容"),
+            std::string::npos);
+  EXPECT_NE(Ask(Get("/nothing", "Accept-Language: de, en\r\n")).body.find("nothing at"),
+            std::string::npos);
 }
 
 TEST_F(ServerTest, SurvivesADefectOfAHandler) {

@@ -105,7 +105,8 @@ Result<Target> ParseTarget(std::string_view target) {
   const std::size_t question = target.find('?');
   out.path = target.substr(0, question);
   if (question != std::string_view::npos) out.query = target.substr(question + 1);
-  if (const std::size_t hash = out.query.find('#'); hash != std::string::npos) out.query.resize(hash);
+  if (const std::size_t hash = out.query.find('#'); hash != std::string::npos)
+    out.query.resize(hash);
   return out;
 }
 

@@ -9,8 +9,8 @@
 
 namespace aimass::http {
 
-/// `%41` → `A`. Errors: kInvalidArgument for `%` without two hex digits, for what is not UTF-8 afterwards,
-/// and for a NUL.
+/// `%41` → `A`. Errors: kInvalidArgument for `%` without two hex digits, for what is not UTF-8
+/// afterwards, and for a NUL.
 [[nodiscard]] Result<std::string> PercentDecode(std::string_view text, bool plus_is_space);
 
 /// Everything but letters, digits and `-._~` as %XX.
@@ -20,7 +20,8 @@ namespace aimass::http {
 [[nodiscard]] std::vector<std::string> SplitPath(std::string_view path);
 
 /// "a=1&b=x%20y". Errors: as PercentDecode; a name that stands twice.
-[[nodiscard]] Result<std::map<std::string, std::string, std::less<>>> ParseQuery(std::string_view text);
+[[nodiscard]] Result<std::map<std::string, std::string, std::less<>>> ParseQuery(
+    std::string_view text);
 
 /// Whether `text` is well-formed UTF-8 (no surrogates, nothing overlong).
 [[nodiscard]] bool IsUtf8(std::string_view text);

@@ -10,7 +10,8 @@ TEST(Url, DecodesStrictly) {
   EXPECT_EQ(*PercentDecode("a+b", false), "a+b");
   EXPECT_EQ(*PercentDecode("a+b", true), "a b");
   EXPECT_EQ(*PercentDecode("%E9%94%80", false), "销");
-  for (const std::string_view bad : {"%", "%4", "%zz", "%4g", "a%", "%E9%94", "%FF", "%00", "\xC0\xAF", "%C0%AF"}) {
+  for (const std::string_view bad :
+       {"%", "%4", "%zz", "%4g", "a%", "%E9%94", "%FF", "%00", "\xC0\xAF", "%C0%AF"}) {
     EXPECT_FALSE(PercentDecode(bad, false).has_value()) << bad;
   }
 }

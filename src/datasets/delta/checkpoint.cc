@@ -1,4 +1,5 @@
-// Checkpoints of a Delta log, through DuckDB's Parquet: one row per action, one struct column per kind of action.
+// Checkpoints of a Delta log, through DuckDB's Parquet: one row per action, one struct column per
+// kind of action.
 #include "datasets/delta/checkpoint.h"
 
 #include <unistd.h>
@@ -21,7 +22,8 @@ constexpr std::string_view kColumns =
     " 'metaData': 'STRUCT(id VARCHAR, name VARCHAR, description VARCHAR,"
     " format STRUCT(provider VARCHAR, options MAP(VARCHAR, VARCHAR)), schemaString VARCHAR,"
     " partitionColumns VARCHAR[], configuration MAP(VARCHAR, VARCHAR), createdTime BIGINT)',"
-    " 'protocol': 'STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[],"
+    " 'protocol': 'STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures "
+    "VARCHAR[],"
     " writerFeatures VARCHAR[])'}";
 
 Result<duckdb::Connection> Session(const std::vector<std::string>& paths) {
@@ -32,7 +34,8 @@ Result<duckdb::Connection> Session(const std::vector<std::string>& paths) {
 // "configuration" and such become maps again: DuckDB's to_json writes a MAP as an object already.
 Result<Json> Row(std::string_view text) {
   ASSIGN_OR_RETURN(Json json, ParseJson(text, 256));
-  for (auto at = json.begin(); at != json.end();) at = at->is_null() ? json.erase(at) : std::next(at);
+  for (auto at = json.begin(); at != json.end();)
+    at = at->is_null() ? json.erase(at) : std::next(at);
   return json;
 }
 
@@ -48,8 +51,9 @@ Result<std::vector<Json>> ReadCheckpoint(const std::string& path) {
     if (!schema.Find(kind)) continue;
     select += fmt::format("{}'{}': {}", select.empty() ? "" : ", ", kind, duckdb::QuoteName(kind));
   }
-  ASSIGN_OR_RETURN(auto rows,
-                   session.Query(fmt::format("SELECT CAST(to_json({{{}}}) AS VARCHAR) FROM {}", select, table)));
+  ASSIGN_OR_RETURN(
+      auto rows,
+      session.Query(fmt::format("SELECT CAST(to_json({{{}}}) AS VARCHAR) FROM {}", select, table)));
   std::vector<Json> actions;
   for (;;) {
     ASSIGN_OR_RETURN(const auto batch, rows->Next());
@@ -70,10 +74,11 @@ Status WriteCheckpointFile(const std::string& path, const std::vector<Json>& act
   const auto write = [&]() -> Status {
     RETURN_IF_ERROR(WriteFileAtomic(source, text));
     ASSIGN_OR_RETURN(auto session, Session({source, target}));
-    RETURN_IF_ERROR(session.Execute(fmt::format(
-        "COPY (SELECT * FROM read_json({}, format = 'newline_delimited', maximum_object_size = 1073741824, "
-        "columns = {})) TO {} (FORMAT parquet)",
-        duckdb::QuoteText(source), kColumns, duckdb::QuoteText(target))));
+    RETURN_IF_ERROR(session.Execute(
+        fmt::format("COPY (SELECT * FROM read_json({}, format = 'newline_delimited', "
+                    "maximum_object_size = 1073741824, "
+                    "columns = {})) TO {} (FORMAT parquet)",
+                    duckdb::QuoteText(source), kColumns, duckdb::QuoteText(target))));
     RETURN_IF_ERROR(SyncPath(target));
     std::error_code error;
     fs::rename(target, path, error);

@@ -1,4 +1,5 @@
-// The transaction log of a Delta Lake table: https://github.com/delta-io/delta/blob/master/PROTOCOL.md
+// The transaction log of a Delta Lake table:
+// https://github.com/delta-io/delta/blob/master/PROTOCOL.md
 #include "datasets/delta/log.h"
 
 #include <algorithm>
@@ -57,9 +58,11 @@ Result<LogFiles> ListLog(const std::string& folder) {
   for (auto at = files.checkpoints.begin(); at != files.checkpoints.end();) {
     auto& parts = at->second;
     std::sort(parts.begin(), parts.end());
-    // "N.checkpoint.0000000001.0000000003.parquet": all three must be there, else it is not finished.
+    // "N.checkpoint.0000000001.0000000003.parquet": all three must be there, else it is not
+    // finished.
     const std::string& first = parts.front();
-    const bool single = first.size() == std::string_view("00000000000000000000.checkpoint.parquet").size();
+    const bool single =
+        first.size() == std::string_view("00000000000000000000.checkpoint.parquet").size();
     std::size_t expected = 1;
     if (!single && first.size() > 53) {
       std::from_chars(first.data() + 43, first.data() + 53, expected);
@@ -75,7 +78,8 @@ std::string Decode(std::string_view path) {
   for (std::size_t i = 0; i < path.size(); ++i) {
     unsigned value = 0;
     if (path[i] == '%' && i + 2 < path.size() &&
-        std::from_chars(path.data() + i + 1, path.data() + i + 3, value, 16).ptr == path.data() + i + 3) {
+        std::from_chars(path.data() + i + 1, path.data() + i + 3, value, 16).ptr ==
+            path.data() + i + 3) {
       out += static_cast<char>(value);
       i += 2;
     } else {
@@ -112,24 +116,28 @@ Status CheckProtocol(const State& state) {
   if (state.min_reader == 3) {
     for (const std::string& feature : state.reader_features) {
       if (feature == kNtz) continue;
-      return Fail(ErrorCode::kUnsupported,
-                  "the Delta table uses the feature '{}', which this build does not read (it reads {})",
-                  feature, kNtz);
+      return Fail(
+          ErrorCode::kUnsupported,
+          "the Delta table uses the feature '{}', which this build does not read (it reads {})",
+          feature, kNtz);
     }
   }
   const auto mapping = state.configuration.find("delta.columnMapping.mode");
   if (mapping != state.configuration.end() && mapping->second != "none") {
-    return Fail(ErrorCode::kUnsupported,
-                "the Delta table uses the feature '{}', which this build does not read (it reads {})",
-                "columnMapping", kNtz);
+    return Fail(
+        ErrorCode::kUnsupported,
+        "the Delta table uses the feature '{}', which this build does not read (it reads {})",
+        "columnMapping", kNtz);
   }
   return {};
 }
 
 Status CheckMayWrite(const State& state, const Change& change) {
-  static const std::set<std::string, std::less<>> kKnown{std::string(kNtz), "appendOnly", "invariants"};
+  static const std::set<std::string, std::less<>> kKnown{std::string(kNtz), "appendOnly",
+                                                         "invariants"};
   if (state.min_writer > 2 && state.min_writer < 7) {
-    return Fail(ErrorCode::kUnsupported, "the Delta table needs writer version {}; this build writes 2, and 7",
+    return Fail(ErrorCode::kUnsupported,
+                "the Delta table needs writer version {}; this build writes 2, and 7",
                 state.min_writer);
   }
   for (const std::string& feature : state.writer_features) {
@@ -140,7 +148,8 @@ Status CheckMayWrite(const State& state, const Change& change) {
   const auto append_only = state.configuration.find("delta.appendOnly");
   if (change.replace && !state.files.empty() && append_only != state.configuration.end() &&
       append_only->second == "true") {
-    return Fail(ErrorCode::kConflict, "the Delta table takes appended rows only (delta.appendOnly)");
+    return Fail(ErrorCode::kConflict,
+                "the Delta table takes appended rows only (delta.appendOnly)");
   }
   return {};
 }
@@ -154,7 +163,8 @@ class Replay {
 
   Status Apply(const Json& action) {
     try {
-      if (const auto at = action.find("protocol"); at != action.end() && at->is_object()) Protocol(*at);
+      if (const auto at = action.find("protocol"); at != action.end() && at->is_object())
+        Protocol(*at);
       if (const auto at = action.find("metaData"); at != action.end() && at->is_object()) {
         RETURN_IF_ERROR(Metadata(*at));
       }
@@ -166,7 +176,8 @@ class Replay {
         RETURN_IF_ERROR(Add(*at));
       }
     } catch (const Json::exception& error) {
-      return Fail(ErrorCode::kUnprocessable, "the log of the Delta table is damaged: {}", error.what());
+      return Fail(ErrorCode::kUnprocessable, "the log of the Delta table is damaged: {}",
+                  error.what());
     }
     return {};
   }
@@ -217,9 +228,10 @@ class Replay {
 
   Status Add(const Json& json) {
     if (json.contains("deletionVector") && json["deletionVector"].is_object()) {
-      return Fail(ErrorCode::kUnsupported,
-                  "the Delta table uses the feature '{}', which this build does not read (it reads {})",
-                  "deletionVectors", kNtz);
+      return Fail(
+          ErrorCode::kUnsupported,
+          "the Delta table uses the feature '{}', which this build does not read (it reads {})",
+          "deletionVectors", kNtz);
     }
     FileEntry file{.path = Decode(json.at("path").get<std::string>()),
                    .bytes = json.at("size").get<std::int64_t>(),
@@ -251,7 +263,8 @@ Result<std::vector<Json>> ReadCommit(const fs::path& path) {
   std::vector<Json> actions;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
-    if (std::string_view(text).substr(begin, end - begin).find_first_not_of(" \r\t") != std::string::npos) {
+    if (std::string_view(text).substr(begin, end - begin).find_first_not_of(" \r\t") !=
+        std::string::npos) {
       Json action = Json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
                                 text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
       if (!action.is_object()) {
@@ -300,8 +313,9 @@ Json AddAction(const FileEntry& file, bool data_change) {
 }
 
 Json RemoveAction(std::string_view path, std::int64_t when_ms, bool data_change) {
-  return Json{{"remove",
-               {{"path", Encode(path)}, {"deletionTimestamp", when_ms}, {"dataChange", data_change}}}};
+  return Json{
+      {"remove",
+       {{"path", Encode(path)}, {"deletionTimestamp", when_ms}, {"dataChange", data_change}}}};
 }
 
 }  // namespace
@@ -328,7 +342,8 @@ Result<State> Log::Read(std::optional<std::int64_t> version) const {
   if (checkpoint != files.checkpoints.begin()) {
     --checkpoint;
     for (const std::string& part : checkpoint->second) {
-      ASSIGN_OR_RETURN(std::vector<Json> rows, ReadCheckpoint((LogFolder(folder_) / part).string()));
+      ASSIGN_OR_RETURN(std::vector<Json> rows,
+                       ReadCheckpoint((LogFolder(folder_) / part).string()));
       std::move(rows.begin(), rows.end(), std::back_inserter(actions));
     }
     next = checkpoint->first + 1;
@@ -339,13 +354,15 @@ Result<State> Log::Read(std::optional<std::int64_t> version) const {
           : std::min(files.commits.contains(0) ? 0 : files.checkpoints.begin()->first,
                      files.checkpoints.begin()->first);
   if (wanted < 0 || wanted > latest || wanted < oldest) {
-    return Fail(ErrorCode::kNotFound, "there is no version {}; there are {} to {}", wanted, oldest, latest);
+    return Fail(ErrorCode::kNotFound, "there is no version {}; there are {} to {}", wanted, oldest,
+                latest);
   }
   Replay replay{State{}};
   for (const Json& action : actions) RETURN_IF_ERROR(replay.Apply(action));
   for (; next <= wanted; ++next) {
     if (!files.commits.contains(next)) {
-      return Fail(ErrorCode::kUnprocessable, "the log of the Delta table is damaged: {}", CommitName(next));
+      return Fail(ErrorCode::kUnprocessable, "the log of the Delta table is damaged: {}",
+                  CommitName(next));
     }
     ASSIGN_OR_RETURN(const auto commit, ReadCommit(LogFolder(folder_) / CommitName(next)));
     for (const Json& action : commit) RETURN_IF_ERROR(replay.Apply(action));
@@ -366,12 +383,13 @@ Result<State> Log::Commit(const State& base, const Change& change) const {
     next.created_ms = now;
   }
   std::vector<Json> actions;
-  Json info{{"timestamp", now},
-            {"operation", change.operation},
-            {"operationParameters", change.parameters.is_object() ? change.parameters : Json::object()},
-            {"engineInfo", "aimass"},
-            {"isBlindAppend", !change.replace},
-            {"txnId", NewId()}};
+  Json info{
+      {"timestamp", now},
+      {"operation", change.operation},
+      {"operationParameters", change.parameters.is_object() ? change.parameters : Json::object()},
+      {"engineInfo", "aimass"},
+      {"isBlindAppend", !change.replace},
+      {"txnId", NewId()}};
   if (base.version >= 0) info["readVersion"] = base.version;
   actions.push_back(Json{{"commitInfo", std::move(info)}});
 
@@ -394,8 +412,9 @@ Result<State> Log::Commit(const State& base, const Change& change) const {
     actions.push_back(std::move(metadata));
   }
   if (!change.app_id.empty()) {
-    actions.push_back(Json{
-        {"txn", {{"appId", change.app_id}, {"version", change.app_version}, {"lastUpdated", now}}}});
+    actions.push_back(
+        Json{{"txn",
+              {{"appId", change.app_id}, {"version", change.app_version}, {"lastUpdated", now}}}});
     next.txns[change.app_id] = change.app_version;
   }
   if (change.replace) {
@@ -414,7 +433,8 @@ Result<State> Log::Commit(const State& base, const Change& change) const {
   std::string text;
   for (const Json& action : actions) text += action.dump() + "\n";
   RETURN_IF_ERROR(MakeFolder(LogFolder(folder_)));
-  if (const Status created = CreateFileAtomic(LogFolder(folder_) / CommitName(next.version), text); !created) {
+  if (const Status created = CreateFileAtomic(LogFolder(folder_) / CommitName(next.version), text);
+      !created) {
     if (created.error().code != ErrorCode::kConflict) return std::unexpected(created.error());
     return Fail(ErrorCode::kConflict, "another writer was first with version {} of the Delta table",
                 next.version);
@@ -422,8 +442,9 @@ Result<State> Log::Commit(const State& base, const Change& change) const {
   // A checkpoint only spares readers work: the commit stands without it.
   if (next.version % kCheckpointEvery == 0 && next.version > 0) {
     if (const Status written = WriteCheckpoint(next); !written) {
-      aimass::Log(LogLevel::kWarning, "delta checkpoint failed",
-                  {{"folder", folder_}, {"version", next.version}, {"error", written.error().ToString()}});
+      aimass::Log(
+          LogLevel::kWarning, "delta checkpoint failed",
+          {{"folder", folder_}, {"version", next.version}, {"error", written.error().ToString()}});
     }
   }
   return next;

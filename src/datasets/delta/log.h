@@ -30,8 +30,8 @@ struct State {
   int min_writer = 2;
   std::vector<std::string> reader_features;
   std::vector<std::string> writer_features;
-  std::vector<FileEntry> files;              // in the order in which they were added: the order of the rows
-  std::map<std::string, std::int64_t> txns;  // application id → its version
+  std::vector<FileEntry> files;  // in the order in which they were added: the order of the rows
+  std::map<std::string, std::int64_t> txns;     // application id → its version
   std::map<std::string, std::int64_t> removed;  // path → deletion time (ms): tombstones
   std::int64_t created_ms = 0;
 };
@@ -51,12 +51,12 @@ struct Change {
   std::optional<Schema> schema;  // the new schema, where it changes; needed by the first commit
   bool replace = false;          // the new files take the place of all that there are
   std::vector<FileEntry> files;
-  std::string app_id;            // written as `txn`, so that the same work is never committed twice
+  std::string app_id;  // written as `txn`, so that the same work is never committed twice
   std::int64_t app_version = 0;
 };
 
-/// The log of one Delta Lake table in a folder; reads any writer's tables of protocol (1,2), or (3,7) with
-/// `timestampNtz` only. What else a table may ask for is refused by name.
+/// The log of one Delta Lake table in a folder; reads any writer's tables of protocol (1,2), or
+/// (3,7) with `timestampNtz` only. What else a table may ask for is refused by name.
 ///
 /// Threads  any number of readers; of several writers exactly one wins each version.
 class Log {
@@ -66,8 +66,8 @@ class Log {
   /// Errors   kNotFound naming the versions there are; kUnsupported naming the feature.
   [[nodiscard]] Result<State> Read(std::optional<std::int64_t> version = {}) const;
 
-  /// Writes `base.version + 1`: temporary file, fsync, link() to the final name. `base` is what the change
-  /// was made for; a default State starts a table. Every tenth version gets a checkpoint.
+  /// Writes `base.version + 1`: temporary file, fsync, link() to the final name. `base` is what the
+  /// change was made for; a default State starts a table. Every tenth version gets a checkpoint.
   /// Errors   kConflict when another writer was first: read again and decide again.
   [[nodiscard]] Result<State> Commit(const State& base, const Change& change) const;
 
@@ -86,8 +86,8 @@ class Log {
 [[nodiscard]] Result<std::string> SchemaToDelta(const Schema& schema);
 [[nodiscard]] Result<Schema> SchemaFromDelta(std::string_view text);
 
-/// `schema` as Delta can keep it: unsigned integers one size up (64 bits: decimal(20,0)), time of day and
-/// columns of nothing but nulls as text. docs/formats/types.md
+/// `schema` as Delta can keep it: unsigned integers one size up (64 bits: decimal(20,0)), time of
+/// day and columns of nothing but nulls as text. docs/formats/types.md
 [[nodiscard]] Schema Storable(const Schema& schema);
 
 }  // namespace aimass::delta

@@ -1,4 +1,5 @@
-// The schemaString of a Delta table's metaData: https://github.com/delta-io/delta/blob/master/PROTOCOL.md
+// The schemaString of a Delta table's metaData:
+// https://github.com/delta-io/delta/blob/master/PROTOCOL.md
 #include <array>
 #include <charconv>
 #include <utility>
@@ -31,8 +32,10 @@ Result<Json> TypeToJson(const ColumnInfo& column) {
     if (kind == type.kind) return Json(name);
   }
   switch (type.kind) {
-    case TypeKind::kDecimal: return Json(fmt::format("decimal({},{})", type.precision, type.scale));
-    case TypeKind::kStruct: return StructToJson(type.children);
+    case TypeKind::kDecimal:
+      return Json(fmt::format("decimal({},{})", type.precision, type.scale));
+    case TypeKind::kStruct:
+      return StructToJson(type.children);
     case TypeKind::kList: {
       ASSIGN_OR_RETURN(Json element, TypeToJson(type.children.at(0)));
       return Json{{"type", "array"}, {"elementType", std::move(element)}, {"containsNull", true}};
@@ -46,8 +49,9 @@ Result<Json> TypeToJson(const ColumnInfo& column) {
                   {"valueContainsNull", true}};
     }
     default:
-      return Fail(ErrorCode::kUnsupported, "column '{}' is of type {}, which a Delta table cannot keep",
-                  column.name, TypeName(type));
+      return Fail(ErrorCode::kUnsupported,
+                  "column '{}' is of type {}, which a Delta table cannot keep", column.name,
+                  TypeName(type));
   }
 }
 
@@ -82,8 +86,8 @@ Result<Type> TypeFromJson(std::string_view column, const Json& json) {
         if (std::from_chars(scale, end, type.scale).ptr == end) return type;
       }
     }
-    return Fail(ErrorCode::kUnsupported, "column '{}' is of Delta type '{}', which this build does not read",
-                column, name);
+    return Fail(ErrorCode::kUnsupported,
+                "column '{}' is of Delta type '{}', which this build does not read", column, name);
   }
   const std::string kind = json.value("type", "");
   if (kind == "struct") {
@@ -92,7 +96,8 @@ Result<Type> TypeFromJson(std::string_view column, const Json& json) {
   }
   if (kind == "array" && json.contains("elementType")) {
     ASSIGN_OR_RETURN(Type element, TypeFromJson(column, json["elementType"]));
-    return Type{.kind = TypeKind::kList, .children = {{.name = "element", .type = std::move(element)}}};
+    return Type{.kind = TypeKind::kList,
+                .children = {{.name = "element", .type = std::move(element)}}};
   }
   if (kind == "map" && json.contains("keyType") && json.contains("valueType")) {
     ASSIGN_OR_RETURN(Type key, TypeFromJson(column, json["keyType"]));
@@ -101,8 +106,8 @@ Result<Type> TypeFromJson(std::string_view column, const Json& json) {
                 .children = {{.name = "key", .type = std::move(key), .nullable = false},
                              {.name = "value", .type = std::move(value)}}};
   }
-  return Fail(ErrorCode::kUnsupported, "column '{}' is of Delta type '{}', which this build does not read",
-              column, kind);
+  return Fail(ErrorCode::kUnsupported,
+              "column '{}' is of Delta type '{}', which this build does not read", column, kind);
 }
 
 Result<std::vector<ColumnInfo>> StructFromJson(const Json& json) {
@@ -123,13 +128,19 @@ Result<std::vector<ColumnInfo>> StructFromJson(const Json& json) {
 
 Type StorableType(Type type) {
   switch (type.kind) {
-    case TypeKind::kUInt8: return {.kind = TypeKind::kInt16};
-    case TypeKind::kUInt16: return {.kind = TypeKind::kInt32};
-    case TypeKind::kUInt32: return {.kind = TypeKind::kInt64};
-    case TypeKind::kUInt64: return {.kind = TypeKind::kDecimal, .precision = 20, .scale = 0};
+    case TypeKind::kUInt8:
+      return {.kind = TypeKind::kInt16};
+    case TypeKind::kUInt16:
+      return {.kind = TypeKind::kInt32};
+    case TypeKind::kUInt32:
+      return {.kind = TypeKind::kInt64};
+    case TypeKind::kUInt64:
+      return {.kind = TypeKind::kDecimal, .precision = 20, .scale = 0};
     case TypeKind::kTime:
-    case TypeKind::kNull: return {.kind = TypeKind::kText};
-    default: break;
+    case TypeKind::kNull:
+      return {.kind = TypeKind::kText};
+    default:
+      break;
   }
   for (ColumnInfo& child : type.children) child.type = StorableType(std::move(child.type));
   return type;

@@ -43,32 +43,40 @@ Utf8Census CountUtf8(std::string_view bytes) {
     }
     const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
     bool ok = lead >= 0xc2 && lead < 0xf5 && i + length <= bytes.size();
-    for (std::size_t k = 1; ok && k < length; ++k) ok = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
+    for (std::size_t k = 1; ok && k < length; ++k)
+      ok = (static_cast<unsigned char>(bytes[i + k]) & 0xc0) == 0x80;
     ++(ok ? census.valid : census.broken);
     i += ok ? length : 1;
   }
   return census;
 }
 
-// How many places of `bytes` do not decode.
-std::int64_t CountBroken(std::string_view bytes, const char* encoding) {
-  const Converter converter = OpenConverter(encoding);
-  if (!converter) return static_cast<std::int64_t>(bytes.size());
-  std::vector<UChar> buffer(std::size_t{1} << 14);
-  const char* source = bytes.data();
-  const char* const end = source + bytes.size();
+// Whether text beyond ASCII is Chinese in GB18030: all but 1 % of it decodes, and most pairs are of
+// the common characters, whose second byte is high too (a stray é before a letter looks like a pair
+// as well).
+bool LooksLikeGb18030(std::string_view bytes) {
+  std::int64_t pairs = 0;
+  std::int64_t common = 0;
   std::int64_t broken = 0;
-  while (source < end) {
-    UChar* target = buffer.data();
-    UErrorCode status = U_ZERO_ERROR;
-    ucnv_toUnicode(converter.get(), &target, buffer.data() + buffer.size(), &source, end, nullptr, 0, &status);
-    if (status == U_BUFFER_OVERFLOW_ERROR) continue;
-    if (U_FAILURE(status)) {
-      ++broken;
-      ucnv_resetToUnicode(converter.get());
+  for (std::size_t i = 0; i < bytes.size();) {
+    const auto lead = static_cast<unsigned char>(bytes[i]);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    const auto next = i + 1 < bytes.size() ? static_cast<unsigned char>(bytes[i + 1]) : 0U;
+    if (lead == 0x80 || lead == 0xff || next < 0x30 || next == 0x7f || next == 0xff) {
+      if (i + 1 < bytes.size()) ++broken;
+      ++i;
+    } else if (next < 0x40) {
+      i += 4;  // four bytes
+    } else {
+      ++pairs;
+      if (next >= 0xa1) ++common;
+      i += 2;
     }
   }
-  return broken;
+  return pairs > 0 && broken * 100 <= pairs && common * 10 >= pairs * 7;
 }
 
 }  // namespace
@@ -94,13 +102,12 @@ Encoding DetectEncoding(std::string_view bytes) {
   const Utf8Census census = CountUtf8(bytes);
   if (census.valid > 4 * census.broken) return {.valid_utf8 = false, .guessed = true};
   const auto first = static_cast<std::size_t>(
-      std::find_if(bytes.begin(), bytes.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }) -
+      std::find_if(bytes.begin(), bytes.end(),
+                   [](char c) { return static_cast<unsigned char>(c) >= 0x80; }) -
       bytes.begin());
   const std::string_view probe = bytes.substr(first, kProbeBytes);
-  const std::int64_t high = std::count_if(probe.begin(), probe.end(),
-                                          [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-  if (CountBroken(probe, "GB18030") * 100 <= high) return {.name = "GB18030", .guessed = true};
-  return {.name = "windows-1252", .guessed = true};
+  if (LooksLikeGb18030(probe)) return {.name = "GB18030", .guessed = true};
+  return {.valid_utf8 = false, .guessed = true};
 }
 
 Result<Encoding> EncodingFromName(const std::string& name, std::string_view bytes) {
@@ -110,8 +117,9 @@ Result<Encoding> EncodingFromName(const std::string& name, std::string_view byte
   if (lower.empty() || lower == "auto") return DetectEncoding(bytes);
   if (lower == "utf-8" || lower == "utf8") {
     const std::size_t mark = bytes.starts_with("\xef\xbb\xbf") ? 3 : 0;
-    return Encoding{.mark_bytes = mark,
-                    .valid_utf8 = simdjson::validate_utf8(bytes.data() + mark, bytes.size() - mark)};
+    return Encoding{
+        .mark_bytes = mark,
+        .valid_utf8 = simdjson::validate_utf8(bytes.data() + mark, bytes.size() - mark)};
   }
   if (lower == "utf-16" || lower == "utf16") {
     const Encoding found = DetectEncoding(bytes);
@@ -119,13 +127,14 @@ Result<Encoding> EncodingFromName(const std::string& name, std::string_view byte
   }
   if (lower == "gbk" || lower == "gb2312" || lower == "gb18030") return Encoding{.name = "GB18030"};
   if (!OpenConverter(name.c_str())) {
-    return Fail(ErrorCode::kUnprocessable, "no encoding '{}'; use auto, utf-8, utf-16, gb18030, big5, latin1 …", name);
+    return Fail(ErrorCode::kUnprocessable,
+                "no encoding '{}'; use auto, utf-8, utf-16, gb18030, big5, latin1 …", name);
   }
   return Encoding{.name = name};
 }
 
-Status Transcode(std::string_view bytes, const Encoding& encoding, const std::string& path, const CancelToken& cancel,
-                 std::int64_t* broken) {
+Status Transcode(std::string_view bytes, const Encoding& encoding, const std::string& path,
+                 const CancelToken& cancel, std::int64_t* broken) {
   *broken = 0;
   bytes.remove_prefix(encoding.mark_bytes);
   const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
@@ -158,13 +167,15 @@ Status Transcode(std::string_view bytes, const Encoding& encoding, const std::st
     RETURN_IF_ERROR(cancel.Check());
     UChar* target = middle.data();
     UErrorCode status = U_ZERO_ERROR;
-    ucnv_toUnicode(from.get(), &target, middle.data() + middle.size(), &source, end, nullptr, 1, &status);
+    ucnv_toUnicode(from.get(), &target, middle.data() + middle.size(), &source, end, nullptr, 1,
+                   &status);
     const bool full = status == U_BUFFER_OVERFLOW_ERROR;
     const bool invalid = !full && U_FAILURE(status);
     const UChar* pivot = middle.data();
     char* text = out.data();
     UErrorCode written = U_ZERO_ERROR;
-    ucnv_fromUnicode(into.get(), &text, out.data() + out.size(), &pivot, target, nullptr, 0, &written);
+    ucnv_fromUnicode(into.get(), &text, out.data() + out.size(), &pivot, target, nullptr, 0,
+                     &written);
     RETURN_IF_ERROR(write_all({out.data(), static_cast<std::size_t>(text - out.data())}));
     if (invalid) {
       ++*broken;

@@ -19,7 +19,9 @@ constexpr int kDoubleComma = 3;
 constexpr int kFirstDate = 4;  // + 3 × shape + (0 date, 1 timestamp, 2 timestamp with zone)
 constexpr int kEnd = kFirstDate + 3 * kDateShapes;
 constexpr Candidates Bit(int candidate) { return Candidates{1} << candidate; }
-constexpr int Date(DateShape shape, int form) { return kFirstDate + 3 * static_cast<int>(shape) + form; }
+constexpr int Date(DateShape shape, int form) {
+  return kFirstDate + 3 * static_cast<int>(shape) + form;
+}
 constexpr Candidates Shape(DateShape shape) { return Candidates{7} << Date(shape, 0); }
 constexpr Candidates kDates = ((Candidates{1} << (3 * kDateShapes)) - 1) << kFirstDate;
 constexpr std::int64_t kExactInDouble = std::int64_t{1} << 53;
@@ -117,9 +119,9 @@ bool Eat(std::string_view& text, std::string_view what) {
 }
 
 std::optional<int> MonthName(std::string_view& text) {
-  constexpr std::array<std::string_view, 12> kNames{"january",   "february", "march",    "april",
-                                                    "may",       "june",     "july",     "august",
-                                                    "september", "october",  "november", "december"};
+  constexpr std::array<std::string_view, 12> kNames{
+      "january", "february", "march",     "april",   "may",      "june",
+      "july",    "august",   "september", "october", "november", "december"};
   std::size_t letters = 0;
   std::string word;
   while (letters < text.size() && letters < 10) {
@@ -151,27 +153,43 @@ std::optional<Day> ParseDay(std::string_view& text, DateShape shape) {
     return value.has_value();
   };
   const auto ymd = [&](std::string_view separator) {
-    return take(out.year, 4, 4) && Eat(text, separator) && take(out.month, 1, 2) && Eat(text, separator) &&
-           take(out.day, 1, 2);
+    return take(out.year, 4, 4) && Eat(text, separator) && take(out.month, 1, 2) &&
+           Eat(text, separator) && take(out.day, 1, 2);
   };
   const auto other = [&](int& first, int& second, std::string_view separator) {
-    return take(first, 1, 2) && Eat(text, separator) && take(second, 1, 2) && Eat(text, separator) &&
-           take(out.year, 4, 4);
+    return take(first, 1, 2) && Eat(text, separator) && take(second, 1, 2) &&
+           Eat(text, separator) && take(out.year, 4, 4);
   };
   bool ok = false;
   switch (shape) {
-    case DateShape::kYmdDash: ok = ymd("-"); break;
-    case DateShape::kYmdSlash: ok = ymd("/"); break;
-    case DateShape::kYmdDot: ok = ymd("."); break;
+    case DateShape::kYmdDash:
+      ok = ymd("-");
+      break;
+    case DateShape::kYmdSlash:
+      ok = ymd("/");
+      break;
+    case DateShape::kYmdDot:
+      ok = ymd(".");
+      break;
     case DateShape::kYmdChinese:
       ok = take(out.year, 4, 4) && Eat(text, "年") && take(out.month, 1, 2) && Eat(text, "月") &&
            take(out.day, 1, 2) && Eat(text, "日");
       break;
-    case DateShape::kMdySlash: ok = other(out.month, out.day, "/"); break;
-    case DateShape::kDmySlash: ok = other(out.day, out.month, "/"); break;
-    case DateShape::kMdyDash: ok = other(out.month, out.day, "-"); break;
-    case DateShape::kDmyDash: ok = other(out.day, out.month, "-"); break;
-    case DateShape::kDmyDot: ok = other(out.day, out.month, "."); break;
+    case DateShape::kMdySlash:
+      ok = other(out.month, out.day, "/");
+      break;
+    case DateShape::kDmySlash:
+      ok = other(out.day, out.month, "/");
+      break;
+    case DateShape::kMdyDash:
+      ok = other(out.month, out.day, "-");
+      break;
+    case DateShape::kDmyDash:
+      ok = other(out.day, out.month, "-");
+      break;
+    case DateShape::kDmyDot:
+      ok = other(out.day, out.month, ".");
+      break;
     case DateShape::kDmyName: {
       if (!take(out.day, 1, 2)) break;
       const std::string_view separator = text.starts_with('-') ? "-" : " ";
@@ -191,7 +209,8 @@ std::optional<Day> ParseDay(std::string_view& text, DateShape shape) {
   return out;
 }
 
-// "T" or spaces, then H:MM[:SS[.f…]] and an AM or PM. Microseconds of the day; digits beyond are dropped.
+// "T" or spaces, then H:MM[:SS[.f…]] and an AM or PM. Microseconds of the day; digits beyond are
+// dropped.
 std::optional<std::int64_t> ParseClock(std::string_view& text) {
   if (!Eat(text, "T") && !Eat(text, " ")) return std::nullopt;
   while (Eat(text, " ")) {
@@ -256,10 +275,9 @@ struct Moment {
 std::optional<Moment> ParseMoment(std::string_view text, DateShape shape) {
   const auto day = ParseDay(text, shape);
   if (!day) return std::nullopt;
-  const std::chrono::sys_days days =
-      std::chrono::year_month_day{std::chrono::year(day->year),
-                                  std::chrono::month(static_cast<unsigned>(day->month)),
-                                  std::chrono::day(static_cast<unsigned>(day->day))};
+  const std::chrono::sys_days days = std::chrono::year_month_day{
+      std::chrono::year(day->year), std::chrono::month(static_cast<unsigned>(day->month)),
+      std::chrono::day(static_cast<unsigned>(day->day))};
   Moment out{.unix_us = std::int64_t{days.time_since_epoch().count()} * 86'400'000'000};
   if (text.empty()) return out;
   const auto clock = ParseClock(text);
@@ -274,27 +292,38 @@ std::optional<Moment> ParseMoment(std::string_view text, DateShape shape) {
   return out;
 }
 
-// A date passes as date and timestamp; with a time of day as timestamp only; with a zone as that only.
+// A date passes as date and timestamp; with a time of day as timestamp only; with a zone as that
+// only.
 bool Fits(const Moment& moment, int form) {
   switch (form) {
-    case 0: return !moment.clock;
-    case 1: return !moment.zone;
-    default: return moment.zone;
+    case 0:
+      return !moment.clock;
+    case 1:
+      return !moment.zone;
+    default:
+      return moment.zone;
   }
 }
 
 Type TypeOf(int candidate) {
   switch (candidate) {
-    case kBool: return {.kind = TypeKind::kBool};
-    case kInteger: return {.kind = TypeKind::kInt64};
+    case kBool:
+      return {.kind = TypeKind::kBool};
+    case kInteger:
+      return {.kind = TypeKind::kInt64};
     case kDouble:
-    case kDoubleComma: return {.kind = TypeKind::kFloat64};
-    default: break;
+    case kDoubleComma:
+      return {.kind = TypeKind::kFloat64};
+    default:
+      break;
   }
   switch ((candidate - kFirstDate) % 3) {
-    case 0: return {.kind = TypeKind::kDate};
-    case 1: return {.kind = TypeKind::kTimestamp};
-    default: return {.kind = TypeKind::kTimestampTz};
+    case 0:
+      return {.kind = TypeKind::kDate};
+    case 1:
+      return {.kind = TypeKind::kTimestamp};
+    default:
+      return {.kind = TypeKind::kTimestampTz};
   }
 }
 
@@ -303,13 +332,15 @@ Type TypeOf(int candidate) {
 bool DefaultNull(std::string_view value) {
   constexpr std::array<std::string_view, 12> kWords{"NA",  "N/A", "n/a",  "NULL", "null", "Null",
                                                     "NaN", "nan", "None", "\\N",  "#N/A", "na"};
-  return value.empty() || (value.size() <= 4 && std::find(kWords.begin(), kWords.end(), value) != kWords.end());
+  return value.empty() ||
+         (value.size() <= 4 && std::find(kWords.begin(), kWords.end(), value) != kWords.end());
 }
 
 Candidates AllCandidates(const InferOptions& options) {
   Candidates all = Bit(kBool) | Bit(kInteger) | kDates;
   all |= options.decimal == ',' ? Bit(kDoubleComma) : Bit(kDouble);
-  if (options.date_order == "dmy") all &= ~(Shape(DateShape::kMdySlash) | Shape(DateShape::kMdyDash));
+  if (options.date_order == "dmy")
+    all &= ~(Shape(DateShape::kMdySlash) | Shape(DateShape::kMdyDash));
   if (options.date_order == "mdy") {
     all &= ~(Shape(DateShape::kDmySlash) | Shape(DateShape::kDmyDash) | Shape(DateShape::kDmyDot));
   }
@@ -322,7 +353,8 @@ Candidates CandidatesFor(const Type& type, const InferOptions& options) {
   for (int i = 0; i < kEnd; ++i) {
     const bool same = TypeOf(i) == type;
     const bool narrower = (type.kind == TypeKind::kInt8 || type.kind == TypeKind::kInt16 ||
-                           type.kind == TypeKind::kInt32) && i == kInteger;
+                           type.kind == TypeKind::kInt32) &&
+                          i == kInteger;
     const bool float32 = type.kind == TypeKind::kFloat32 && TypeOf(i).kind == TypeKind::kFloat64;
     if ((all & Bit(i)) != 0 && (same || narrower || float32)) found |= Bit(i);
   }
@@ -364,6 +396,20 @@ Conversion Choose(Candidates candidates, std::int64_t real, bool* ambiguous) {
   return {.type = TypeOf(first), .candidate = first};
 }
 
+Candidates CandidateBit(const Conversion& conversion) {
+  return conversion.candidate < 0 ? 0 : Bit(conversion.candidate);
+}
+
+Candidates OpenBeside(Candidates possible, const Conversion& conversion) {
+  if (conversion.candidate < 0) return possible;
+  Candidates open = possible & (Bit(conversion.candidate) - 1);
+  if (conversion.candidate >= kFirstDate) {
+    const auto shape = static_cast<DateShape>((conversion.candidate - kFirstDate) / 3);
+    open |= possible & kDates & ~Shape(shape);
+  }
+  return open;
+}
+
 Converted Convert(std::string_view value, int candidate) {
   value = Trim(value);
   switch (candidate) {
@@ -379,7 +425,8 @@ Converted Convert(std::string_view value, int candidate) {
         return {.ok = true, .number = *number};
       }
       return {};
-    default: break;
+    default:
+      break;
   }
   const auto shape = static_cast<DateShape>((candidate - kFirstDate) / 3);
   const auto moment = ParseMoment(value, shape);
@@ -387,24 +434,28 @@ Converted Convert(std::string_view value, int candidate) {
   return {.ok = true, .integer = moment->unix_us};
 }
 
-std::vector<std::string> UniqueNames(const std::vector<std::string>& names, std::vector<Message>* warnings) {
+std::vector<std::string> UniqueNames(const std::vector<std::string>& names,
+                                     std::vector<Message>* warnings) {
   std::vector<std::string> out;
   std::set<std::string> used;
-  // Names that stand as they are keep themselves: a made-up one must not take the place of a given one.
+  // Names that stand as they are keep themselves: a made-up one must not take the place of a given
+  // one.
   std::set<std::string> given;
   for (const std::string& name : names) given.insert(NameKey(name));
   for (std::size_t i = 0; i < names.size(); ++i) {
     const bool empty = Trim(names[i]).empty();
     const std::string base = empty ? fmt::format("column{}", i + 1) : names[i];
     std::string name = base;
-    for (int number = 2; used.contains(NameKey(name)) || (name != names[i] && given.contains(NameKey(name)));
+    for (int number = 2;
+         used.contains(NameKey(name)) || (name != names[i] && given.contains(NameKey(name)));
          ++number) {
       name = fmt::format("{}_{}", base, number);
     }
     if (empty) {
       warnings->push_back(Msg("column {} has no name; it is called '{}'", i + 1, name));
     } else if (name != base) {
-      warnings->push_back(Msg("there are several columns '{}'; column {} is called '{}'", base, i + 1, name));
+      warnings->push_back(
+          Msg("there are several columns '{}'; column {} is called '{}'", base, i + 1, name));
     }
     used.insert(NameKey(name));
     out.push_back(std::move(name));

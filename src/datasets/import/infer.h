@@ -13,25 +13,36 @@ namespace aimass {
 
 /// Finds the type of a column of text, and converts by it.
 ///
-/// Each type is a rule that every value of the column passes or not: a candidate. Reading more rows can only
-/// take candidates away, so what a sample leaves is all that can be, and "the first candidate that every row
-/// passes" is the same whether all rows are asked at once, or a sample proposes and the rest verifies.
+/// Each type is a rule that every value of the column passes or not: a candidate. Reading more rows
+/// can only take candidates away, so what a sample leaves is all that can be, and "the first
+/// candidate that every row passes" is the same whether all rows are asked at once, or a sample
+/// proposes and the rest verifies.
 ///
-/// In this order: boolean (true, false), bigint, double, date, timestamp, timestamp with time zone, text.
-/// Codes stay text: 00123, +8613…, and digits beyond 64 bits or, among decimals, beyond 2^53. Dates that
-/// could be day-first or month-first on every row stay text. docs/formats/dataset.md
+/// In this order: boolean (true, false), bigint, double, date, timestamp, timestamp with time zone,
+/// text. Codes stay text: 00123, +8613…, and digits beyond 64 bits or, among decimals, beyond 2^53.
+/// Dates that could be day-first or month-first on every row stay text. docs/formats/dataset.md
 using Candidates = std::uint64_t;
 
 /// The formats of date that are tried; each comes as date, as timestamp and as timestamp with zone.
 enum class DateShape : std::uint8_t {
-  kYmdDash, kYmdSlash, kYmdDot, kYmdChinese, kMdySlash, kDmySlash, kMdyDash, kDmyDash, kDmyDot, kDmyName,
+  kYmdDash,
+  kYmdSlash,
+  kYmdDot,
+  kYmdChinese,
+  kMdySlash,
+  kDmySlash,
+  kMdyDash,
+  kDmyDash,
+  kDmyDot,
+  kDmyName,
 };
 inline constexpr int kDateShapes = 10;
 
 struct InferOptions {
-  std::vector<std::string> nulls;  // texts that are null everywhere; empty: those of DefaultNull, except in text
-  char decimal = '.';              // ',' : numbers such as 1,5
-  std::string date_order = "auto"; // "auto", "dmy", "mdy"
+  std::vector<std::string>
+      nulls;  // texts that are null everywhere; empty: those of DefaultNull, except in text
+  char decimal = '.';               // ',' : numbers such as 1,5
+  std::string date_order = "auto";  // "auto", "dmy", "mdy"
 };
 
 /// All that a column can be at first.
@@ -52,6 +63,12 @@ struct Conversion {
 /// `ambiguous` is set where only day-first and month-first are left: then it is text.
 [[nodiscard]] Conversion Choose(Candidates candidates, std::int64_t real, bool* ambiguous);
 
+/// The candidate of a conversion as a set; none for text.
+[[nodiscard]] Candidates CandidateBit(const Conversion& conversion);
+/// Which of `possible` could still change the choice of `conversion`, were they to pass every row:
+/// those before it, and dates of another order. All of them for text.
+[[nodiscard]] Candidates OpenBeside(Candidates possible, const Conversion& conversion);
+
 /// A converted value; `integer` for kInt64 and kBool, Unix microseconds for dates and timestamps.
 struct Converted {
   bool ok = false;
@@ -60,8 +77,9 @@ struct Converted {
 };
 [[nodiscard]] Converted Convert(std::string_view value, int candidate);
 
-/// Column names as a table can have them: empty ones become column1, column2 … by position; of several that
-/// are equal regardless of case the later ones get _2, _3 …. `warnings` says what was changed.
+/// Column names as a table can have them: empty ones become column1, column2 … by position; of
+/// several that are equal regardless of case the later ones get _2, _3 …. `warnings` says what was
+/// changed.
 [[nodiscard]] std::vector<std::string> UniqueNames(const std::vector<std::string>& names,
                                                    std::vector<Message>* warnings);
 

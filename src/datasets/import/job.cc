@@ -46,7 +46,8 @@ Status CheckColumns(const Schema& schema) {
   for (const ColumnInfo& column : schema.columns) {
     const auto [at, added] = seen.emplace(NameKey(column.name), column.name);
     if (added) continue;
-    return Fail(ErrorCode::kUnprocessable, "two columns have one name, '{}' and '{}'; give one of them another (AS …)",
+    return Fail(ErrorCode::kUnprocessable,
+                "two columns have one name, '{}' and '{}'; give one of them another (AS …)",
                 at->second, column.name);
   }
   return {};
@@ -132,11 +133,13 @@ class Import {
     curl::DownloadOptions options;
     options.public_only = context_.spec().caller.role != "admin";
     ASSIGN_OR_RETURN(options.max_bytes, GetInteger(parameters_, "max_bytes", options.max_bytes));
-    ASSIGN_OR_RETURN(const curl::Download done,
-                     curl::Fetch(url, path, "", options, context_.cancel(), [this](std::int64_t at, std::int64_t of) {
-                       Report(of > 0 ? kFetched * static_cast<double>(at) / static_cast<double>(of) : 0.0,
-                              Msg("fetching: {} bytes", at));
-                     }));
+    ASSIGN_OR_RETURN(
+        const curl::Download done,
+        curl::Fetch(
+            url, path, "", options, context_.cancel(), [this](std::int64_t at, std::int64_t of) {
+              Report(of > 0 ? kFetched * static_cast<double>(at) / static_cast<double>(of) : 0.0,
+                     Msg("fetching: {} bytes", at));
+            }));
     state_["fetched"] = {{"etag", done.etag},
                          {"last_modified", done.last_modified},
                          {"content_type", done.content_type},
@@ -159,20 +162,24 @@ class Import {
     for (const auto& [name, value] : parameters_.value("options", Json::object()).items()) {
       given[name] = value.get<std::string>();
     }
-    FormatRequest request{.files = prepared.files,
-                          .wanted = wanted_,
-                          .reject = [this](const Reject& reject) { return muted_ ? Status{} : rejects_->Add(reject); },
-                          .temp_folder = context_.spec().work_folder + "/format",
-                          .threads = ThreadsOf(context_.spec()),
-                          .memory_bytes = MemoryOf(context_.spec()),
-                          .cancel = context_.cancel()};
-    ASSIGN_OR_RETURN(request.settings,
-                     CheckSettings(fmt::format("format '{}'", format->name), format->fields, given));
+    FormatRequest request{
+        .files = prepared.files,
+        .wanted = wanted_,
+        .reject =
+            [this](const Reject& reject) { return muted_ ? Status{} : rejects_->Add(reject); },
+        .temp_folder = context_.spec().work_folder + "/format",
+        .threads = ThreadsOf(context_.spec()),
+        .memory_bytes = MemoryOf(context_.spec()),
+        .cancel = context_.cancel()};
+    ASSIGN_OR_RETURN(request.settings, CheckSettings(fmt::format("format '{}'", format->name),
+                                                     format->fields, given));
     RETURN_IF_ERROR(MakeFolder(request.temp_folder));
     Report(kPrepared, Msg("finding the columns"));
-    muted_ = !state_.value("files", Json::array()).empty();  // what is rejected while it opens was noted before
+    muted_ = !state_.value("files", Json::array())
+                  .empty();  // what is rejected while it opens was noted before
     ASSIGN_OR_RETURN(auto reader, format->open(request));
-    if (!reader->schema().columns.empty() || rejects_->count() == 0) RETURN_IF_ERROR(CheckColumns(reader->schema()));
+    if (!reader->schema().columns.empty() || rejects_->count() == 0)
+      RETURN_IF_ERROR(CheckColumns(reader->schema()));
     return reader;
   }
 
@@ -188,10 +195,11 @@ class Import {
     for (const Json& file : state_["files"]) rows_ += file.value("rows", std::int64_t{0});
     if (state_.value("loaded", false)) return Restore(reader);
     if (!state_["files"].empty()) RETURN_IF_ERROR(Restore(reader));
-    // An append whose proposal cannot fit still reads everything: the whole file decides, and the error then
-    // names the value and its line.
-    const Schema target = wanted_.columns.empty() || !Target(reader.schema()) ? delta::Storable(reader.schema())
-                                                                             : wanted_;
+    // An append whose proposal cannot fit still reads everything: the whole file decides, and the
+    // error then names the value and its line.
+    const Schema target = wanted_.columns.empty() || !Target(reader.schema())
+                              ? delta::Storable(reader.schema())
+                              : wanted_;
     TableWriter::Options options = WriterOptions(context_, folder_);
     options.next_index = static_cast<int>(state_["files"].size());
     const std::int64_t limit = parameters_.value("rows_per_file", std::int64_t{0});
@@ -249,12 +257,14 @@ class Import {
     const std::int64_t rows = rows_;
     std::int64_t before = 0;
     options.progress = [this, rows, &before](std::int64_t done) {
-      Report(kLoaded + (1.0 - kLoaded) * static_cast<double>(before + done) / static_cast<double>(rows),
+      Report(kLoaded +
+                 (1.0 - kLoaded) * static_cast<double>(before + done) / static_cast<double>(rows),
              Msg("reading some columns again"));
     };
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
     std::vector<std::string> paths;
-    for (const Json& file : state_["files"]) paths.push_back(folder_ + "/" + file["path"].get<std::string>());
+    for (const Json& file : state_["files"])
+      paths.push_back(folder_ + "/" + file["path"].get<std::string>());
     ASSIGN_OR_RETURN(auto merged, writer.Replace(paths, std::move(columns), target));
     Json files = Json::array();
     for (;;) {
@@ -264,7 +274,8 @@ class Import {
       files.push_back(ToJson(*file));
     }
     if (before != rows) {
-      return Fail(ErrorCode::kInternal, "a column was read again with {} rows instead of {}", before, rows);
+      return Fail(ErrorCode::kInternal, "a column was read again with {} rows instead of {}",
+                  before, rows);
     }
     RemoveFiles();
     state_["files"] = std::move(files);
@@ -284,25 +295,29 @@ class Import {
 
   void RemoveFiles() {
     std::error_code ignored;
-    for (const Json& file : state_["files"]) fs::remove(folder_ + "/" + file["path"].get<std::string>(), ignored);
+    for (const Json& file : state_["files"])
+      fs::remove(folder_ + "/" + file["path"].get<std::string>(), ignored);
   }
 
   // Nothing but rejects is no success.
   std::unexpected<Error> FirstReject() const {
     const auto first = ReadRejects(context_.spec().work_folder + "/rejected.ndjson", 0, 1);
     const Json entry = first && !first->empty() ? first->front() : Json::object();
-    auto failure = Fail(ErrorCode::kUnprocessable, "none of the {} rows could be read", rejects_->count());
+    auto failure =
+        Fail(ErrorCode::kUnprocessable, "none of the {} rows could be read", rejects_->count());
     if (!entry.contains("reason")) return failure;
     const Message reason = MessageFromJson(entry["reason"]);
-    return WithHint(std::move(failure), Msg("the first is line {}: {}", entry.value("line", std::int64_t{0}),
-                                            Render(reason, Language::kEnglish)));
+    return WithHint(std::move(failure),
+                    Msg("the first is line {}: {}", entry.value("line", std::int64_t{0}),
+                        Render(reason, Language::kEnglish)));
   }
 
   Result<std::string> KeepRejects() {
     const fs::path target = fs::path(folder_) / "_rejected" / (context_.spec().id + ".ndjson");
     RETURN_IF_ERROR(MakeFolder(target.parent_path()));
-    ASSIGN_OR_RETURN(const std::string text,
-                     ReadFile(context_.spec().work_folder + "/rejected.ndjson", std::size_t{16} << 30));
+    ASSIGN_OR_RETURN(
+        const std::string text,
+        ReadFile(context_.spec().work_folder + "/rejected.ndjson", std::size_t{16} << 30));
     RETURN_IF_ERROR(WriteFileAtomic(target, text));
     return "_rejected/" + context_.spec().id + ".ndjson";
   }
@@ -351,8 +366,9 @@ Result<Json> RunDerive(JobContext& context) {
     files.push_back(ToJson(*file));
   }
   ASSIGN_OR_RETURN(std::string schema, delta::SchemaToDelta(target));
-  return Json{{"files", std::move(files)}, {"schema", std::move(schema)}, {"rows", written},
-              {"rejected_rows", 0},        {"rejected_file", ""},        {"warnings", Json::array()}};
+  return Json{{"files", std::move(files)}, {"schema", std::move(schema)},
+              {"rows", written},           {"rejected_rows", 0},
+              {"rejected_file", ""},       {"warnings", Json::array()}};
 }
 
 }  // namespace
@@ -360,9 +376,9 @@ Result<Json> RunDerive(JobContext& context) {
 void RegisterDatasetJobs(JobKindRegistry& kinds) {
   auto formats = std::make_shared<FormatRegistry>("format");
   RegisterAllFormats(*formats);
-  kinds.Add({.name = "import",
-             .label = {"Import", "导入"},
-             .run = [formats](JobContext& context) { return Import(context, *formats).Run(); }});
+  kinds.Add({.name = "import", .label = {"Import", "导入"}, .run = [formats](JobContext& context) {
+               return Import(context, *formats).Run();
+             }});
   kinds.Add({.name = "derive", .label = {"Derive by SQL", "SQL 派生"}, .run = RunDerive});
 }
 

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kFirstBytes = std::size_t{64} << 10;
 constexpr int kMaxDepth = 3;  // a .csv.gz inside a .zip, and one more
-constexpr std::array<std::string_view, 8> kPackings{".gz", ".zst", ".zstd", ".xz", ".bz2", ".zip", ".tar", ".tgz"};
+constexpr std::array<std::string_view, 8> kPackings{".gz",  ".zst", ".zstd", ".xz",
+                                                    ".bz2", ".zip", ".tar",  ".tgz"};
 
 struct Found {
   std::string path;
@@ -60,26 +61,30 @@ const FormatType* ByEnding(const FormatRegistry& formats, const std::string& nam
 
 bool IsPacked(const std::string& name) {
   const std::string lower = Lower(name);
-  return std::any_of(kPackings.begin(), kPackings.end(), [&](std::string_view e) { return lower.ends_with(e); });
+  return std::any_of(kPackings.begin(), kPackings.end(),
+                     [&](std::string_view e) { return lower.ends_with(e); });
 }
 
 // Hidden files, and what the archivers of macOS and Windows add.
 bool Ignored(const std::string& name) {
   for (const fs::path& part : fs::path(name)) {
     const std::string text = part.string();
-    if (text.starts_with('.') || text == "__MACOSX" || text == "Thumbs.db" || text == "desktop.ini") return true;
+    if (text.starts_with('.') || text == "__MACOSX" || text == "Thumbs.db" || text == "desktop.ini")
+      return true;
   }
   return false;
 }
 
 class Preparation {
  public:
-  Preparation(const FormatRegistry& formats, const PrepareRequest& request) : formats_(formats), request_(request) {}
+  Preparation(const FormatRegistry& formats, const PrepareRequest& request)
+      : formats_(formats), request_(request) {}
 
   Result<Prepared> Run() {
     ASSIGN_OR_RETURN(const std::vector<Found> sources, Sources());
     for (std::size_t i = 0; i < sources.size(); ++i) {
-      RETURN_IF_ERROR(Unpack(sources[i], fmt::format("{}/unpacked-{}", request_.work_folder, i), 0));
+      RETURN_IF_ERROR(
+          Unpack(sources[i], fmt::format("{}/unpacked-{}", request_.work_folder, i), 0));
     }
     if (found_.empty()) {
       return Fail(ErrorCode::kUnprocessable, "'{}' holds no file to import", request_.name);
@@ -90,8 +95,8 @@ class Preparation {
       ASSIGN_OR_RETURN(const FormatType* const its, FormatOf(file));
       if (format != nullptr && its != format) {
         return Fail(ErrorCode::kUnprocessable,
-                    "the files of one dataset need one format: '{}' is {}, '{}' is {}", first, format->name,
-                    file.name, its->name);
+                    "the files of one dataset need one format: '{}' is {}, '{}' is {}", first,
+                    format->name, file.name, its->name);
       }
       if (format == nullptr) first = file.name;
       format = its;
@@ -118,7 +123,8 @@ class Preparation {
       sources.push_back({.path = request_.path, .name = request_.name});
       return sources;
     }
-    for (fs::recursive_directory_iterator at(request_.path, error), end; !error && at != end; at.increment(error)) {
+    for (fs::recursive_directory_iterator at(request_.path, error), end; !error && at != end;
+         at.increment(error)) {
       if (!at->is_regular_file(error)) continue;
       const std::string name = fs::relative(at->path(), request_.path, error).string();
       if (Ignored(name)) continue;
@@ -127,9 +133,11 @@ class Preparation {
       }
     }
     if (error) return std::unexpected(SystemError(error.value(), "list", request_.path));
-    std::sort(sources.begin(), sources.end(), [](const Found& a, const Found& b) { return a.name < b.name; });
+    std::sort(sources.begin(), sources.end(),
+              [](const Found& a, const Found& b) { return a.name < b.name; });
     if (sources.empty()) {
-      return Fail(ErrorCode::kUnprocessable, "the folder '{}' holds no file whose ending is known", request_.path);
+      return Fail(ErrorCode::kUnprocessable, "the folder '{}' holds no file whose ending is known",
+                  request_.path);
     }
     return sources;
   }
@@ -142,40 +150,46 @@ class Preparation {
       head = mapped.bytes().substr(0, kFirstBytes);
     }
     const archive::Packing packing = archive::Detect(head);
-    const bool workbook = packing == archive::Packing::kZip && archive::ZipHas(file.path, "[Content_Types].xml");
+    const bool workbook =
+        packing == archive::Packing::kZip && archive::ZipHas(file.path, "[Content_Types].xml");
     if (packing == archive::Packing::kNone || workbook || depth >= kMaxDepth) {
       found_.push_back(file);
       return {};
     }
     ASSIGN_OR_RETURN(std::vector<archive::Member> members,
-                     archive::Unpack(file.path, folder, {.max_bytes = request_.max_bytes}, request_.cancel,
-                                     [this, &file](double fraction) {
+                     archive::Unpack(file.path, folder, {.max_bytes = request_.max_bytes},
+                                     request_.cancel, [this, &file](double fraction) {
                                        if (request_.progress) {
-                                         request_.progress(fraction, Msg("unpacking {}", file.name));
+                                         request_.progress(fraction,
+                                                           Msg("unpacking {}", file.name));
                                        }
                                      }));
     std::sort(members.begin(), members.end(),
               [](const archive::Member& a, const archive::Member& b) { return a.name < b.name; });
     for (std::size_t i = 0; i < members.size(); ++i) {
       const std::string& inner = members[i].name;
-      if (!inner.empty() && (Ignored(inner) || (members.size() > 1 && ByEnding(formats_, inner) == nullptr &&
-                                                !IsPacked(inner)))) {
+      if (!inner.empty() &&
+          (Ignored(inner) ||
+           (members.size() > 1 && ByEnding(formats_, inner) == nullptr && !IsPacked(inner)))) {
         continue;
       }
-      RETURN_IF_ERROR(Unpack({.path = members[i].path, .name = inner.empty() ? WithoutPacking(file.name) : inner},
-                             fmt::format("{}/{}", folder, i), depth + 1));
+      RETURN_IF_ERROR(Unpack(
+          {.path = members[i].path, .name = inner.empty() ? WithoutPacking(file.name) : inner},
+          fmt::format("{}/{}", folder, i), depth + 1));
     }
     return {};
   }
 
   Result<const FormatType*> FormatOf(const Found& file) {
-    if (!request_.format.empty() && request_.format != "auto") return formats_.Find(request_.format);
+    if (!request_.format.empty() && request_.format != "auto")
+      return formats_.Find(request_.format);
     ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(file.path));
     const std::string_view head = mapped.bytes().substr(0, kFirstBytes);
     // Text in UTF-16 has zero bytes; what a format looks at is text.
     const bool wide = DetectEncoding(head).name.starts_with("UTF-16");
     const FormatType* const named = ByEnding(formats_, file.name);
-    if (named != nullptr && (head.empty() || (wide && named->text) || named->recognises(head))) return named;
+    if (named != nullptr && (head.empty() || (wide && named->text) || named->recognises(head)))
+      return named;
     for (const auto& [name, format] : formats_.types()) {
       if (!format.text && format.recognises(head)) return &format;
     }
@@ -184,7 +198,8 @@ class Preparation {
     }
     ASSIGN_OR_RETURN(const FormatType* const csv, formats_.Find("csv"));
     if (wide || csv->recognises(head)) return csv;
-    return Fail(ErrorCode::kUnsupported, "'{}' is in no format that this build reads (csv, json, parquet, excel)",
+    return Fail(ErrorCode::kUnsupported,
+                "'{}' is in no format that this build reads (csv, json, parquet, excel)",
                 file.name);
   }
 
@@ -194,9 +209,11 @@ class Preparation {
     file.valid_utf8 = encoding.valid_utf8;
     if (encoding.name == "UTF-8" && encoding.mark_bytes == 0) return {};
     if (encoding.name != "UTF-8" && encoding.guessed) {
-      warnings.push_back(Msg("'{}' was read as {}; set encoding if that is wrong", file.name, encoding.name));
+      warnings.push_back(
+          Msg("'{}' was read as {}; set encoding if that is wrong", file.name, encoding.name));
     }
-    if (request_.progress) request_.progress(0.0, Msg("converting {} from {}", file.name, encoding.name));
+    if (request_.progress)
+      request_.progress(0.0, Msg("converting {} from {}", file.name, encoding.name));
     const std::string target = fmt::format("{}/text-{}", request_.work_folder, index);
     std::int64_t broken = 0;
     RETURN_IF_ERROR(Transcode(mapped.bytes(), encoding, target, request_.cancel, &broken));
@@ -224,7 +241,8 @@ Json ToJson(const Prepared& prepared) {
   }
   Json warnings = Json::array();
   for (const Message& warning : prepared.warnings) warnings.push_back(ToJson(warning));
-  return {{"format", prepared.format}, {"files", std::move(files)}, {"warnings", std::move(warnings)}};
+  return {
+      {"format", prepared.format}, {"files", std::move(files)}, {"warnings", std::move(warnings)}};
 }
 
 Result<Prepared> PreparedFromJson(const Json& json) {
@@ -237,7 +255,8 @@ Result<Prepared> PreparedFromJson(const Json& json) {
     ASSIGN_OR_RETURN(file.valid_utf8, GetBool(item, "valid_utf8"));
     prepared.files.push_back(std::move(file));
   }
-  for (const Json& item : json.value("warnings", Json::array())) prepared.warnings.push_back(MessageFromJson(item));
+  for (const Json& item : json.value("warnings", Json::array()))
+    prepared.warnings.push_back(MessageFromJson(item));
   return prepared;
 }
 

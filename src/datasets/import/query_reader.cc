@@ -42,7 +42,9 @@ class QueryReader final : public FormatReader {
     return {};
   }
 
-  double fraction() const override { return done_ > 0 ? 0.5 : 0.0; }  // DuckDB does not say how many rows come
+  double fraction() const override {
+    return done_ > 0 ? 0.5 : 0.0;
+  }  // DuckDB does not say how many rows come
 
  private:
   duckdb::Connection connection_;
@@ -55,7 +57,8 @@ class QueryReader final : public FormatReader {
 
 }  // namespace
 
-Result<std::unique_ptr<FormatReader>> OpenQuery(const FormatRequest& request, const std::string& select) {
+Result<std::unique_ptr<FormatReader>> OpenQuery(const FormatRequest& request,
+                                                const std::string& select) {
   duckdb::Options options{.threads = request.threads,
                           .memory_bytes = request.memory_bytes,
                           .temp_folder = request.temp_folder};
@@ -64,7 +67,8 @@ Result<std::unique_ptr<FormatReader>> OpenQuery(const FormatRequest& request, co
   ASSIGN_OR_RETURN(auto connection, database.Connect());
   auto rows = connection.Query(select, {.cancel = request.cancel});
   if (!rows) return std::unexpected(FileError(std::move(rows).error()));
-  return std::make_unique<QueryReader>(std::move(connection), select, request.cancel, std::move(*rows));
+  return std::make_unique<QueryReader>(std::move(connection), select, request.cancel,
+                                       std::move(*rows));
 }
 
 }  // namespace aimass

@@ -11,6 +11,7 @@ namespace aimass {
 /// Goes on within the files by leaving out the rows that were read before.
 ///
 /// Errors   kUnprocessable with DuckDB's words where the files are damaged.
-[[nodiscard]] Result<std::unique_ptr<FormatReader>> OpenQuery(const FormatRequest& request, const std::string& select);
+[[nodiscard]] Result<std::unique_ptr<FormatReader>> OpenQuery(const FormatRequest& request,
+                                                              const std::string& select);
 
 }  // namespace aimass

@@ -16,7 +16,8 @@ Result<RejectLog> RejectLog::Open(const std::string& path, std::int64_t bytes, s
   RejectLog log;
   log.path_ = path;
   log.file_ = FileDescriptor(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (!log.file_.valid() || ftruncate(log.file_.get(), bytes) != 0 || lseek(log.file_.get(), 0, SEEK_END) < 0) {
+  if (!log.file_.valid() || ftruncate(log.file_.get(), bytes) != 0 ||
+      lseek(log.file_.get(), 0, SEEK_END) < 0) {
     return std::unexpected(SystemError(errno, "open", path));
   }
   log.bytes_ = bytes;
@@ -48,7 +49,8 @@ Status RejectLog::Flush() {
   return {};
 }
 
-Result<std::vector<Json>> ReadRejects(const std::string& path, std::int64_t offset, std::int64_t limit) {
+Result<std::vector<Json>> ReadRejects(const std::string& path, std::int64_t offset,
+                                      std::int64_t limit) {
   std::ifstream file(path);
   if (!file) return Fail(ErrorCode::kNotFound, "the rejected rows were deleted");
   std::vector<Json> entries;

@@ -64,7 +64,8 @@ class FlowReader final : public BatchReader {
     if (flow_.first) {
       batch = std::exchange(flow_.first, std::nullopt);
     } else {
-      if (flow_.count >= flow_.max_rows || flow_.bytes >= flow_.max_bytes) return std::optional<Batch>();
+      if (flow_.count >= flow_.max_rows || flow_.bytes >= flow_.max_bytes)
+        return std::optional<Batch>();
       auto next = flow_.rows->Next();
       if (!next) {
         flow_.error = next.error();
@@ -85,7 +86,8 @@ class FlowReader final : public BatchReader {
   Schema schema_;
 };
 
-// "2024-01-02 03:04:05.123456[+00]" as Delta keeps it: milliseconds; the greatest value is rounded up.
+// "2024-01-02 03:04:05.123456[+00]" as Delta keeps it: milliseconds; the greatest value is rounded
+// up.
 std::string TimestampStatistic(std::string_view text, bool greatest, bool zone) {
   std::string out(text.substr(0, 19));
   if (out.size() < 19 || out[10] != ' ') return {};
@@ -93,12 +95,14 @@ std::string TimestampStatistic(std::string_view text, bool greatest, bool zone) 
   int ms = 0;
   if (text.size() > 20 && text[19] == '.') {
     std::string digits(text.substr(20, 3));
-    digits.erase(std::find_if(digits.begin(), digits.end(), [](char c) { return c < '0' || c > '9'; }),
-                 digits.end());
+    digits.erase(
+        std::find_if(digits.begin(), digits.end(), [](char c) { return c < '0' || c > '9'; }),
+        digits.end());
     digits.resize(3, '0');
     std::from_chars(digits.data(), digits.data() + 3, ms);
   }
-  if (greatest && ms == 999) return {};  // the next second is not ours to compute: no bound is a true bound
+  if (greatest && ms == 999)
+    return {};  // the next second is not ours to compute: no bound is a true bound
   if (greatest) ++ms;
   return Json(fmt::format("{}.{:03}{}", out, ms, zone ? "Z" : "")).dump();
 }
@@ -112,13 +116,19 @@ std::string Statistic(const Type& type, std::string_view text, bool greatest) {
     case TypeKind::kInt64:
     case TypeKind::kFloat32:
     case TypeKind::kFloat64:
-    case TypeKind::kDecimal: return Json::accept(text) ? std::string(text) : std::string();
+    case TypeKind::kDecimal:
+      return Json::accept(text) ? std::string(text) : std::string();
     case TypeKind::kText:
-      return text.size() <= 256 ? Json(text).dump(-1, ' ', false, Json::error_handler_t::ignore) : std::string();
-    case TypeKind::kDate: return text.size() == 10 ? Json(text).dump() : std::string();
-    case TypeKind::kTimestamp: return TimestampStatistic(text, greatest, false);
-    case TypeKind::kTimestampTz: return TimestampStatistic(text, greatest, true);
-    default: return {};
+      return text.size() <= 256 ? Json(text).dump(-1, ' ', false, Json::error_handler_t::ignore)
+                                : std::string();
+    case TypeKind::kDate:
+      return text.size() == 10 ? Json(text).dump() : std::string();
+    case TypeKind::kTimestamp:
+      return TimestampStatistic(text, greatest, false);
+    case TypeKind::kTimestampTz:
+      return TimestampStatistic(text, greatest, true);
+    default:
+      return {};
   }
 }
 
@@ -163,8 +173,9 @@ std::string DeltaStatistics(const Schema& schema, std::int64_t rows, const Colum
     add(least, column.name, low);
     add(most, column.name, high);
   }
-  return fmt::format(R"({{"numRecords":{},"minValues":{{{}}},"maxValues":{{{}}},"nullCount":{{{}}}}})", rows, least,
-                     most, nulls);
+  return fmt::format(
+      R"({{"numRecords":{},"minValues":{{{}}},"maxValues":{{{}}},"nullCount":{{{}}}}})", rows,
+      least, most, nulls);
 }
 
 }  // namespace
@@ -192,7 +203,8 @@ Result<TableWriter> TableWriter::Open(Options options) {
                                                           .temp_folder = options.temp_folder,
                                                           .allowed_folders = {options.folder}}));
   ASSIGN_OR_RETURN(auto connection, database.Connect());
-  return TableWriter(std::make_unique<State>(State{.options = std::move(options), .connection = std::move(connection)}));
+  return TableWriter(std::make_unique<State>(
+      State{.options = std::move(options), .connection = std::move(connection)}));
 }
 
 Result<std::optional<WrittenFile>> TableWriter::Write(BatchReader& rows, const Schema& target) {
@@ -215,19 +227,24 @@ Result<std::optional<WrittenFile>> TableWriter::Write(BatchReader& rows, const S
     columns += fmt::format("{}CAST({} AS {}) AS {}", columns.empty() ? "" : ", ", name,
                            duckdb::SqlType(column.type), name);
   }
-  WrittenFile file{.path = fmt::format("{}-{:05}.parquet", options.prefix, state_->options.next_index++)};
+  WrittenFile file{
+      .path = fmt::format("{}-{:05}.parquet", options.prefix, state_->options.next_index++)};
   const std::string path = options.folder + "/" + file.path;
   const auto write = [&]() -> Status {
-    ASSIGN_OR_RETURN(auto answer, state_->connection.Query(
-                                      fmt::format("COPY (SELECT {} FROM {}) TO {} (FORMAT parquet, COMPRESSION zstd, "
-                                                  "ROW_GROUP_SIZE 122880, RETURN_STATS true)",
-                                                  columns, table, QuoteText(path)),
-                                      {.cancel = options.cancel}));
+    ASSIGN_OR_RETURN(
+        auto answer,
+        state_->connection.Query(
+            fmt::format("COPY (SELECT {} FROM {}) TO {} (FORMAT parquet, COMPRESSION zstd, "
+                        "ROW_GROUP_SIZE 122880, RETURN_STATS true)",
+                        columns, table, QuoteText(path)),
+            {.cancel = options.cancel}));
     ASSIGN_OR_RETURN(const auto batch, answer->Next());
     if (!batch || batch->num_rows() != 1) {
       return Fail(ErrorCode::kInternal, "DuckDB did not say what it wrote to '{}'", path);
     }
-    const auto at = [&batch](std::string_view name) { return batch->schema().Find(name).value_or(0); };
+    const auto at = [&batch](std::string_view name) {
+      return batch->schema().Find(name).value_or(0);
+    };
     file.rows = static_cast<std::int64_t>(batch->column(at("count")).At(0).number);
     std::string text;
     AppendJsonValue(text, batch->column(at("column_statistics")), 0);
@@ -264,10 +281,11 @@ Result<std::unique_ptr<BatchReader>> TableWriter::Replace(const std::vector<std:
     const char* const from = changed.Find(column.name) ? "changed" : "old";
     select += fmt::format("{}{}.{}", select.empty() ? "" : ", ", from, QuoteName(column.name));
   }
-  return connection.Query(fmt::format("SELECT {} FROM read_parquet({}, hive_partitioning = false) AS old "
-                                      "POSITIONAL JOIN changed",
-                                      select, duckdb::QuoteList(paths)),
-                          {.cancel = options.cancel});
+  return connection.Query(
+      fmt::format("SELECT {} FROM read_parquet({}, hive_partitioning = false) AS old "
+                  "POSITIONAL JOIN changed",
+                  select, duckdb::QuoteList(paths)),
+      {.cancel = options.cancel});
 }
 
 }  // namespace aimass

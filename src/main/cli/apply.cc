@@ -34,8 +34,8 @@ Result<Json> Find(Client& server, const std::string& path) {
   return Json();
 }
 
-/// Looks at what there is and does what is declared. `changed_` holds the datasets and models that this run
-/// made anew (or, in a dry run, would make), because what is made from them follows.
+/// Looks at what there is and does what is declared. `changed_` holds the datasets and models that
+/// this run made anew (or, in a dry run, would make), because what is made from them follows.
 class Applier {
  public:
   Applier(Context& context, Client& server, bool dry_run)
@@ -67,7 +67,8 @@ class Applier {
     const Json& origin = MemberOf(found, "origin");
     const Json& fields = resource.fields;
     if (fields.contains("sql")) {
-      if (TextOf(origin, "sql") != fields["sql"]) return Step{Action::kChange, Msg("the SQL differs")};
+      if (TextOf(origin, "sql") != fields["sql"])
+        return Step{Action::kChange, Msg("the SQL differs")};
       for (const Json& input : MemberOf(origin, "inputs")) {
         const std::string name = TextOf(input, "name");
         if (changed_.contains("dataset " + name)) {
@@ -96,14 +97,17 @@ class Applier {
     if (found.is_null() || MemberOf(found, "versions").empty()) {
       return Step{Action::kCreate, Msg("there is none")};
     }
-    if (changed_.contains("dataset " + dataset)) return Step{Action::kChange, Msg("dataset '{}' changes", dataset)};
+    if (changed_.contains("dataset " + dataset))
+      return Step{Action::kChange, Msg("dataset '{}' changes", dataset)};
     const std::int64_t newest = IntegerOf(MemberOf(found, "versions").front(), "version");
-    ASSIGN_OR_RETURN(const Json version,
-                     server_.Get(fmt::format("{}/versions/{}", PathOf("models", resource.name), newest)));
+    ASSIGN_OR_RETURN(
+        const Json version,
+        server_.Get(fmt::format("{}/versions/{}", PathOf("models", resource.name), newest)));
     const Json& lineage = MemberOf(version, "lineage");
     ASSIGN_OR_RETURN(const Json current, Find(server_, PathOf("datasets", dataset)));
     if (TextOf(MemberOf(lineage, "dataset"), "name") != dataset ||
-        IntegerOf(MemberOf(lineage, "dataset"), "version", -1) != IntegerOf(current, "version", -2)) {
+        IntegerOf(MemberOf(lineage, "dataset"), "version", -1) !=
+            IntegerOf(current, "version", -2)) {
       return Step{Action::kChange, Msg("dataset '{}' has a newer version", dataset)};
     }
     for (const auto& [key, value] : resource.fields.items()) {
@@ -135,8 +139,12 @@ class Applier {
     const char* word = words[static_cast<int>(step.action)];
     done_.push_back({{"kind", resource.kind}, {"name", resource.name}, {"action", word}});
     switch (step.action) {
-      case Action::kNone: context_.Say(Msg("= {} {}: as declared", resource.kind, resource.name)); break;
-      case Action::kCreate: context_.Say(Msg("+ {} {}", resource.kind, resource.name)); break;
+      case Action::kNone:
+        context_.Say(Msg("= {} {}: as declared", resource.kind, resource.name));
+        break;
+      case Action::kCreate:
+        context_.Say(Msg("+ {} {}", resource.kind, resource.name));
+        break;
       case Action::kChange:
         context_.Say(Msg("~ {} {}: {}", resource.kind, resource.name, context_.Text(step.reason)));
         break;
@@ -195,7 +203,8 @@ Status ApplyFile(Context& context, const ResourceFile& file, bool dry_run) {
   return {};
 }
 
-// --- apply ----------------------------------------------------------------------------------------------------------
+// --- apply
+// ----------------------------------------------------------------------------------------------------------
 
 struct ApplyOptions {
   std::string file;
@@ -213,7 +222,8 @@ Status Apply(Context& context, const ApplyOptions& given) {
   return ApplyFile(context, file, given.dry_run);
 }
 
-// --- solutions ------------------------------------------------------------------------------------------------------
+// --- solutions
+// ------------------------------------------------------------------------------------------------------
 
 std::string InLanguage(const Context& context, const Json& texts) {
   return TextOf(texts, context.language() == Language::kChinese ? "zh" : "en");
@@ -257,7 +267,8 @@ Status ShowSolution(Context& context, const std::string& name) {
   if (!text) return std::unexpected(LoadSolution(name, "").error());
   ASSIGN_OR_RETURN(const ResourceTitle title, ReadTitle(*text));
   if (context.json()) {
-    context.Print({{"name", name}, {"title", title.title}, {"story", title.story}, {"files", title.files}});
+    context.Print(
+        {{"name", name}, {"title", title.title}, {"story", title.story}, {"files", title.files}});
     return {};
   }
   context.Say(InLanguage(context, title.title));
@@ -279,7 +290,8 @@ Status ApplySolution(Context& context, const SolutionOptions& given) {
   return ApplyFile(context, file, given.dry_run);
 }
 
-// --- export ---------------------------------------------------------------------------------------------------------
+// --- export
+// ---------------------------------------------------------------------------------------------------------
 
 // What is declared about a dataset, or null where only its file says it.
 Json DeclareDataset(const Json& dataset) {
@@ -298,8 +310,9 @@ Json DeclareDataset(const Json& dataset) {
 Result<Json> DeclareModel(Client& server, const Json& model) {
   if (MemberOf(model, "versions").empty()) return Json();
   const std::int64_t newest = IntegerOf(MemberOf(model, "versions").front(), "version");
-  ASSIGN_OR_RETURN(const Json version, server.Get(fmt::format("{}/versions/{}", PathOf("models", TextOf(model, "name")),
-                                                              newest)));
+  ASSIGN_OR_RETURN(
+      const Json version,
+      server.Get(fmt::format("{}/versions/{}", PathOf("models", TextOf(model, "name")), newest)));
   const Json& lineage = MemberOf(version, "lineage");
   const Json& request = MemberOf(lineage, "request");
   if (!request.is_object()) return Json();  // imported: the file says it
@@ -342,7 +355,8 @@ Status Export(Context& context) {
     if (!declared.is_null()) resources.push_back(std::move(declared));
   }
   ASSIGN_OR_RETURN(const Json endpoints, ListAll(*server, "/api/v1/endpoints", INT64_MAX));
-  for (const Json& endpoint : MemberOf(endpoints, "items")) resources.push_back(DeclareEndpoint(endpoint));
+  for (const Json& endpoint : MemberOf(endpoints, "items"))
+    resources.push_back(DeclareEndpoint(endpoint));
   const Json file{{"format", 1}, {"resources", resources}};
   if (context.json()) {
     context.Print(file);
@@ -357,7 +371,8 @@ Status Export(Context& context) {
 void AddApplyCommands(Verb& root) {
   auto given = std::make_shared<ApplyOptions>();
   root.Add("apply", Msg("Make the server hold what a YAML file declares"))
-      .Details(Msg("Shows what differs and changes only that; applying a file twice does nothing the second time."))
+      .Details(Msg("Shows what differs and changes only that; applying a file twice does nothing "
+                   "the second time."))
       .Required("FILE", given->file, Msg("the file; - for standard input"))
       .Option("--files", "FOLDER", given->files, Msg("where the data files lie that it names"))
       .Flag("--dry-run", given->dry_run, Msg("only show what would change"))
@@ -369,8 +384,9 @@ void AddApplyCommands(Verb& root) {
       .Run([](Context& context) { return Export(context); });
 
   Verb noun = root.Add("solutions", Msg("Ready-made examples: data, model, endpoint and a story"));
-  noun.Add("list", Msg("All solutions of this build"))
-      .Run([](Context& context) { return ListSolutions(context); });
+  noun.Add("list", Msg("All solutions of this build")).Run([](Context& context) {
+    return ListSolutions(context);
+  });
   auto shown = std::make_shared<std::string>();
   noun.Add("show", Msg("What a solution is about, and which files it needs"))
       .Required("NAME", *shown, Msg("name of the solution"))
@@ -380,7 +396,8 @@ void AddApplyCommands(Verb& root) {
       .Required("NAME", applied->name, Msg("name of the solution"))
       .Option("--files", "FOLDER", applied->files, Msg("where the data files lie that it names"))
       .Flag("--dry-run", applied->dry_run, Msg("only show what would change"))
-      .Example("aimass solutions apply retail --files ~/Downloads", Msg("with its sales log from that folder"))
+      .Example("aimass solutions apply retail --files ~/Downloads",
+               Msg("with its sales log from that folder"))
       .Run([applied](Context& context) { return ApplySolution(context, *applied); });
 }
 

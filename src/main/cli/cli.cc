@@ -22,7 +22,8 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// --lang, else the locale as POSIX looks for it. Needed before the verbs are built, because their texts are in it.
+// --lang, else the locale as POSIX looks for it. Needed before the verbs are built, because their
+// texts are in it.
 Language ChooseLanguage(const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     if (arguments[i].starts_with("--lang=")) return LanguageOf(arguments[i].substr(7));
@@ -43,24 +44,30 @@ bool WantsJson(const std::vector<std::string>& arguments) {
 }
 
 void AddCommonOptions(Verb& root, CommonOptions& common) {
-  root.Flag("--json", common.json, Msg("machine output: one JSON document on standard output, nothing else"))
+  root.Flag("--json", common.json,
+            Msg("machine output: one JSON document on standard output, nothing else"))
       .Option("--server", "URL", common.server, Msg("work on that server; also AIMASS_URL"))
       .Option("--key", "KEY", common.key, Msg("the key for it; also AIMASS_KEY"))
       .Option("--data", "DIR", common.data,
-              Msg("work on that data folder; also AIMASS_DATA; else ./aimass-data where it exists, else ~/.aimass"))
+              Msg("work on that data folder; also AIMASS_DATA; else ./aimass-data where it exists, "
+                  "else ~/.aimass"))
       .Option("--lang", "zh|en", common.lang, Msg("language of texts; else that of the locale"))
       .Choices({"zh", "en"});
 }
 
 void AddVerbs(Verb& root, const CommandLine& line) {
-  root.Summary(Msg("AI Mass: from the data that a company has to decisions that a model makes live"))
-      .Details(Msg("Without --server, AI Mass works on a data folder: through the server that runs on it, or, "
+  root.Summary(
+          Msg("AI Mass: from the data that a company has to decisions that a model makes live"))
+      .Details(Msg("Without --server, AI Mass works on a data folder: through the server that runs "
+                   "on it, or, "
                    "where none runs, on its own for the length of the command."))
       .Example("aimass datasets import customers customers.csv", Msg("bring data in"))
       .Example("aimass sql 'SELECT city, count(*) FROM customers GROUP BY city'", Msg("ask"))
-      .Example("aimass train customers --target churn --time 60s --deploy churn", Msg("train and deploy"))
+      .Example("aimass train customers --target churn --time 60s --deploy churn",
+               Msg("train and deploy"))
       .Example("aimass predict churn new-customers.csv --out scored.csv", Msg("score a file"))
-      .Example("aimass serve --data my-data", Msg("start the server: console, REST, every protocol"));
+      .Example("aimass serve --data my-data",
+               Msg("start the server: console, REST, every protocol"));
   AddDatasetsCommands(root);
   AddSqlCommand(root);
   AddTrainCommand(root);
@@ -98,7 +105,8 @@ int RunParsed(CommandLine& line, Context& context, const std::vector<std::string
 
 int RunCli(int argc, char** argv) {
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-  // What the server's executor calls; not for people, and its process has nothing of the command line.
+  // What the server's executor calls; not for people, and its process has nothing of the command
+  // line.
   if (arguments.size() == 2 && arguments[0] == "run-job") return RunJob(arguments[1]);
   if (!arguments.empty() && arguments[0] == "--version") arguments[0] = "version";
   const Language language = ChooseLanguage(arguments);

@@ -48,9 +48,11 @@ std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user
   if (line.starts_with("HTTP/")) {
     transfer.reply->headers.clear();  // of an interim answer (100 Continue)
     const std::size_t space = line.find(' ');
-    transfer.reply->status = space == std::string_view::npos ? 0 : std::atoi(line.data() + space + 1);
+    transfer.reply->status =
+        space == std::string_view::npos ? 0 : std::atoi(line.data() + space + 1);
   } else if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
-    transfer.reply->headers[Lower(line.substr(0, colon))] = std::string(Trim(line.substr(colon + 1)));
+    transfer.reply->headers[Lower(line.substr(0, colon))] =
+        std::string(Trim(line.substr(colon + 1)));
   }
   return size * count;
 }
@@ -87,7 +89,8 @@ struct Client::State {
   std::unique_ptr<CURL, Cleanup> handle;
 
   static void Append(List& list, const std::string& line) {
-    // curl_slist_append returns the list's head, which the unique_ptr already holds after the first line.
+    // curl_slist_append returns the list's head, which the unique_ptr already holds after the first
+    // line.
     curl_slist* const head = curl_slist_append(list.get(), line.c_str());
     if (list == nullptr) list.reset(head);
   }
@@ -135,7 +138,8 @@ Result<Client::Reply> Client::SendRaw(const Request& request) {
   if (request.method == "HEAD") curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
   if (!request.body.empty() || request.method == "POST" || request.method == "PATCH" ||
       request.method == "PUT") {
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data());
   }
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &OnHeader);
@@ -155,13 +159,14 @@ Result<Client::Reply> Client::SendRaw(const Request& request) {
     return Fail(ErrorCode::kTimeout, "the server at {} did not answer in time", options_.url);
   }
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
-    return WithHint(Fail(ErrorCode::kInvalidArgument, "'{}' is no address of a server", options_.url),
-                    Msg("expected something like http://127.0.0.1:8080"));
+    return WithHint(
+        Fail(ErrorCode::kInvalidArgument, "'{}' is no address of a server", options_.url),
+        Msg("expected something like http://127.0.0.1:8080"));
   }
   if (code != CURLE_OK) {
-    return WithHint(
-        Fail(ErrorCode::kUnavailable, "no answer from {}: {}", options_.url, curl_easy_strerror(code)),
-        Msg("is the server running? Start it with: aimass serve --data DIR"));
+    return WithHint(Fail(ErrorCode::kUnavailable, "no answer from {}: {}", options_.url,
+                         curl_easy_strerror(code)),
+                    Msg("is the server running? Start it with: aimass serve --data DIR"));
   }
   return reply;
 }
@@ -182,8 +187,8 @@ Result<Json> Client::SendJson(std::string method, const std::string& path, const
   if (reply.body.empty()) return Json::object();
   auto json = ParseJson(reply.body, 256);
   if (!json) {
-    return Fail(ErrorCode::kUnavailable, "{} does not answer like an AI Mass server: {}", options_.url,
-                json.error().ToString());
+    return Fail(ErrorCode::kUnavailable, "{} does not answer like an AI Mass server: {}",
+                options_.url, json.error().ToString());
   }
   return json;
 }
@@ -203,20 +208,34 @@ Result<Json> Client::Delete(const std::string& path) { return SendJson("DELETE",
 Error ErrorOfReply(int status, std::string_view content_type, std::string_view body) {
   constexpr auto kWord = [](int number) {
     switch (number) {
-      case 400: return ErrorCode::kInvalidArgument;
-      case 401: return ErrorCode::kUnauthenticated;
-      case 403: return ErrorCode::kPermissionDenied;
-      case 404: return ErrorCode::kNotFound;
-      case 409: return ErrorCode::kConflict;
-      case 413: return ErrorCode::kPayloadTooLarge;
-      case 415: return ErrorCode::kUnsupported;
-      case 422: return ErrorCode::kUnprocessable;
-      case 429: return ErrorCode::kResourceExhausted;
-      case 499: return ErrorCode::kCancelled;
-      case 503: return ErrorCode::kUnavailable;
-      case 504: return ErrorCode::kTimeout;
-      case 507: return ErrorCode::kStorageFull;
-      default: return ErrorCode::kInternal;
+      case 400:
+        return ErrorCode::kInvalidArgument;
+      case 401:
+        return ErrorCode::kUnauthenticated;
+      case 403:
+        return ErrorCode::kPermissionDenied;
+      case 404:
+        return ErrorCode::kNotFound;
+      case 409:
+        return ErrorCode::kConflict;
+      case 413:
+        return ErrorCode::kPayloadTooLarge;
+      case 415:
+        return ErrorCode::kUnsupported;
+      case 422:
+        return ErrorCode::kUnprocessable;
+      case 429:
+        return ErrorCode::kResourceExhausted;
+      case 499:
+        return ErrorCode::kCancelled;
+      case 503:
+        return ErrorCode::kUnavailable;
+      case 504:
+        return ErrorCode::kTimeout;
+      case 507:
+        return ErrorCode::kStorageFull;
+      default:
+        return ErrorCode::kInternal;
     }
   };
   Error error{.code = kWord(status), .message = {}, .hint = {}};
@@ -235,7 +254,7 @@ Error ErrorOfReply(int status, std::string_view content_type, std::string_view b
 std::string Encode(std::string_view text) { return http::PercentEncode(text); }
 
 void InstallInterrupt() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = &OnInterrupt;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);

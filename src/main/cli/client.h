@@ -16,9 +16,9 @@ namespace aimass::cli {
 
 /// A client of the REST API over libcurl, with one connection that it keeps.
 ///
-/// Errors of the server arrive as Error: code, detail and hint of the problem document, already in the reader's
-/// language. kUnavailable where no server answers; kCancelled after Ctrl-C.
-/// Threads  one.
+/// Errors of the server arrive as Error: code, detail and hint of the problem document, already in
+/// the reader's language. kUnavailable where no server answers; kCancelled after Ctrl-C. Threads
+/// one.
 class Client {
  public:
   struct Options {
@@ -32,8 +32,9 @@ class Client {
     std::string path;  // "/api/v1/jobs?limit=5", encoded
     Headers headers;
     std::string body;
-    std::function<Status(std::string_view piece)> sink;  // the answer's body, where the status is 2xx
-    std::int64_t timeout_ms = 0;                         // 0: none; a server that stops is noticed anyway
+    std::function<Status(std::string_view piece)>
+        sink;                     // the answer's body, where the status is 2xx
+    std::int64_t timeout_ms = 0;  // 0: none; a server that stops is noticed anyway
     std::function<void(std::int64_t sent_bytes)> on_sent;
   };
   struct Reply {
@@ -63,7 +64,8 @@ class Client {
 
  private:
   struct State;
-  [[nodiscard]] Result<Json> SendJson(std::string method, const std::string& path, const Json* body);
+  [[nodiscard]] Result<Json> SendJson(std::string method, const std::string& path,
+                                      const Json* body);
 
   Options options_;
   std::unique_ptr<State> state_;
@@ -72,11 +74,12 @@ class Client {
 /// The error that a problem document, or any other answer of `status`, stands for.
 [[nodiscard]] Error ErrorOfReply(int status, std::string_view content_type, std::string_view body);
 
-/// `text` as one segment of a path or one value of a query: everything but letters, digits and -._~ as %XX.
+/// `text` as one segment of a path or one value of a query: everything but letters, digits and -._~
+/// as %XX.
 [[nodiscard]] std::string Encode(std::string_view text);
 
-/// Ctrl-C: from InstallInterrupt() on, the first one is remembered and ends the running transfer (kCancelled),
-/// the second ends the process.
+/// Ctrl-C: from InstallInterrupt() on, the first one is remembered and ends the running transfer
+/// (kCancelled), the second ends the process.
 void InstallInterrupt();
 [[nodiscard]] bool Interrupted();
 /// After it was handled: requests work again.

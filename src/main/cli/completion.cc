@@ -11,7 +11,8 @@ void AddCompletionCommand(Verb& root, const CommandLine& line) {
       .Group(Msg("Look after it:"))
       .Required("SHELL", *shell, Msg("bash or zsh"))
       .Choices({"bash", "zsh"})
-      .Example("source <(aimass completion bash)", Msg("in this shell; put the line into ~/.bashrc to keep it"))
+      .Example("source <(aimass completion bash)",
+               Msg("in this shell; put the line into ~/.bashrc to keep it"))
       .Run([shell, &line](Context& context) -> Status {
         const std::string script = line.Completion(*shell);
         if (context.json()) {

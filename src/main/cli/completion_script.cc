@@ -5,7 +5,7 @@ namespace {
 
 // Everything that the scripts need of one verb.
 struct Node {
-  std::string path;  // "datasets import"; empty at the top
+  std::string path;                                          // "datasets import"; empty at the top
   std::vector<std::pair<std::string, std::string>> verbs;    // name, summary
   std::vector<std::pair<std::string, std::string>> options;  // "--format", help
   std::map<std::string, std::vector<std::string>> choices;
@@ -38,7 +38,8 @@ std::string Described(const std::pair<std::string, std::string>& entry) {
   return text + "'";
 }
 
-// `path` grows by each word that is a verb below it, so options and values in between do not matter.
+// `path` grows by each word that is a verb below it, so options and values in between do not
+// matter.
 std::string Walk(const std::vector<Node>& nodes, std::string_view variable) {
   std::string patterns;
   for (const Node& node : nodes) {
@@ -60,10 +61,11 @@ _aimass() {
   local at="" i word verbs="" options="" values=""
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
-)" + Walk(nodes, "at") + "  done\n  case \"$at\" in\n";
+)" + Walk(nodes, "at") +
+                     "  done\n  case \"$at\" in\n";
   for (const Node& node : nodes) {
-    text += "    \"" + node.path + "\")\n      verbs=\"" + Names(node.verbs) + "\"\n      options=\"" +
-            Names(node.options) + "\"\n";
+    text += "    \"" + node.path + "\")\n      verbs=\"" + Names(node.verbs) +
+            "\"\n      options=\"" + Names(node.options) + "\"\n";
     if (!node.choices.empty()) {
       text += "      case \"$prev\" in\n";
       for (const auto& [option, values] : node.choices) {
@@ -95,7 +97,8 @@ _aimass() {
   local at="" word prev="${words[CURRENT-1]}"
   local -a verbs options values
   for word in "${(@)words[2,CURRENT-1]}"; do
-)" + Walk(nodes, "at") + "  done\n  case \"$at\" in\n";
+)" + Walk(nodes, "at") +
+                     "  done\n  case \"$at\" in\n";
   for (const Node& node : nodes) {
     text += "    \"" + node.path + "\")\n      verbs=(";
     for (const auto& verb : node.verbs) text += "\n        " + Described(verb);

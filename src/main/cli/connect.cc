@@ -3,8 +3,8 @@
 #include <signal.h>
 
 #include <cerrno>
-#include <ctime>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <map>
 
@@ -34,7 +34,8 @@ Result<std::string> AdminKey(const std::string& data) {
   return key;
 }
 
-// A new data folder must be one before logs go into it: a folder with other things in it is refused.
+// A new data folder must be one before logs go into it: a folder with other things in it is
+// refused.
 Status MakeLayout(const std::string& data) {
   std::error_code error;
   if (fs::exists(data + "/aimass.json", error)) return {};
@@ -78,7 +79,8 @@ void Connection::Close() {
   embedded_.reset();
 }
 
-Result<std::unique_ptr<Connection>> Connection::Open(const CommonOptions& common, Language language) {
+Result<std::unique_ptr<Connection>> Connection::Open(const CommonOptions& common,
+                                                     Language language) {
   std::unique_ptr<Connection> connection(new Connection());
   // --data asks for a folder; it wins over a server that only the environment names.
   std::string url = common.server;

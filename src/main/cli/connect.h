@@ -19,7 +19,8 @@ struct CommonOptions;
 ///   --server/--key, AIMASS_URL/AIMASS_KEY    that server
 ///   --data, AIMASS_DATA, ./aimass-data where it exists, ~/.aimass
 ///     DATA/server.json names a live server    that one, with DATA/admin.key
-///     else                                    a server in this process on 127.0.0.1:0, for this command only
+///     else                                    a server in this process on 127.0.0.1:0, for this
+///     command only
 class Connection {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Connection>> Open(const CommonOptions& common,
@@ -29,7 +30,8 @@ class Connection {
   [[nodiscard]] Client& client() { return *client_; }
   /// The server runs in this process and ends with the command.
   [[nodiscard]] bool embedded() const { return embedded_ != nullptr; }
-  /// The server reads the same files as we do: a path can be named instead of uploading its content.
+  /// The server reads the same files as we do: a path can be named instead of uploading its
+  /// content.
   [[nodiscard]] bool same_machine() const { return same_machine_; }
   [[nodiscard]] const std::string& data() const { return data_; }
   void Close();
@@ -42,7 +44,8 @@ class Connection {
   bool same_machine_ = false;
 };
 
-/// The data folder of a command: `given` (--data), AIMASS_DATA, ./aimass-data where it exists, ~/.aimass.
+/// The data folder of a command: `given` (--data), AIMASS_DATA, ./aimass-data where it exists,
+/// ~/.aimass.
 [[nodiscard]] std::string DataFolderOf(const std::string& given);
 
 /// AIMASS_CONFIG, ./aimass.yaml where it exists, /etc/aimass/aimass.yaml.

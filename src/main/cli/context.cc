@@ -48,9 +48,11 @@ void Context::Note(const Message& line) { Write(stderr, Text(line) + "\n"); }
 
 void Context::Print(const Error& error) {
   std::fflush(stdout);
-  Write(stderr, Paint(Colour::kRed, Text(Msg("Error:")), STDERR_FILENO) + " " + Text(error.message) + "\n");
+  Write(stderr,
+        Paint(Colour::kRed, Text(Msg("Error:")), STDERR_FILENO) + " " + Text(error.message) + "\n");
   if (!error.hint.empty()) {
-    Write(stderr, Paint(Colour::kYellow, Text(Msg("Hint:")), STDERR_FILENO) + " " + Text(error.hint) + "\n");
+    Write(stderr, Paint(Colour::kYellow, Text(Msg("Hint:")), STDERR_FILENO) + " " +
+                      Text(error.hint) + "\n");
   }
   if (json()) {
     Json body = {{"code", CodeName(error.code)}, {"detail", Text(error.message)}};
@@ -66,8 +68,8 @@ Result<Json> ListAll(Client& server, const std::string& path, std::int64_t limit
   while (true) {
     const auto have = static_cast<std::int64_t>(all["items"].size());
     const std::int64_t page = limit > 0 ? std::min(kPage, limit - have) : kPage;
-    std::string address = path + (path.find('?') == std::string::npos ? "?" : "&") +
-                          "limit=" + std::to_string(page);
+    std::string address =
+        path + (path.find('?') == std::string::npos ? "?" : "&") + "limit=" + std::to_string(page);
     if (!cursor.empty()) address += "&cursor=" + Encode(cursor);
     ASSIGN_OR_RETURN(const Json answer, server.Get(address));
     for (const Json& item : MemberOf(answer, "items")) all["items"].push_back(item);

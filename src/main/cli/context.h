@@ -26,8 +26,8 @@ struct CommonOptions {
 
 /// What a verb works with: the connection to the server, and where its answer goes.
 ///
-/// With --json, standard output holds exactly one JSON document and nothing else; without, what a person reads.
-/// Progress and notes go to standard error. Threads: one.
+/// With --json, standard output holds exactly one JSON document and nothing else; without, what a
+/// person reads. Progress and notes go to standard error. Threads: one.
 class Context {
  public:
   explicit Context(Language language);
@@ -58,7 +58,8 @@ class Context {
   void Say(const Table& table);
   /// A line on standard error.
   void Note(const Message& line);
-  /// Prints `error` for people on standard error, with --json also as {"error":{…}} on standard output.
+  /// Prints `error` for people on standard error, with --json also as {"error":{…}} on standard
+  /// output.
   void Print(const Error& error);
 
  private:
@@ -66,7 +67,8 @@ class Context {
   std::unique_ptr<Connection> connection_;
 };
 
-/// Asks for `path`, prints the answer with --json, else hands it to `show`: the shape of most verbs.
+/// Asks for `path`, prints the answer with --json, else hands it to `show`: the shape of most
+/// verbs.
 template <typename Show>
 Status GetAndShow(Context& context, const std::string& path, Show show) {
   ASSIGN_OR_RETURN(Client* const server, context.Server());
@@ -79,7 +81,8 @@ Status GetAndShow(Context& context, const std::string& path, Show show) {
   return {};
 }
 
-/// All pages of a list, or the first `limit` items: {"items":[…],"next_cursor":null or where it goes on}.
+/// All pages of a list, or the first `limit` items: {"items":[…],"next_cursor":null or where it
+/// goes on}.
 [[nodiscard]] Result<Json> ListAll(Client& server, const std::string& path, std::int64_t limit);
 
 /// Members of an answer, for printing: never fail, "–" where there is none.

@@ -1,4 +1,5 @@
-// aimass datasets …: import, derive, list, show, versions, preview, rejected, export, refresh, rename, delete.
+// aimass datasets …: import, derive, list, show, versions, preview, rejected, export, refresh,
+// rename, delete.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -36,8 +37,9 @@ Status ShowResult(Context& context, const std::string& name, const Json& job) {
                   MemberOf(dataset, "columns").size()));
   const std::int64_t rejected = IntegerOf(dataset, "rejected_rows");
   if (rejected > 0) {
-    context.Say(Msg("{} rows could not be read and were set aside. See them: aimass datasets rejected {}",
-                    Thousands(rejected), name));
+    context.Say(
+        Msg("{} rows could not be read and were set aside. See them: aimass datasets rejected {}",
+            Thousands(rejected), name));
   }
   for (const Json& warning : MemberOf(MemberOf(job, "output"), "warnings")) {
     context.Say(Msg("Note: {}", CellText(warning)));
@@ -45,7 +47,8 @@ Status ShowResult(Context& context, const std::string& name, const Json& job) {
   return {};
 }
 
-// --- import ---------------------------------------------------------------------------------------------------------
+// --- import
+// ---------------------------------------------------------------------------------------------------------
 
 struct ImportOptions {
   std::string name;
@@ -93,32 +96,44 @@ Status Import(Context& context, const ImportOptions& given) {
 void AddImport(Verb& noun) {
   auto given = std::make_shared<ImportOptions>();
   noun.Add("import", Msg("Make a dataset from a file, a folder, standard input or an address"))
-      .Details(Msg("Reads CSV (any delimiter and encoding), JSON, NDJSON, Parquet and Excel, also packed with gzip, "
-                   "zstd, xz or zip. Format, encoding, delimiter and types are found by themselves; every row is "
+      .Details(Msg("Reads CSV (any delimiter and encoding), JSON, NDJSON, Parquet and Excel, also "
+                   "packed with gzip, "
+                   "zstd, xz or zip. Format, encoding, delimiter and types are found by "
+                   "themselves; every row is "
                    "checked, and what cannot be read is kept with its line and reason."))
       .Required("NAME", given->name, Msg("name of the dataset"))
-      .Required("PLACE", given->place, Msg("file, folder, http(s) address, or - for standard input"))
-      .Option("--format", "FORMAT", given->format, Msg("csv, json, parquet or excel; else found out"))
-      .Option("--delimiter", "CHAR", given->delimiter, Msg("what separates columns of a CSV file; tab for a tab"))
+      .Required("PLACE", given->place,
+                Msg("file, folder, http(s) address, or - for standard input"))
+      .Option("--format", "FORMAT", given->format,
+              Msg("csv, json, parquet or excel; else found out"))
+      .Option("--delimiter", "CHAR", given->delimiter,
+              Msg("what separates columns of a CSV file; tab for a tab"))
       .Option("--quote", "CHAR", given->quote, Msg("the quotation mark of a CSV file"))
-      .Option("--encoding", "NAME", given->encoding, Msg("utf-8, utf-16 or gb18030; else found out"))
-      .Option("--header", "yes|no", given->header, Msg("whether the first line of a CSV file has the names"))
+      .Option("--encoding", "NAME", given->encoding,
+              Msg("utf-8, utf-16 or gb18030; else found out"))
+      .Option("--header", "yes|no", given->header,
+              Msg("whether the first line of a CSV file has the names"))
       .Choices({"yes", "no", "auto"})
       .Option("--decimal", "CHAR", given->decimal, Msg("the decimal mark: . or ,"))
       .Option("--sheet", "NAME", given->sheet, Msg("which sheet of an Excel file; else the first"))
-      .Option("--option", "NAME=VALUE", given->settings, Msg("any other setting of the format; repeatable"))
+      .Option("--option", "NAME=VALUE", given->settings,
+              Msg("any other setting of the format; repeatable"))
       .Flag("--append", given->append, Msg("add the rows to the dataset that is there"))
       .Flag("--replace", given->replace, Msg("replace its rows; older versions stay readable"))
       .Flag("--no-wait", given->no_wait, Msg("start the job and do not wait for it"))
       .Example("aimass datasets import sales sales.csv", Msg("a file; everything is found out"))
-      .Example("aimass datasets import sales new-sales.csv.gz --append", Msg("more rows, as a new version"))
-      .Example("aimass datasets import prices prices.xlsx --sheet 2026", Msg("one sheet of a workbook"))
-      .Example("zcat log.gz | aimass datasets import log - --format json", Msg("from another program"))
+      .Example("aimass datasets import sales new-sales.csv.gz --append",
+               Msg("more rows, as a new version"))
+      .Example("aimass datasets import prices prices.xlsx --sheet 2026",
+               Msg("one sheet of a workbook"))
+      .Example("zcat log.gz | aimass datasets import log - --format json",
+               Msg("from another program"))
       .Example("aimass datasets import rates https://example.com/rates.csv", Msg("from an address"))
       .Run([given](Context& context) { return Import(context, *given); });
 }
 
-// --- derive ---------------------------------------------------------------------------------------------------------
+// --- derive
+// ---------------------------------------------------------------------------------------------------------
 
 struct DeriveOptions {
   std::string name;
@@ -148,14 +163,17 @@ Status Derive(Context& context, const DeriveOptions& given) {
 
 void AddDerive(Verb& noun) {
   auto given = std::make_shared<DeriveOptions>();
-  noun.Add("derive", Msg("Make a dataset by SQL over other datasets; it knows what it was made from"))
+  noun.Add("derive",
+           Msg("Make a dataset by SQL over other datasets; it knows what it was made from"))
       .Required("NAME", given->name, Msg("name of the new dataset"))
       .Option("--sql", "SELECT", given->sql, Msg("the query"))
       .Option("--sql-file", "FILE", given->sql_file, Msg("a file with the query"))
       .Flag("--replace", given->replace, Msg("replace its rows; older versions stay readable"))
       .Flag("--no-wait", given->no_wait, Msg("start the job and do not wait for it"))
-      .Example("aimass datasets derive big --sql 'SELECT * FROM sales WHERE amount > 1000'", Msg("a part"))
-      .Example("aimass datasets derive customers --sql-file customers.sql", Msg("a query kept in a file"))
+      .Example("aimass datasets derive big --sql 'SELECT * FROM sales WHERE amount > 1000'",
+               Msg("a part"))
+      .Example("aimass datasets derive customers --sql-file customers.sql",
+               Msg("a query kept in a file"))
       .Run([given](Context& context) { return Derive(context, *given); });
 
   auto again = std::make_shared<Named>();
@@ -170,11 +188,13 @@ void AddDerive(Verb& noun) {
       });
 }
 
-// --- look -----------------------------------------------------------------------------------------------------------
+// --- look
+// -----------------------------------------------------------------------------------------------------------
 
 Status List(Context& context, const Named& given) {
   ASSIGN_OR_RETURN(Client* const server, context.Server());
-  ASSIGN_OR_RETURN(const Json answer, ListAll(*server, std::string(kDatasets), given.limit.value_or(0)));
+  ASSIGN_OR_RETURN(const Json answer,
+                   ListAll(*server, std::string(kDatasets), given.limit.value_or(0)));
   if (context.json()) {
     context.Print(answer);
     return {};
@@ -217,8 +237,9 @@ Status Show(Context& context, const Named& given) {
                     MemberOf(dataset, "columns").size()));
     context.Say(Msg("From {}", OriginOf(context, dataset)));
     if (IntegerOf(dataset, "rejected_rows") > 0) {
-      context.Say(Msg("{} rows could not be read and were set aside. See them: aimass datasets rejected {}",
-                      Thousands(IntegerOf(dataset, "rejected_rows")), given.name));
+      context.Say(
+          Msg("{} rows could not be read and were set aside. See them: aimass datasets rejected {}",
+              Thousands(IntegerOf(dataset, "rejected_rows")), given.name));
     }
     Table table({{context.Text(Msg("Column"))}, {context.Text(Msg("Type"))}});
     for (const Json& column : MemberOf(dataset, "columns")) {
@@ -236,8 +257,9 @@ Status Versions(Context& context, const Named& given) {
                  {context.Text(Msg("Made by"))},
                  {context.Text(Msg("When"))}});
     for (const Json& item : MemberOf(answer, "items")) {
-      table.Add({TextOf(item, "version"), Thousands(IntegerOf(item, "rows")), Bytes(IntegerOf(item, "bytes")),
-                 TextOf(item, "operation"), LocalTime(TextOf(item, "created_at"))});
+      table.Add({TextOf(item, "version"), Thousands(IntegerOf(item, "rows")),
+                 Bytes(IntegerOf(item, "bytes")), TextOf(item, "operation"),
+                 LocalTime(TextOf(item, "created_at"))});
     }
     context.Say(table);
   });
@@ -250,7 +272,8 @@ Status Preview(Context& context, const Named& given) {
 }
 
 Status Rejected(Context& context, const Named& given) {
-  const std::string path = PathOf(given.name, "/rejected?limit=" + std::to_string(given.limit.value_or(50)));
+  const std::string path =
+      PathOf(given.name, "/rejected?limit=" + std::to_string(given.limit.value_or(50)));
   return GetAndShow(context, path, [&](const Json& answer) {
     if (MemberOf(answer, "items").empty()) {
       context.Say(Msg("Every row could be read."));
@@ -261,7 +284,8 @@ Status Rejected(Context& context, const Named& given) {
                  {context.Text(Msg("Reason"))},
                  {context.Text(Msg("Text"))}});
     for (const Json& item : answer["items"]) {
-      table.Add({TextOf(item, "file"), TextOf(item, "line"), TextOf(item, "reason"), TextOf(item, "text")});
+      table.Add({TextOf(item, "file"), TextOf(item, "line"), TextOf(item, "reason"),
+                 TextOf(item, "text")});
     }
     context.Say(table);
   });
@@ -279,19 +303,23 @@ void AddLooks(Verb& noun) {
         .Run([given, run](Context& context) { return run(context, *given); });
     return std::pair(added, given);
   };
-  auto [show, shown] = one("show", Msg("One dataset: rows, columns with types, where it came from"), Show);
+  auto [show, shown] =
+      one("show", Msg("One dataset: rows, columns with types, where it came from"), Show);
   show.Option("--version", "N", shown->version, Msg("an older version"))
       .Example("aimass datasets show sales", Msg("what is in it"));
   one("versions", Msg("Its versions, newest first; each can still be read"), Versions);
   auto [preview, previewed] = one("preview", Msg("Its first rows"), Preview);
   preview.Option("--limit", "N", previewed->limit, Msg("how many rows; 20 unless told"))
       .Option("--version", "N", previewed->version, Msg("an older version"))
-      .Example("aimass datasets preview sales --limit 5 --version 1", Msg("five rows as they were first"));
-  auto [rejected, listed] = one("rejected", Msg("Rows of the last import that could not be read, with reasons"), Rejected);
+      .Example("aimass datasets preview sales --limit 5 --version 1",
+               Msg("five rows as they were first"));
+  auto [rejected, listed] = one(
+      "rejected", Msg("Rows of the last import that could not be read, with reasons"), Rejected);
   rejected.Option("--limit", "N", listed->limit, Msg("how many rows; 50 unless told"));
 }
 
-// --- export, rename, delete -------------------------------------------------------------------------------------------
+// --- export, rename, delete
+// -------------------------------------------------------------------------------------------
 
 struct ExportOptions {
   std::string name, out;
@@ -322,7 +350,8 @@ void AddChanges(Verb& noun) {
   noun.Add("export", Msg("Write its rows to a file"))
       .Required("NAME", exported->name, Msg("name of the dataset"))
       .Required("FILE", exported->out, Msg("where to; - for standard output"))
-      .Option("--format", "FORMAT", exported->format, Msg("csv, ndjson, parquet or arrow; else by the file's name"))
+      .Option("--format", "FORMAT", exported->format,
+              Msg("csv, ndjson, parquet or arrow; else by the file's name"))
       .Choices({"csv", "ndjson", "parquet", "arrow"})
       .Option("--version", "N", exported->version, Msg("an older version"))
       .Example("aimass datasets export sales sales.parquet", Msg("all rows, typed"))
@@ -337,7 +366,8 @@ void AddChanges(Verb& noun) {
         ASSIGN_OR_RETURN(Client* const server, context.Server());
         ASSIGN_OR_RETURN(const Json answer,
                          server->Patch(PathOf(renamed->name), Json{{"name", renamed->new_name}}));
-        return ShowDone(context, answer, Msg("Dataset {} is now {}", renamed->name, renamed->new_name));
+        return ShowDone(context, answer,
+                        Msg("Dataset {} is now {}", renamed->name, renamed->new_name));
       });
 
   auto deleted = std::make_shared<DeleteOptions>();

@@ -33,15 +33,17 @@ std::string ShareOf(const Json& endpoint, const Json& route) {
 std::string RoutesOf(const Json& endpoint) {
   std::string text;
   for (const Json& route : MemberOf(endpoint, "routes")) {
-    text += (text.empty() ? "" : ", ") +
-            fmt::format("{}:{} {}", TextOf(route, "model"), TextOf(route, "version"), ShareOf(endpoint, route));
+    text += (text.empty() ? "" : ", ") + fmt::format("{}:{} {}", TextOf(route, "model"),
+                                                     TextOf(route, "version"),
+                                                     ShareOf(endpoint, route));
   }
   return text;
 }
 
 Status List(Context& context, const Given& given) {
   ASSIGN_OR_RETURN(Client* const server, context.Server());
-  ASSIGN_OR_RETURN(const Json answer, ListAll(*server, "/api/v1/endpoints", given.limit.value_or(0)));
+  ASSIGN_OR_RETURN(const Json answer,
+                   ListAll(*server, "/api/v1/endpoints", given.limit.value_or(0)));
   if (context.json()) {
     context.Print(answer);
     return {};
@@ -50,9 +52,11 @@ Status List(Context& context, const Given& given) {
     context.Say(Msg("No endpoints yet. Make one: aimass endpoints create NAME --model MODEL"));
     return {};
   }
-  Table table({{context.Text(Msg("Name"))}, {context.Text(Msg("Routes"))}, {context.Text(Msg("Created"))}});
+  Table table(
+      {{context.Text(Msg("Name"))}, {context.Text(Msg("Routes"))}, {context.Text(Msg("Created"))}});
   for (const Json& endpoint : answer["items"]) {
-    table.Add({TextOf(endpoint, "name"), RoutesOf(endpoint), LocalTime(TextOf(endpoint, "created_at"))});
+    table.Add(
+        {TextOf(endpoint, "name"), RoutesOf(endpoint), LocalTime(TextOf(endpoint, "created_at"))});
   }
   context.Say(table);
   return {};
@@ -65,7 +69,8 @@ void SayOne(Context& context, const Json& endpoint) {
                {context.Text(Msg("Weight")), Table::Align::kRight},
                {context.Text(Msg("Requests")), Table::Align::kRight}});
   for (const Json& route : MemberOf(endpoint, "routes")) {
-    table.Add({TextOf(route, "model"), TextOf(route, "version"), Number(WeightOf(route)), ShareOf(endpoint, route)});
+    table.Add({TextOf(route, "model"), TextOf(route, "version"), Number(WeightOf(route)),
+               ShareOf(endpoint, route)});
   }
   context.Say(table);
 }
@@ -73,15 +78,15 @@ void SayOne(Context& context, const Json& endpoint) {
 Status Create(Context& context, const Given& given) {
   ASSIGN_OR_RETURN(const Json routes, ParseRoutes(given.models));
   ASSIGN_OR_RETURN(Client* const server, context.Server());
-  ASSIGN_OR_RETURN(const Json answer,
-                   server->Post("/api/v1/endpoints", Json{{"name", given.name}, {"routes", routes}}));
+  ASSIGN_OR_RETURN(const Json answer, server->Post("/api/v1/endpoints",
+                                                   Json{{"name", given.name}, {"routes", routes}}));
   if (context.json()) {
     context.Print(answer);
     return {};
   }
   Json example;
-  const auto version = server->Get("/api/v1/models/" + Encode(TextOf(routes[0], "model")) + "/versions/" +
-                                   Encode(TextOf(routes[0], "version")));
+  const auto version = server->Get("/api/v1/models/" + Encode(TextOf(routes[0], "model")) +
+                                   "/versions/" + Encode(TextOf(routes[0], "version")));
   if (version) example = MemberOf(*version, "example");
   SayEndpoint(context, given.name, example);
   return {};
@@ -114,22 +119,26 @@ void AddEndpointsCommands(Verb& root) {
   noun.Add("show", Msg("One endpoint with its routes"))
       .Required("NAME", shown->name, Msg("name of the endpoint"))
       .Run([shown](Context& context) {
-        return GetAndShow(context, PathOf(shown->name), [&](const Json& answer) { SayOne(context, answer); });
+        return GetAndShow(context, PathOf(shown->name),
+                          [&](const Json& answer) { SayOne(context, answer); });
       });
 
-  const auto routed = [&noun](std::string_view verb, const Message& summary, Status (*run)(Context&, const Given&)) {
+  const auto routed = [&noun](std::string_view verb, const Message& summary,
+                              Status (*run)(Context&, const Given&)) {
     auto given = std::make_shared<Given>();
     Verb added = noun.Add(verb, summary);
     added.Required("NAME", given->name, Msg("name of the endpoint"))
         .Option("--model", "MODEL[:VERSION][=WEIGHT]", given->models,
-                Msg("where requests go; the version is a number or an alias (champion unless told); weights share the "
+                Msg("where requests go; the version is a number or an alias (champion unless "
+                    "told); weights share the "
                     "requests; repeatable"))
         .Must()
         .Run([given, run](Context& context) { return run(context, *given); });
     return added;
   };
   routed("create", Msg("Serve a model, or several by weight"), Create)
-      .Example("aimass endpoints create churn --model churn", Msg("the champion of churn, also when it changes"))
+      .Example("aimass endpoints create churn --model churn",
+               Msg("the champion of churn, also when it changes"))
       .Example("aimass endpoints create churn --model churn:3=90 --model churn:4=10",
                Msg("one request of ten tries version 4"));
   routed("update", Msg("Send its requests elsewhere; no request is lost"), Update)
@@ -140,8 +149,9 @@ void AddEndpointsCommands(Verb& root) {
       .Required("NAME", deleted->name, Msg("name of the endpoint"))
       .Flag("--yes", deleted->yes, Msg("do not ask"))
       .Run([deleted](Context& context) -> Status {
-        RETURN_IF_ERROR(Confirm(context, deleted->yes,
-                                Msg("Delete endpoint {}? Programs that use it will fail.", deleted->name)));
+        RETURN_IF_ERROR(
+            Confirm(context, deleted->yes,
+                    Msg("Delete endpoint {}? Programs that use it will fail.", deleted->name)));
         ASSIGN_OR_RETURN(Client* const server, context.Server());
         ASSIGN_OR_RETURN(const Json answer, server->Delete(PathOf(deleted->name)));
         return ShowDone(context, answer, Msg("Endpoint {} is deleted", deleted->name));

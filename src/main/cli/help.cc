@@ -20,7 +20,8 @@ void AddRows(std::string& text, const std::vector<Row>& rows, int width) {
   for (const Row& row : rows) {
     const auto lines = Wrap(row.right, std::max(24, width - left - 4));
     if (Width(row.left) > left) {
-      text += "  " + row.left + "\n" + std::string(static_cast<std::size_t>(left) + 4, ' ') + lines[0];
+      text +=
+          "  " + row.left + "\n" + std::string(static_cast<std::size_t>(left) + 4, ' ') + lines[0];
     } else {
       text += "  " + PadRight(row.left, left) + "  " + lines[0];
     }
@@ -119,8 +120,10 @@ std::string CommandLine::Help(const CLI::App& app) const {
     rows.push_back({"-h, --help", say(Msg("help, also for one verb"))});
     AddRows(text, rows, width);
   } else {
-    text += "\n" + say(Msg("With every verb: --json --server URL --key KEY --data DIR --lang zh|en "
-                           "(explained by: aimass --help)")) + "\n";
+    text += "\n" +
+            say(Msg("With every verb: --json --server URL --key KEY --data DIR --lang zh|en "
+                    "(explained by: aimass --help)")) +
+            "\n";
   }
   return text;
 }

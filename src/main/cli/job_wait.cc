@@ -26,8 +26,10 @@ ProgressLine::State ProgressOf(Context& context, const Json& job) {
   } else {
     state.step = step.empty() ? TextOf(job, "kind") : step;
   }
-  if (const Json& rows = MemberOf(job, "rows"); rows.is_number()) state.rows = rows.get<std::int64_t>();
-  if (const Json& eta = MemberOf(job, "eta_ms"); eta.is_number()) state.eta_ms = eta.get<std::int64_t>();
+  if (const Json& rows = MemberOf(job, "rows"); rows.is_number())
+    state.rows = rows.get<std::int64_t>();
+  if (const Json& eta = MemberOf(job, "eta_ms"); eta.is_number())
+    state.eta_ms = eta.get<std::int64_t>();
   return state;
 }
 
@@ -51,8 +53,10 @@ Error ErrorOfJob(const Json& job) {
 std::unexpected<Error> OnInterrupt(Context& context, Client& server, const std::string& id) {
   ClearInterrupt();
   if (!context.connection().embedded()) {
-    context.Note(Msg("The job goes on at the server. Follow it: aimass jobs wait {}   Cancel it: aimass jobs cancel {}",
-                     id, id));
+    context.Note(
+        Msg("The job goes on at the server. Follow it: aimass jobs wait {}   Cancel it: aimass "
+            "jobs cancel {}",
+            id, id));
     return Fail(ErrorCode::kCancelled, "stopped waiting for job {}", id);
   }
   context.Note(Msg("Cancelling the job…"));
@@ -88,9 +92,11 @@ Result<Json> AwaitJob(Context& context, const Json& answer) {
     }
     if (!job) {
       const ErrorCode code = job.error().code;
-      const bool may_return = code == ErrorCode::kUnavailable || code == ErrorCode::kResourceExhausted;
+      const bool may_return =
+          code == ErrorCode::kUnavailable || code == ErrorCode::kResourceExhausted;
       if (away_since == 0) away_since = SteadyMs();
-      if (!may_return || SteadyMs() - away_since > kServerAwayMs) return std::unexpected(job.error());
+      if (!may_return || SteadyMs() - away_since > kServerAwayMs)
+        return std::unexpected(job.error());
       SleepMs(500);
       continue;
     }

@@ -8,7 +8,8 @@
 
 namespace aimass::cli {
 
-/// Follows the job in `answer` ({"job":{…}}) to its end, with progress on standard error: the ended job.
+/// Follows the job in `answer` ({"job":{…}}) to its end, with progress on standard error: the ended
+/// job.
 ///
 /// Ctrl-C: says that the job goes on and how to cancel it; cancels it where the server is embedded.
 /// Errors   the job's own error where it failed; kCancelled.

@@ -17,7 +17,9 @@ std::string PathOf(std::string_view id, std::string_view rest = "") {
 
 std::string Percent(const Json& job) {
   const Json& progress = MemberOf(job, "progress");
-  return progress.is_number() ? std::to_string(static_cast<int>(progress.get<double>() * 100)) + " %" : "–";
+  return progress.is_number()
+             ? std::to_string(static_cast<int>(progress.get<double>() * 100)) + " %"
+             : "–";
 }
 
 Status List(Context& context, const ListOptions& given) {
@@ -43,7 +45,8 @@ Status List(Context& context, const ListOptions& given) {
   for (const Json& job : answer["items"]) {
     const Json& error = MemberOf(job, "error");
     table.Add({TextOf(job, "id"), TextOf(job, "kind"), TextOf(job, "state"), Percent(job),
-               LocalTime(TextOf(job, "created_at")), TextOf(error.is_object() ? error : job, error.is_object() ? "detail" : "step")});
+               LocalTime(TextOf(job, "created_at")),
+               TextOf(error.is_object() ? error : job, error.is_object() ? "detail" : "step")});
   }
   context.Say(table);
   return {};
@@ -51,7 +54,9 @@ Status List(Context& context, const ListOptions& given) {
 
 void SayJob(Context& context, const Json& job) {
   Table table({{context.Text(Msg("Job"))}, {TextOf(job, "id")}});
-  const auto row = [&](const Message& name, std::string value) { table.Add({context.Text(name), std::move(value)}); };
+  const auto row = [&](const Message& name, std::string value) {
+    table.Add({context.Text(name), std::move(value)});
+  };
   row(Msg("Kind"), TextOf(job, "kind"));
   row(Msg("State"), TextOf(job, "state"));
   row(Msg("Done"), Percent(job));
@@ -78,23 +83,25 @@ Status ShowLog(Context& context, const std::string& id) {
 }  // namespace
 
 void AddJobsCommands(Verb& root) {
-  Verb noun = root.Add("jobs", Msg("What runs, ran and waits: imports, trainings, predictions of files"));
+  Verb noun =
+      root.Add("jobs", Msg("What runs, ran and waits: imports, trainings, predictions of files"));
   noun.Group(Msg("Look after it:"));
 
   auto listed = std::make_shared<ListOptions>();
   noun.Add("list", Msg("Jobs, newest first"))
       .Option("--state", "STATE", listed->state, Msg("only those in this state"))
       .Choices({"queued", "running", "succeeded", "failed", "cancelled"})
-      .Option("--kind", "KIND", listed->kind, Msg("only those of this kind: import, train, predict …"))
+      .Option("--kind", "KIND", listed->kind,
+              Msg("only those of this kind: import, train, predict …"))
       .Option("--limit", "N", listed->limit, Msg("how many; 20 unless told"))
       .Example("aimass jobs list --state failed", Msg("what went wrong"))
       .Run([listed](Context& context) { return List(context, *listed); });
 
   const auto one = [&noun](std::string_view verb, const Message& summary, auto run) {
     auto id = std::make_shared<std::string>();
-    noun.Add(verb, summary).Required("ID", *id, Msg("the job's id")).Run([id, run](Context& context) {
-      return run(context, *id);
-    });
+    noun.Add(verb, summary)
+        .Required("ID", *id, Msg("the job's id"))
+        .Run([id, run](Context& context) { return run(context, *id); });
   };
   one("show", Msg("One job: state, progress, error"), [](Context& context, const std::string& id) {
     return GetAndShow(context, PathOf(id), [&](const Json& job) { SayJob(context, job); });

@@ -14,7 +14,8 @@ Status List(Context& context) {
                  {context.Text(Msg("Revoked"))}});
     for (const Json& key : MemberOf(answer, "items")) {
       const Json& revoked = MemberOf(key, "revoked_at");
-      table.Add({TextOf(key, "id"), TextOf(key, "name"), TextOf(key, "prefix"), LocalTime(TextOf(key, "created_at")),
+      table.Add({TextOf(key, "id"), TextOf(key, "name"), TextOf(key, "prefix"),
+                 LocalTime(TextOf(key, "created_at")),
                  revoked.is_string() ? LocalTime(CellText(revoked)) : "–"});
     }
     context.Say(table);
@@ -27,8 +28,10 @@ Status Create(Context& context, const std::string& name) {
   if (context.json()) {
     context.Print(answer);
   } else {
-    context.Say(std::string_view(TextOf(answer, MemberOf(answer, "secret").is_string() ? "secret" : "key")));
-    context.Note(Msg("This is the only time that the key is shown. Keep it: the server has only its checksum."));
+    context.Say(std::string_view(
+        TextOf(answer, MemberOf(answer, "secret").is_string() ? "secret" : "key")));
+    context.Note(Msg(
+        "This is the only time that the key is shown. Keep it: the server has only its checksum."));
   }
   return {};
 }
@@ -44,7 +47,9 @@ Status Revoke(Context& context, const std::string& id) {
 void AddKeysCommands(Verb& root) {
   Verb noun = root.Add("keys", Msg("Keys of programs that call the server"));
   noun.Group(Msg("Look after it:"));
-  noun.Add("list", Msg("All keys, without their secrets")).Run([](Context& context) { return List(context); });
+  noun.Add("list", Msg("All keys, without their secrets")).Run([](Context& context) {
+    return List(context);
+  });
   auto name = std::make_shared<std::string>();
   noun.Add("create", Msg("A new key; printed once"))
       .Required("NAME", *name, Msg("whose it is"))

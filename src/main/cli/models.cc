@@ -31,7 +31,8 @@ std::string AliasesOf(const Json& model, std::int64_t version) {
   const Json& aliases = MemberOf(model, "aliases");
   if (!aliases.is_object()) return text;
   for (const auto& [alias, number] : aliases.items()) {
-    if (number.is_number() && number.get<std::int64_t>() == version) text += (text.empty() ? "" : " ") + alias;
+    if (number.is_number() && number.get<std::int64_t>() == version)
+      text += (text.empty() ? "" : " ") + alias;
   }
   return text;
 }
@@ -42,9 +43,10 @@ std::string MetricsOf(const Json& version) {
   if (!metrics.is_object()) return text;
   for (const auto& [name, value] : metrics.items()) {
     // Eight of them in a table are none: the report has all.
-    const bool main = name == "auc" || name == "log_loss" || name == "accuracy" || name == "rmse" || name == "mae" ||
-                      name == "r2";
-    if (main && value.is_number()) text += (text.empty() ? "" : "  ") + name + " " + Number(value.get<double>());
+    const bool main = name == "auc" || name == "log_loss" || name == "accuracy" || name == "rmse" ||
+                      name == "mae" || name == "r2";
+    if (main && value.is_number())
+      text += (text.empty() ? "" : "  ") + name + " " + Number(value.get<double>());
   }
   return text;
 }
@@ -92,7 +94,8 @@ Status Show(Context& context, const Given& given) {
 
 Status Report(Context& context, const Given& given) {
   if (given.html) return DownloadTo(context, VersionPath(given, "/report.html"), *given.html);
-  return GetAndShow(context, VersionPath(given, "/report"), [&](const Json& report) { SayReport(context, report); });
+  return GetAndShow(context, VersionPath(given, "/report"),
+                    [&](const Json& report) { SayReport(context, report); });
 }
 
 Status Compare(Context& context, const Given& given) {
@@ -147,10 +150,12 @@ Status Reproduce(Context& context, const Given& given) {
   }
   for (const Json& file : MemberOf(output, "files")) {
     const bool same = TextOf(file, "expected") == TextOf(file, "found");
-    context.Say(fmt::format("{} {}", Paint(same ? Colour::kGreen : Colour::kRed, same ? "✓" : "✗", 1),
+    context.Say(fmt::format("{} {}",
+                            Paint(same ? Colour::kGreen : Colour::kRed, same ? "✓" : "✗", 1),
                             TextOf(file, "file")));
   }
-  context.Say(identical ? Msg("Trained again: the same bytes.") : Msg("Trained again: other bytes came out."));
+  context.Say(identical ? Msg("Trained again: the same bytes.")
+                        : Msg("Trained again: other bytes came out."));
   return {};
 }
 
@@ -168,8 +173,10 @@ void AddReading(Verb& noun) {
   auto reported = std::make_shared<Given>();
   noun.Add("report", Msg("How good a version is, and what it was made from"))
       .Required("NAME", reported->name, Msg("name of the model"))
-      .Option("--version", "VERSION", reported->version, Msg("a number or an alias; the champion unless told"))
-      .Option("--html", "FILE", reported->html, Msg("write the page that can be printed, with its curves"))
+      .Option("--version", "VERSION", reported->version,
+              Msg("a number or an alias; the champion unless told"))
+      .Option("--html", "FILE", reported->html,
+              Msg("write the page that can be printed, with its curves"))
       .Example("aimass models report churn --html report.html", Msg("for a browser, or to print"))
       .Run([reported](Context& context) { return Report(context, *reported); });
 
@@ -189,17 +196,21 @@ void AddChanging(Verb& noun) {
       .Required("NAME", aliased->name, Msg("name of the model"))
       .Required("ALIAS", aliased->alias, Msg("champion, or a word of yours"))
       .Required("VERSION", aliased->version, Msg("the version's number"))
-      .Example("aimass models alias churn champion 4", Msg("endpoints that route to the champion now use version 4"))
+      .Example("aimass models alias churn champion 4",
+               Msg("endpoints that route to the champion now use version 4"))
       .Run([aliased](Context& context) -> Status {
         const auto number = ParseJson(aliased->version);
         if (!number || !number->is_number_integer()) {
-          return Fail(ErrorCode::kInvalidArgument, "{} expects a whole number, found '{}'", "VERSION", aliased->version);
+          return Fail(ErrorCode::kInvalidArgument, "{} expects a whole number, found '{}'",
+                      "VERSION", aliased->version);
         }
         ASSIGN_OR_RETURN(Client* const server, context.Server());
-        ASSIGN_OR_RETURN(const Json answer, server->Put(PathOf(aliased->name, "/aliases/" + Encode(aliased->alias)),
-                                                        Json{{"version", *number}}));
-        return ShowDone(context, answer,
-                        Msg("{} of {} is now version {}", aliased->alias, aliased->name, aliased->version));
+        ASSIGN_OR_RETURN(const Json answer,
+                         server->Put(PathOf(aliased->name, "/aliases/" + Encode(aliased->alias)),
+                                     Json{{"version", *number}}));
+        return ShowDone(
+            context, answer,
+            Msg("{} of {} is now version {}", aliased->alias, aliased->name, aliased->version));
       });
 
   auto renamed = std::make_shared<Given>();
@@ -208,14 +219,16 @@ void AddChanging(Verb& noun) {
       .Required("NEW", renamed->other, Msg("the new name"))
       .Run([renamed](Context& context) -> Status {
         ASSIGN_OR_RETURN(Client* const server, context.Server());
-        ASSIGN_OR_RETURN(const Json answer, server->Patch(PathOf(renamed->name), Json{{"name", renamed->other}}));
+        ASSIGN_OR_RETURN(const Json answer,
+                         server->Patch(PathOf(renamed->name), Json{{"name", renamed->other}}));
         return ShowDone(context, answer, Msg("Model {} is now {}", renamed->name, renamed->other));
       });
 
   auto again = std::make_shared<Given>();
   noun.Add("reproduce", Msg("Train a version again from its recipe and compare the bytes"))
       .Required("NAME", again->name, Msg("name of the model"))
-      .Option("--version", "VERSION", again->version, Msg("a number or an alias; the champion unless told"))
+      .Option("--version", "VERSION", again->version,
+              Msg("a number or an alias; the champion unless told"))
       .Run([again](Context& context) { return Reproduce(context, *again); });
 
   auto deleted = std::make_shared<Given>();
@@ -226,24 +239,29 @@ void AddChanging(Verb& noun) {
       .Flag("--yes", deleted->yes, Msg("do not ask"))
       .Run([deleted](Context& context) -> Status {
         const bool all = deleted->version.empty();
-        RETURN_IF_ERROR(Confirm(context, deleted->yes,
-                                all ? Msg("Delete model {} with all its versions?", deleted->name)
-                                    : Msg("Delete version {} of model {}?", deleted->version, deleted->name)));
+        RETURN_IF_ERROR(
+            Confirm(context, deleted->yes,
+                    all ? Msg("Delete model {} with all its versions?", deleted->name)
+                        : Msg("Delete version {} of model {}?", deleted->version, deleted->name)));
         ASSIGN_OR_RETURN(Client* const server, context.Server());
-        ASSIGN_OR_RETURN(const Json answer, server->Delete(all ? PathOf(deleted->name) : VersionPath(*deleted)));
-        return ShowDone(context, answer,
-                        all ? Msg("Model {} is deleted", deleted->name)
-                            : Msg("Version {} of model {} is deleted", deleted->version, deleted->name));
+        ASSIGN_OR_RETURN(const Json answer,
+                         server->Delete(all ? PathOf(deleted->name) : VersionPath(*deleted)));
+        return ShowDone(
+            context, answer,
+            all ? Msg("Model {} is deleted", deleted->name)
+                : Msg("Version {} of model {} is deleted", deleted->version, deleted->name));
       });
 }
 
 void AddMoving(Verb& noun) {
   auto imported = std::make_shared<Given>();
   noun.Add("import", Msg("Take in a model made elsewhere: XGBoost (JSON, UBJ) or LightGBM (text)"))
-      .Required("NAME", imported->name, Msg("name of the model; an existing one gets a new version"))
+      .Required("NAME", imported->name,
+                Msg("name of the model; an existing one gets a new version"))
       .Required("FILE", imported->file, Msg("the model's file"))
       .Option("--target", "NAME", imported->target, Msg("what it predicts"))
-      .Option("--label", "LABEL", imported->labels, Msg("a class, in the order of the model's outputs; repeatable"))
+      .Option("--label", "LABEL", imported->labels,
+              Msg("a class, in the order of the model's outputs; repeatable"))
       .Example("aimass models import churn booster.ubj --target churn --label no --label yes",
                Msg("with the names of its classes"))
       .Run([imported](Context& context) -> Status {
@@ -256,7 +274,8 @@ void AddMoving(Verb& noun) {
         ASSIGN_OR_RETURN(const Json job, AwaitJob(context, started));
         const Json& output = MemberOf(job, "output");
         return ShowDone(context, output,
-                        Msg("Model {}, version {}, is ready", TextOf(output, "model"), TextOf(output, "version")));
+                        Msg("Model {}, version {}, is ready", TextOf(output, "model"),
+                            TextOf(output, "version")));
       });
 
   Verb bundle = noun.Add("bundle", Msg("A version as one file, to carry it to another server"));
@@ -264,10 +283,13 @@ void AddMoving(Verb& noun) {
   bundle.Add("export", Msg("Write a version to a file"))
       .Required("NAME", exported->name, Msg("name of the model"))
       .Required("FILE", exported->file, Msg("where to"))
-      .Option("--version", "VERSION", exported->version, Msg("a number or an alias; the champion unless told"))
-      .Example("aimass models bundle export churn churn.aimass", Msg("with its report, recipe and checksums"))
+      .Option("--version", "VERSION", exported->version,
+              Msg("a number or an alias; the champion unless told"))
+      .Example("aimass models bundle export churn churn.aimass",
+               Msg("with its report, recipe and checksums"))
       .Run([exported](Context& context) {
-        return DownloadTo(context, PathOf(exported->name, "/bundle?version=" + Encode(exported->version)),
+        return DownloadTo(context,
+                          PathOf(exported->name, "/bundle?version=" + Encode(exported->version)),
                           exported->file);
       });
   auto taken = std::make_shared<Given>();
@@ -281,14 +303,16 @@ void AddMoving(Verb& noun) {
         ASSIGN_OR_RETURN(Client* const server, context.Server());
         ASSIGN_OR_RETURN(const Json answer, server->Post("/api/v1/models/bundle", body));
         return ShowDone(context, answer,
-                        Msg("Model {}, version {}, is ready", TextOf(answer, "model"), TextOf(answer, "version")));
+                        Msg("Model {}, version {}, is ready", TextOf(answer, "model"),
+                            TextOf(answer, "version")));
       });
 }
 
 }  // namespace
 
 void AddModelsCommands(Verb& root) {
-  Verb noun = root.Add("models", Msg("Versions of models: reports, comparison, aliases, import and export"));
+  Verb noun = root.Add("models",
+                       Msg("Versions of models: reports, comparison, aliases, import and export"));
   noun.Group(Msg("From data to decisions:"));
   AddReading(noun);
   AddChanging(noun);

@@ -13,9 +13,9 @@ void AddModelsCommands(Verb& root);
 void AddPredictCommand(Verb& root);
 void AddEndpointsCommands(Verb& root);
 void AddJobsCommands(Verb& root);
-void AddApplyCommands(Verb& root);        // apply, export, solutions
+void AddApplyCommands(Verb& root);  // apply, export, solutions
 void AddKeysCommands(Verb& root);
-void AddServerCommands(Verb& root);       // serve, config, doctor, backup, restore, version
+void AddServerCommands(Verb& root);  // serve, config, doctor, backup, restore, version
 void AddCompletionCommand(Verb& root, const CommandLine& line);
 
 }  // namespace aimass::cli

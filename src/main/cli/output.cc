@@ -32,7 +32,8 @@ Status WriteAll(int descriptor, std::string_view piece, const std::string& name)
 Status ShowStarted(Context& context, const Json& answer) {
   ASSIGN_OR_RETURN(const std::string id, JobIdOf(answer));
   if (context.connection().embedded()) {
-    return WithHint(Fail(ErrorCode::kInvalidArgument, "--no-wait needs a server that stays when the command ends"),
+    return WithHint(Fail(ErrorCode::kInvalidArgument,
+                         "--no-wait needs a server that stays when the command ends"),
                     Msg("start one: aimass serve --data {}", context.connection().data()));
   }
   if (context.json()) {
@@ -56,9 +57,11 @@ void SayRows(Context& context, const Json& answer) {
   std::vector<Table::Column> columns;
   for (const Json& column : MemberOf(answer, "columns")) {
     const std::string type = TextOf(column, "type");
-    const bool number = type.find("int") != std::string::npos || type.find("double") != std::string::npos ||
-                        type.find("float") != std::string::npos || type.find("decimal") != std::string::npos;
-    columns.push_back({TextOf(column, "name"), number ? Table::Align::kRight : Table::Align::kLeft});
+    const bool number =
+        type.find("int") != std::string::npos || type.find("double") != std::string::npos ||
+        type.find("float") != std::string::npos || type.find("decimal") != std::string::npos;
+    columns.push_back(
+        {TextOf(column, "name"), number ? Table::Align::kRight : Table::Align::kLeft});
   }
   Table table(columns);
   for (const Json& row : MemberOf(answer, "rows")) {
@@ -67,7 +70,8 @@ void SayRows(Context& context, const Json& answer) {
     table.Add(std::move(cells));
   }
   context.Say(table);
-  if (const Json& truncated = MemberOf(answer, "truncated"); truncated.is_boolean() && truncated.get<bool>()) {
+  if (const Json& truncated = MemberOf(answer, "truncated");
+      truncated.is_boolean() && truncated.get<bool>()) {
     context.Note(Msg("There are more rows; --limit N shows more of them."));
   }
 }
@@ -76,7 +80,8 @@ Status Confirm(Context& context, bool yes, const Message& question) {
   if (yes || context.json() || isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) return {};
   std::cerr << context.Text(question) << " [y/N] " << std::flush;
   std::string answer;
-  if (std::getline(std::cin, answer) && (answer == "y" || answer == "Y" || answer == "yes" || answer == "是")) {
+  if (std::getline(std::cin, answer) &&
+      (answer == "y" || answer == "Y" || answer == "yes" || answer == "是")) {
     return {};
   }
   return Fail(ErrorCode::kCancelled, "nothing was changed");
@@ -103,7 +108,8 @@ Result<std::string> ReadText(const std::string& place) {
 std::string FormatOfFile(std::string_view name) {
   const std::size_t dot = name.rfind('.');
   std::string ending(dot == std::string_view::npos ? "" : name.substr(dot + 1));
-  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(ending, ending.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (ending == "parquet" || ending == "pq") return "parquet";
   if (ending == "arrow" || ending == "arrows" || ending == "ipc") return "arrow";
   if (ending == "ndjson" || ending == "jsonl") return "ndjson";
@@ -131,14 +137,15 @@ Status NewFile::Write(std::string_view piece) {
 Status NewFile::Finish() {
   RETURN_IF_ERROR(Write(""));
   if (fsync(descriptor_) != 0) return std::unexpected(SystemError(errno, "write", path_));
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) return std::unexpected(SystemError(errno, "create", path_));
+  if (rename(temporary_.c_str(), path_.c_str()) != 0)
+    return std::unexpected(SystemError(errno, "create", path_));
   finished_ = true;
   return {};
 }
 
 Result<std::int64_t> Fetch(Context& context, const std::string& path, const std::string& out) {
   ASSIGN_OR_RETURN(Client* const server, context.Server());
-  struct stat state {};
+  struct stat state{};
   // A device or a pipe (/dev/null, a named pipe) is written into, never replaced.
   const bool direct = out != "-" && stat(out.c_str(), &state) == 0 && !S_ISREG(state.st_mode);
   if (direct && S_ISDIR(state.st_mode)) {
@@ -168,7 +175,8 @@ Result<std::int64_t> Fetch(Context& context, const std::string& path, const std:
 Status DownloadTo(Context& context, const std::string& path, const std::string& out) {
   ASSIGN_OR_RETURN(const std::int64_t bytes, Fetch(context, path, out));
   if (out == "-") return {};
-  return ShowDone(context, Json{{"file", out}, {"bytes", bytes}}, Msg("Wrote {} ({})", out, Bytes(bytes)));
+  return ShowDone(context, Json{{"file", out}, {"bytes", bytes}},
+                  Msg("Wrote {} ({})", out, Bytes(bytes)));
 }
 
 }  // namespace aimass::cli

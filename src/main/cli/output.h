@@ -26,17 +26,20 @@ void SayRows(Context& context, const Json& answer);
 /// The text of a file; "-" is standard input. Without a byte order mark.
 [[nodiscard]] Result<std::string> ReadText(const std::string& place);
 
-/// "csv", "ndjson", "json", "parquet" or "arrow" by the ending of a file's name; "csv" where it says nothing.
+/// "csv", "ndjson", "json", "parquet" or "arrow" by the ending of a file's name; "csv" where it
+/// says nothing.
 [[nodiscard]] std::string FormatOfFile(std::string_view name);
 
-/// Fetches `path` of the server into the file `out` ("-": standard output), with progress: the number of bytes. A
-/// file appears only when it is whole; a device or a named pipe is written into.
-[[nodiscard]] Result<std::int64_t> Fetch(Context& context, const std::string& path, const std::string& out);
+/// Fetches `path` of the server into the file `out` ("-": standard output), with progress: the
+/// number of bytes. A file appears only when it is whole; a device or a named pipe is written into.
+[[nodiscard]] Result<std::int64_t> Fetch(Context& context, const std::string& path,
+                                         const std::string& out);
 
 /// The same, and tells: with --json {"file","bytes"}, unless it went to standard output.
 [[nodiscard]] Status DownloadTo(Context& context, const std::string& path, const std::string& out);
 
-/// A file that appears under its name only when it is whole. Errors of the disk come from both calls.
+/// A file that appears under its name only when it is whole. Errors of the disk come from both
+/// calls.
 class NewFile {
  public:
   explicit NewFile(std::string path) : path_(std::move(path)) {}
@@ -54,6 +57,7 @@ class NewFile {
 };
 
 /// The body of POST /api/v1/datasets that imports `place` (a file is uploaded where it must be).
-[[nodiscard]] Result<Json> ImportRequest(Context& context, const std::string& name, const std::string& place);
+[[nodiscard]] Result<Json> ImportRequest(Context& context, const std::string& name,
+                                         const std::string& place);
 
 }  // namespace aimass::cli

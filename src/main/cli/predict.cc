@@ -17,7 +17,8 @@ struct PredictOptions {
   bool explain = false;
 };
 
-// Who answers: an endpoint first, then a model, at last MODEL:VERSION. {"endpoint"} or {"model","version"?}.
+// Who answers: an endpoint first, then a model, at last MODEL:VERSION. {"endpoint"} or
+// {"model","version"?}.
 Result<Json> FindAnswerer(Client& server, const std::string& by) {
   const auto there = [&server](const std::string& path) -> Result<bool> {
     const auto found = server.Get(path);
@@ -43,8 +44,9 @@ Result<Json> FindAnswerer(Client& server, const std::string& by) {
 Status PredictRow(Context& context, const PredictOptions& given) {
   auto row = ParseJson(*given.row);
   if (!row || !row->is_object()) {
-    return WithHint(Fail(ErrorCode::kInvalidArgument, "--row expects a JSON object, found {}", *given.row),
-                    Msg("for example: {}", R"(--row '{"city":"上海","age":42}')"));
+    return WithHint(
+        Fail(ErrorCode::kInvalidArgument, "--row expects a JSON object, found {}", *given.row),
+        Msg("for example: {}", R"(--row '{"city":"上海","age":42}')"));
   }
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   ASSIGN_OR_RETURN(const Json answerer, FindAnswerer(*server, given.by));
@@ -63,7 +65,8 @@ Status PredictRow(Context& context, const PredictOptions& given) {
   }
   for (const Json& prediction : MemberOf(answer, "predictions")) SayPrediction(context, prediction);
   context.Say(Msg("By model {}, version {}", TextOf(answer, "model"), TextOf(answer, "version")));
-  for (const Json& warning : MemberOf(answer, "warnings")) context.Note(Msg("Note: {}", CellText(warning)));
+  for (const Json& warning : MemberOf(answer, "warnings"))
+    context.Note(Msg("Note: {}", CellText(warning)));
   return {};
 }
 
@@ -72,7 +75,8 @@ Result<Json> FindRows(Context& context, const std::string& rows) {
   std::error_code error;
   if (rows != "-" && !std::filesystem::exists(rows, error)) {
     ASSIGN_OR_RETURN(Client* const server, context.Server());
-    if (const auto dataset = server->Get("/api/v1/datasets/" + Encode(rows)); dataset) return Json{{"dataset", rows}};
+    if (const auto dataset = server->Get("/api/v1/datasets/" + Encode(rows)); dataset)
+      return Json{{"dataset", rows}};
     return Fail(ErrorCode::kNotFound, "there is neither a dataset nor a file '{}'", rows);
   }
   return SourceOf(context, rows);
@@ -81,7 +85,8 @@ Result<Json> FindRows(Context& context, const std::string& rows) {
 Status PredictRows(Context& context, const PredictOptions& given) {
   const bool to_file = given.out && *given.out != "-";
   if (context.json() && !to_file && !given.into) {
-    return Fail(ErrorCode::kInvalidArgument, "--json needs --out FILE or --into DATASET for the rows");
+    return Fail(ErrorCode::kInvalidArgument,
+                "--json needs --out FILE or --into DATASET for the rows");
   }
   if (given.out && given.into) {
     return Fail(ErrorCode::kInvalidArgument, "--out and --into exclude each other");
@@ -109,15 +114,17 @@ Status PredictRows(Context& context, const PredictOptions& given) {
   Json answer = output;
   if (to_file) answer["file"] = *given.out;
   if (!to_file && !given.into) return {};
-  return ShowDone(context, answer,
-                  Msg("{} rows predicted by model {}, version {}, in {}", Thousands(IntegerOf(output, "rows")),
-                      TextOf(output, "model"), TextOf(output, "version"), to_file ? *given.out : *given.into));
+  return ShowDone(
+      context, answer,
+      Msg("{} rows predicted by model {}, version {}, in {}", Thousands(IntegerOf(output, "rows")),
+          TextOf(output, "model"), TextOf(output, "version"), to_file ? *given.out : *given.into));
 }
 
 Status Predict(Context& context, const PredictOptions& given) {
   if (given.row.has_value() == !given.rows.empty()) {
-    return WithHint(Fail(ErrorCode::kInvalidArgument, "expected either a file or dataset, or --row"),
-                    Msg("see: {} --help", "aimass predict"));
+    return WithHint(
+        Fail(ErrorCode::kInvalidArgument, "expected either a file or dataset, or --row"),
+        Msg("see: {} --help", "aimass predict"));
   }
   if (given.row) return PredictRow(context, given);
   if (given.explain) {
@@ -132,19 +139,26 @@ void AddPredictCommand(Verb& root) {
   auto given = std::make_shared<PredictOptions>();
   root.Add("predict", Msg("Predict the rows of a file, or one row with its reasons"))
       .Group(Msg("From data to decisions:"))
-      .Details(Msg("The answer has the columns of the input, in the same order of rows, then the prediction and the "
+      .Details(Msg("The answer has the columns of the input, in the same order of rows, then the "
+                   "prediction and the "
                    "probability of each class."))
       .Required("BY", given->by, Msg("an endpoint, a model (its champion), or MODEL:VERSION"))
-      .Optional("ROWS", given->rows, Msg("a file (CSV, Parquet, JSON …), a dataset, or - for standard input"))
-      .Option("--out", "FILE", given->out, Msg("where to: .csv, .parquet or .ndjson; else standard output"))
-      .Option("--into", "DATASET", given->into, Msg("make a dataset of it, or a new version where it exists"))
-      .Option("--format", "FORMAT", given->format, Msg("csv, parquet or ndjson; else by the file's name"))
+      .Optional("ROWS", given->rows,
+                Msg("a file (CSV, Parquet, JSON …), a dataset, or - for standard input"))
+      .Option("--out", "FILE", given->out,
+              Msg("where to: .csv, .parquet or .ndjson; else standard output"))
+      .Option("--into", "DATASET", given->into,
+              Msg("make a dataset of it, or a new version where it exists"))
+      .Option("--format", "FORMAT", given->format,
+              Msg("csv, parquet or ndjson; else by the file's name"))
       .Choices({"csv", "parquet", "ndjson"})
       .Option("--row", "JSON", given->row, Msg("one row instead of a file"))
       .Flag("--explain", given->explain, Msg("say which columns speak for and against"))
       .Example("aimass predict churn new-customers.csv --out scored.csv", Msg("a file"))
-      .Example("aimass predict churn:3 customers --out scored.parquet", Msg("a dataset, by version 3"))
-      .Example(R"(aimass predict churn --row '{"city":"上海","age":42}' --explain)", Msg("one customer, and why"))
+      .Example("aimass predict churn:3 customers --out scored.parquet",
+               Msg("a dataset, by version 3"))
+      .Example(R"(aimass predict churn --row '{"city":"上海","age":42}' --explain)",
+               Msg("one customer, and why"))
       .Run([given](Context& context) { return Predict(context, *given); });
 }
 

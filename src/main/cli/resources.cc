@@ -18,18 +18,22 @@ constexpr std::int64_t kFormat = 1;
 
 Status CheckFields(std::string_view kind, std::size_t number, const Json& json) {
   if (kind == "dataset") {
-    return RejectUnknown(json, {"kind", "name", "file", "url", "sql", "sql_file", "format", "options"});
+    return RejectUnknown(json,
+                         {"kind", "name", "file", "url", "sql", "sql_file", "format", "options"});
   }
   if (kind == "model") {
-    return RejectUnknown(json, {"kind", "name", "dataset", "target", "task", "time_column", "keep", "drop", "metric",
-                                "test", "time_s", "threads", "seed", "max_trials", "final_rows", "baseline_column"});
+    return RejectUnknown(
+        json, {"kind", "name", "dataset", "target", "task", "time_column", "keep", "drop", "metric",
+               "test", "time_s", "threads", "seed", "max_trials", "final_rows", "baseline_column"});
   }
   if (kind == "endpoint") return RejectUnknown(json, {"kind", "name", "routes"});
-  return Fail(ErrorCode::kInvalidArgument, "resource {}: kind must be dataset, model or endpoint, found '{}'", number,
-              kind);
+  return Fail(ErrorCode::kInvalidArgument,
+              "resource {}: kind must be dataset, model or endpoint, found '{}'", number, kind);
 }
 
-bool IsAddress(std::string_view text) { return text.starts_with("http://") || text.starts_with("https://"); }
+bool IsAddress(std::string_view text) {
+  return text.starts_with("http://") || text.starts_with("https://");
+}
 
 Result<std::string> ReadBeside(const std::string& name, const ResourcePlaces& places) {
   const fs::path path = fs::path(places.folder) / name;
@@ -57,14 +61,16 @@ Status CheckDataset(Resource& resource, const ResourcePlaces& places) {
     ASSIGN_OR_RETURN(const std::string file, GetString(fields, "sql_file"));
     ASSIGN_OR_RETURN(const std::string sql, ReadBeside(file, places));
     if (fields.contains("sql")) {
-      return Fail(ErrorCode::kInvalidArgument, "{} '{}' has both sql and sql_file", resource.kind, resource.name);
+      return Fail(ErrorCode::kInvalidArgument, "{} '{}' has both sql and sql_file", resource.kind,
+                  resource.name);
     }
     fields["sql"] = sql;
     fields.erase("sql_file");
   }
   const auto ways = fields.count("file") + fields.count("url") + fields.count("sql");
   if (ways != 1) {
-    return Fail(ErrorCode::kInvalidArgument, "dataset '{}' needs exactly one of file, url, sql, sql_file; found {}",
+    return Fail(ErrorCode::kInvalidArgument,
+                "dataset '{}' needs exactly one of file, url, sql, sql_file; found {}",
                 resource.name, ways);
   }
   if (fields.contains("file")) {
@@ -74,7 +80,8 @@ Status CheckDataset(Resource& resource, const ResourcePlaces& places) {
   if (fields.contains("url")) {
     ASSIGN_OR_RETURN(const std::string url, GetString(fields, "url"));
     if (!IsAddress(url)) {
-      return Fail(ErrorCode::kInvalidArgument, "dataset '{}': url must begin with http:// or https://, found '{}'",
+      return Fail(ErrorCode::kInvalidArgument,
+                  "dataset '{}': url must begin with http:// or https://, found '{}'",
                   resource.name, url);
     }
   }
@@ -106,7 +113,8 @@ Status CheckEndpoint(Resource& resource) {
 
 Result<Resource> CheckResource(const Json& json, std::size_t number, const ResourcePlaces& places) {
   if (!json.is_object()) {
-    return Fail(ErrorCode::kInvalidArgument, "resource {} must be an object, found {}", number, json.type_name());
+    return Fail(ErrorCode::kInvalidArgument, "resource {} must be an object, found {}", number,
+                json.type_name());
   }
   ASSIGN_OR_RETURN(const std::string kind, GetString(json, "kind"));
   RETURN_IF_ERROR(CheckFields(kind, number, json));
@@ -127,7 +135,8 @@ Result<ResourceFile> ParseResources(std::string_view yaml, const ResourcePlaces&
   RETURN_IF_ERROR(RejectUnknown(json, {"format", "name", "title", "story", "files", "resources"}));
   ASSIGN_OR_RETURN(const std::int64_t format, GetInteger(json, "format"));
   if (format != kFormat) {
-    return Fail(ErrorCode::kUnsupported, "the resource file has format {}, expected {}", format, kFormat);
+    return Fail(ErrorCode::kUnsupported, "the resource file has format {}, expected {}", format,
+                kFormat);
   }
   ResourceFile file;
   ASSIGN_OR_RETURN(file.name, GetString(json, "name", ""));
@@ -140,7 +149,8 @@ Result<ResourceFile> ParseResources(std::string_view yaml, const ResourcePlaces&
   for (const Json& entry : resources) {
     ASSIGN_OR_RETURN(Resource resource, CheckResource(entry, file.resources.size() + 1, places));
     if (!seen.emplace(resource.kind, resource.name).second) {
-      return Fail(ErrorCode::kInvalidArgument, "{} '{}' is declared twice", resource.kind, resource.name);
+      return Fail(ErrorCode::kInvalidArgument, "{} '{}' is declared twice", resource.kind,
+                  resource.name);
     }
     file.resources.push_back(std::move(resource));
   }
@@ -156,18 +166,20 @@ Result<ResourceTitle> ReadTitle(std::string_view yaml) {
 
 std::string ResourcesToYaml(const Json& file) {
   YAML::Emitter out;
-  out << YAML::BeginMap << YAML::Key << "format" << YAML::Value << kFormat << YAML::Key << "resources"
-      << YAML::Value << YAML::BeginSeq;
+  out << YAML::BeginMap << YAML::Key << "format" << YAML::Value << kFormat << YAML::Key
+      << "resources" << YAML::Value << YAML::BeginSeq;
   for (const Json& resource : file.at("resources")) {
     out << YAML::BeginMap;
     // Kind and name first, as people write it.
     for (const char* key : {"kind", "name"}) {
-      out << YAML::Key << key << YAML::Value << YAML::DoubleQuoted << resource.at(key).get<std::string>();
+      out << YAML::Key << key << YAML::Value << YAML::DoubleQuoted
+          << resource.at(key).get<std::string>();
     }
     for (const auto& [key, value] : resource.items()) {
       if (key == "kind" || key == "name") continue;
       out << YAML::Key << key << YAML::Value;
-      if (value.is_string() && value.get_ref<const std::string&>().find('\n') != std::string::npos) {
+      if (value.is_string() &&
+          value.get_ref<const std::string&>().find('\n') != std::string::npos) {
         out << YAML::Literal << value.get<std::string>();
       } else {
         out << YAML::Load(value.dump());  // JSON is YAML

@@ -13,7 +13,8 @@ namespace aimass::cli {
 struct Resource {
   std::string kind;
   std::string name;
-  Json fields;  // without kind and name; `sql_file` was read into `sql`, `file` is a path that can be opened
+  Json fields;  // without kind and name; `sql_file` was read into `sql`, `file` is a path that can
+                // be opened
 };
 
 /// A checked resource file, or a solution.
@@ -31,19 +32,22 @@ struct ResourceTitle {
 
 /// Where the files lie that a resource file names.
 struct ResourcePlaces {
-  std::string folder;        // of relative paths
-  std::string data_folder;   // --files: where `file` of a solution is looked up first; may be empty
-  bool embedded = false;     // `folder` is a folder of the binary ("solutions/retail")
+  std::string folder;       // of relative paths
+  std::string data_folder;  // --files: where `file` of a solution is looked up first; may be empty
+  bool embedded = false;    // `folder` is a folder of the binary ("solutions/retail")
 };
 
-/// Errors   kInvalidArgument naming the resource, what was expected and what was found; kUnprocessable for
+/// Errors   kInvalidArgument naming the resource, what was expected and what was found;
+/// kUnprocessable for
 ///          unknown fields, naming the nearest known one; kNotFound for a file that is missing.
-[[nodiscard]] Result<ResourceFile> ParseResources(std::string_view yaml, const ResourcePlaces& places);
+[[nodiscard]] Result<ResourceFile> ParseResources(std::string_view yaml,
+                                                  const ResourcePlaces& places);
 
 /// The title alone, without looking for the files that the solution names.
 [[nodiscard]] Result<ResourceTitle> ReadTitle(std::string_view yaml);
 
-/// {"format","resources"} as YAML that ParseResources reads; texts of several lines stand as blocks.
+/// {"format","resources"} as YAML that ParseResources reads; texts of several lines stand as
+/// blocks.
 [[nodiscard]] std::string ResourcesToYaml(const Json& file);
 
 }  // namespace aimass::cli

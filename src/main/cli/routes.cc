@@ -17,18 +17,22 @@ Result<Json> ParseRoutes(const std::vector<std::string>& models) {
     const auto [model, version] = ParseModel(text.substr(0, equals));
     double weight = 100;
     if (equals == std::string::npos && models.size() > 1) {
-      return Fail(ErrorCode::kInvalidArgument, "several routes need a weight each, as in MODEL:VERSION=90; '{}' has none",
-                  text);
+      return Fail(ErrorCode::kInvalidArgument,
+                  "several routes need a weight each, as in MODEL:VERSION=90; '{}' has none", text);
     }
     if (equals != std::string::npos) {
       const std::string_view digits = std::string_view(text).substr(equals + 1);
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), weight);
-      if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() || weight < 0) {
-        return Fail(ErrorCode::kInvalidArgument, "a weight is a number such as 90, found '{}' in '{}'", digits, text);
+      const auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), weight);
+      if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() ||
+          weight < 0) {
+        return Fail(ErrorCode::kInvalidArgument,
+                    "a weight is a number such as 90, found '{}' in '{}'", digits, text);
       }
     }
     if (model.empty() || (version.empty() && text.substr(0, equals).ends_with(':'))) {
-      return Fail(ErrorCode::kInvalidArgument, "expected MODEL[:VERSION][=WEIGHT], found '{}'", text);
+      return Fail(ErrorCode::kInvalidArgument, "expected MODEL[:VERSION][=WEIGHT], found '{}'",
+                  text);
     }
     Json route = {{"model", model}, {"version", version.empty() ? "champion" : version}};
     if (weight == static_cast<double>(static_cast<std::int64_t>(weight))) {

@@ -8,9 +8,9 @@
 
 namespace aimass::cli {
 
-/// "MODEL[:VERSION|:ALIAS][=WEIGHT]" each, as [{"model","version","weight"}]. Version is a text: a number or an
-/// alias, "champion" unless given. Weights are 100 for a single route and must be given for several.
-/// Errors   kInvalidArgument naming the part.
+/// "MODEL[:VERSION|:ALIAS][=WEIGHT]" each, as [{"model","version","weight"}]. Version is a text: a
+/// number or an alias, "champion" unless given. Weights are 100 for a single route and must be
+/// given for several. Errors   kInvalidArgument naming the part.
 [[nodiscard]] Result<Json> ParseRoutes(const std::vector<std::string>& models);
 
 /// "churn:3" → {"churn", "3"}; "churn" → {"churn", ""}.

@@ -18,9 +18,11 @@ struct ConfigOptions {
   std::optional<std::string> file;
 };
 
-// One option per setting, drawn from the table in base/config.cc; --data is a common option already.
+// One option per setting, drawn from the table in base/config.cc; --data is a common option
+// already.
 void AddSettings(Verb& verb, ConfigOptions& given) {
-  verb.Option("--config", "FILE", given.file, Msg("configuration file; else ./aimass.yaml where it exists"));
+  verb.Option("--config", "FILE", given.file,
+              Msg("configuration file; else ./aimass.yaml where it exists"));
   for (const Field& field : Config::Fields()) {
     if (field.name == "data") continue;
     std::string& value = given.flags[std::string(field.name)];
@@ -29,7 +31,8 @@ void AddSettings(Verb& verb, ConfigOptions& given) {
     const std::string shown = field.kind == FieldKind::kChoice    ? std::string(field.choices)
                               : field.kind == FieldKind::kInteger ? "N"
                                                                   : "TEXT";
-    verb.Option(Config::FlagOf(field.name), field.name == "listen" ? "HOST:PORT" : shown, value, Message("{}", help));
+    verb.Option(Config::FlagOf(field.name), field.name == "listen" ? "HOST:PORT" : shown, value,
+                Message("{}", help));
   }
 }
 
@@ -40,7 +43,8 @@ Result<Config> LoadConfig(const Context& context, const ConfigOptions& given) {
   }
   if (!context.common.data.empty()) flags["data"] = context.common.data;
   const std::string file = given.file.value_or(DefaultConfigFile());
-  ASSIGN_OR_RETURN(Config config, Config::Load(flags, Config::Environment(), file, given.file.has_value()));
+  ASSIGN_OR_RETURN(Config config,
+                   Config::Load(flags, Config::Environment(), file, given.file.has_value()));
   // Nobody said where: the folder that every other verb works on.
   for (const Config::Value& value : config.values()) {
     if (value.field->name != "data" || value.source != "default") continue;
@@ -85,8 +89,10 @@ void AddServe(Verb& root) {
   auto served = std::make_shared<ConfigOptions>();
   Verb serve = root.Add("serve", Msg("Run the server"));
   serve.Group(Msg("Look after it:"))
-      .Details(Msg("Listens on 127.0.0.1 only, unless told otherwise. The first start writes DATA/admin.key, the key "
-                   "of whoever owns the folder. Ctrl-C ends it once running requests are answered; jobs go on at the "
+      .Details(Msg("Listens on 127.0.0.1 only, unless told otherwise. The first start writes "
+                   "DATA/admin.key, the key "
+                   "of whoever owns the folder. Ctrl-C ends it once running requests are answered; "
+                   "jobs go on at the "
                    "next start."));
   AddSettings(serve, *served);
   serve.Example("aimass serve --data my-data", Msg("on 127.0.0.1:8080"))
@@ -100,13 +106,15 @@ void AddServe(Verb& root) {
   auto asked = std::make_shared<ConfigOptions>();
   Verb config = root.Add("config", Msg("Every setting, its value, and where that comes from"));
   config.Group(Msg("Look after it:"))
-      .Details(Msg("Flags of `aimass serve` win over variables AIMASS_…, these over aimass.yaml, that over defaults."));
+      .Details(Msg("Flags of `aimass serve` win over variables AIMASS_…, these over aimass.yaml, "
+                   "that over defaults."));
   AddSettings(config, *asked);
   config.Example("AIMASS_SQL_TIME_S=300 aimass config", Msg("what a variable changes"))
       .Run([asked](Context& context) { return ShowConfig(context, *asked); });
 }
 
-// --- doctor, backup, restore ----------------------------------------------------------------------------------------
+// --- doctor, backup, restore
+// ----------------------------------------------------------------------------------------
 
 struct DoctorOptions {
   bool clean = false;
@@ -121,7 +129,8 @@ void SayFindings(Context& context, const Json& report) {
                                                   : Colour::kGreen;
     const char* const mark = severity == "error" ? "✗" : severity == "warning" ? "!" : "✓";
     context.Say(fmt::format("{} {}", Paint(colour, mark, 1), TextOf(finding, "message")));
-    if (MemberOf(finding, "hint").is_string() && !MemberOf(finding, "hint").get<std::string>().empty()) {
+    if (MemberOf(finding, "hint").is_string() &&
+        !MemberOf(finding, "hint").get<std::string>().empty()) {
       context.Say(fmt::format("  {}", TextOf(finding, "hint")));
     }
   }
@@ -129,7 +138,8 @@ void SayFindings(Context& context, const Json& report) {
 
 Status Doctor(Context& context, const DoctorOptions& given) {
   ASSIGN_OR_RETURN(const Config config, LoadConfig(context, {}));
-  ASSIGN_OR_RETURN(const Json report, ExamineData(config, given.deep, given.clean, context.language()));
+  ASSIGN_OR_RETURN(const Json report,
+                   ExamineData(config, given.deep, given.clean, context.language()));
   if (context.json()) {
     context.Print(report);
   } else {
@@ -150,20 +160,25 @@ Status RunBackup(Context& context, const CopyOptions& given) {
   ProgressLine line(context.language());
   const auto report = [&](const BackupSummary& done, const BackupSummary& total) {
     if (context.json() && !TerminalWidth(2)) return;
-    line.Update({.fraction = total.bytes == 0 ? 1.0 : static_cast<double>(done.bytes) / static_cast<double>(total.bytes),
-                 .step = context.Text(Msg("{} of {} files", Thousands(done.files), Thousands(total.files)))});
+    line.Update({.fraction = total.bytes == 0 ? 1.0
+                                              : static_cast<double>(done.bytes) /
+                                                    static_cast<double>(total.bytes),
+                 .step = context.Text(
+                     Msg("{} of {} files", Thousands(done.files), Thousands(total.files)))});
   };
   ASSIGN_OR_RETURN(const BackupSummary done, BackUpData(config, given.file, report));
   line.Clear();
-  return ShowDone(context, Json{{"file", given.file}, {"files", done.files}, {"bytes", done.bytes}},
-                  Msg("Backed up {} files ({}) to {}", Thousands(done.files), Bytes(done.bytes), given.file));
+  return ShowDone(
+      context, Json{{"file", given.file}, {"files", done.files}, {"bytes", done.bytes}},
+      Msg("Backed up {} files ({}) to {}", Thousands(done.files), Bytes(done.bytes), given.file));
 }
 
 Status RunRestore(Context& context, const CopyOptions& given) {
   if (given.verify) {
     ASSIGN_OR_RETURN(const BackupSummary found, VerifyBackup(given.file));
-    return ShowDone(context, Json{{"file", given.file}, {"files", found.files}, {"bytes", found.bytes}},
-                    Msg("The backup is whole: {} files ({})", Thousands(found.files), Bytes(found.bytes)));
+    return ShowDone(
+        context, Json{{"file", given.file}, {"files", found.files}, {"bytes", found.bytes}},
+        Msg("The backup is whole: {} files ({})", Thousands(found.files), Bytes(found.bytes)));
   }
   const std::string data = DataFolderOf(context.common.data);
   if (!LiveServer(data).empty()) {
@@ -171,8 +186,9 @@ Status RunRestore(Context& context, const CopyOptions& given) {
                     Msg("name another, empty folder with --data"));
   }
   ASSIGN_OR_RETURN(const BackupSummary done, Restore(given.file, data));
-  return ShowDone(context, Json{{"data", data}, {"files", done.files}, {"bytes", done.bytes}},
-                  Msg("Restored {} files ({}) into {}", Thousands(done.files), Bytes(done.bytes), data));
+  return ShowDone(
+      context, Json{{"data", data}, {"files", done.files}, {"bytes", done.bytes}},
+      Msg("Restored {} files ({}) into {}", Thousands(done.files), Bytes(done.bytes), data));
 }
 
 void AddCare(Verb& root) {
@@ -181,14 +197,16 @@ void AddCare(Verb& root) {
       .Group(Msg("Look after it:"))
       .Flag("--clean", examined->clean, Msg("delete files that nothing needs any more"))
       .Flag("--deep", examined->deep, Msg("read every file and compare its checksum"))
-      .Example("aimass doctor --data my-data --deep", Msg("a thorough look; exit code 1 where something is broken"))
+      .Example("aimass doctor --data my-data --deep",
+               Msg("a thorough look; exit code 1 where something is broken"))
       .Run([examined](Context& context) { return Doctor(context, *examined); });
 
   auto saved = std::make_shared<CopyOptions>();
   root.Add("backup", Msg("Copy the data folder to a file, while the server runs"))
       .Group(Msg("Look after it:"))
       .Required("FILE", saved->file, Msg("a new folder, or a new .tar, .tar.gz or .tar.zst file"))
-      .Example("aimass backup --data my-data monday.tar.zst", Msg("everything but the keys themselves"))
+      .Example("aimass backup --data my-data monday.tar.zst",
+               Msg("everything but the keys themselves"))
       .Run([saved](Context& context) { return RunBackup(context, *saved); });
 
   auto restored = std::make_shared<CopyOptions>();
@@ -204,8 +222,9 @@ Status ShowVersion(Context& context) {
   if (context.json()) {
     context.Print(Json{{"version", Version()}, {"commit", BuildCommit()}});
   } else {
-    context.Say(fmt::format("aimass {}{}", Version(),
-                            BuildCommit().empty() ? std::string() : fmt::format(" ({})", BuildCommit())));
+    context.Say(
+        fmt::format("aimass {}{}", Version(),
+                    BuildCommit().empty() ? std::string() : fmt::format(" ({})", BuildCommit())));
   }
   return {};
 }
@@ -215,7 +234,9 @@ Status ShowVersion(Context& context) {
 void AddServerCommands(Verb& root) {
   AddServe(root);
   AddCare(root);
-  root.Add("version", Msg("The version of this program")).Group(Msg("Look after it:")).Run(ShowVersion);
+  root.Add("version", Msg("The version of this program"))
+      .Group(Msg("Look after it:"))
+      .Run(ShowVersion);
 }
 
 }  // namespace aimass::cli

@@ -17,7 +17,7 @@ struct SqlOptions {
   std::optional<std::int64_t> limit;
 };
 
-constexpr std::int64_t kTableRows = 100;      // more than that nobody reads on a screen
+constexpr std::int64_t kTableRows = 100;  // more than that nobody reads on a screen
 constexpr std::int64_t kDefaultRows = 10'000;
 
 // RFC 4180; texts that need it are quoted, and null is nothing.
@@ -53,11 +53,13 @@ Status PutCsv(const Json& answer, NewFile* file) {
 
 Status PutNdjson(const Json& answer, NewFile* file) {
   std::vector<std::string> names;
-  for (const Json& column : MemberOf(answer, "columns")) names.push_back(Json(TextOf(column, "name")).dump());
+  for (const Json& column : MemberOf(answer, "columns"))
+    names.push_back(Json(TextOf(column, "name")).dump());
   for (const Json& row : MemberOf(answer, "rows")) {
     std::string text = "{";
     for (std::size_t i = 0; i < names.size() && i < row.size(); ++i) {
-      text += (i > 0 ? "," : "") + names[i] + ":" + row[i].dump(-1, ' ', false, Json::error_handler_t::replace);
+      text += (i > 0 ? "," : "") + names[i] + ":" +
+              row[i].dump(-1, ' ', false, Json::error_handler_t::replace);
     }
     RETURN_IF_ERROR(Put(file, text + "}\n"));
   }
@@ -67,7 +69,8 @@ Status PutNdjson(const Json& answer, NewFile* file) {
 Result<std::string> QueryOf(const SqlOptions& given) {
   std::string query;
   if (given.file && !given.query.empty()) {
-    return Fail(ErrorCode::kInvalidArgument, "give the query either as an argument or with --file, not both");
+    return Fail(ErrorCode::kInvalidArgument,
+                "give the query either as an argument or with --file, not both");
   }
   if (given.file) {
     ASSIGN_OR_RETURN(query, ReadText(*given.file));
@@ -88,7 +91,8 @@ template <typename T>
 Result<T> OrCancelled(Client& server, const Json& body, Result<T> result) {
   if (!result && Interrupted()) {
     ClearInterrupt();
-    [[maybe_unused]] const auto told = server.Post("/api/v1/sql/" + body["id"].get<std::string>() + "/cancel");
+    [[maybe_unused]] const auto told =
+        server.Post("/api/v1/sql/" + body["id"].get<std::string>() + "/cancel");
   }
   return result;
 }
@@ -104,8 +108,8 @@ Status Sql(Context& context, const SqlOptions& given) {
   if (given.timeout) {
     const auto ms = ParseDurationMs(*given.timeout);
     if (!ms) {
-      return Fail(ErrorCode::kInvalidArgument, "--timeout expects a duration such as 60s or 10m, found '{}'",
-                  *given.timeout);
+      return Fail(ErrorCode::kInvalidArgument,
+                  "--timeout expects a duration such as 60s or 10m, found '{}'", *given.timeout);
     }
     body["timeout_s"] = static_cast<double>(*ms) / 1000.0;
   }
@@ -115,8 +119,9 @@ Status Sql(Context& context, const SqlOptions& given) {
 
   if (format == "arrow") {
     if (file == nullptr && isatty(STDOUT_FILENO) != 0) {
-      return WithHint(Fail(ErrorCode::kInvalidArgument, "Arrow is binary and is not written to a terminal"),
-                      Msg("name a file with --out, or pipe it into a program"));
+      return WithHint(
+          Fail(ErrorCode::kInvalidArgument, "Arrow is binary and is not written to a terminal"),
+          Msg("name a file with --out, or pipe it into a program"));
     }
     Client::Request request{.method = "POST", .path = "/api/v1/sql", .body = body.dump()};
     request.headers.emplace_back("Accept", "application/vnd.apache.arrow.stream");
@@ -124,7 +129,8 @@ Status Sql(Context& context, const SqlOptions& given) {
     RETURN_IF_ERROR(OrCancelled(*server, body, server->Send(request)));
     return file == nullptr ? Status{} : file->Finish();
   }
-  ASSIGN_OR_RETURN(const Json answer, OrCancelled(*server, body, server->Post("/api/v1/sql", body)));
+  ASSIGN_OR_RETURN(const Json answer,
+                   OrCancelled(*server, body, server->Post("/api/v1/sql", body)));
   if (format == "json") {
     if (file == nullptr) {
       context.Print(answer);
@@ -150,18 +156,23 @@ void AddSqlCommand(Verb& root) {
   auto given = std::make_shared<SqlOptions>();
   root.Add("sql", Msg("Ask the datasets in SQL"))
       .Group(Msg("From data to decisions:"))
-      .Details(Msg("The tables are the datasets of the workspace. The query is the argument, a file, or what "
+      .Details(Msg("The tables are the datasets of the workspace. The query is the argument, a "
+                   "file, or what "
                    "comes through a pipe."))
       .Optional("QUERY", given->query, Msg("a SELECT; - for standard input"))
       .Option("-f,--file", "FILE", given->file, Msg("read the query from a file"))
       .Option("--format", "FORMAT", given->format, Msg("table, csv, json, ndjson or arrow"))
       .Choices({"table", "csv", "json", "ndjson", "arrow"})
-      .Option("--limit", "N", given->limit, Msg("at most that many rows; 100 for a table, all for arrow, else 10000"))
-      .Option("--timeout", "TIME", given->timeout, Msg("give up after that time: 10m; else the server's limit"))
+      .Option("--limit", "N", given->limit,
+              Msg("at most that many rows; 100 for a table, all for arrow, else 10000"))
+      .Option("--timeout", "TIME", given->timeout,
+              Msg("give up after that time: 10m; else the server's limit"))
       .Option("--out", "FILE", given->out, Msg("write to a file instead of standard output"))
       .Example("aimass sql 'SELECT city, count(*) FROM customers GROUP BY city'", Msg("a question"))
-      .Example("aimass sql -f report.sql --format csv > report.csv", Msg("a query from a file, into a file"))
-      .Example("echo 'FROM sales LIMIT 5' | aimass sql --json", Msg("through a pipe, for a program"))
+      .Example("aimass sql -f report.sql --format csv > report.csv",
+               Msg("a query from a file, into a file"))
+      .Example("echo 'FROM sales LIMIT 5' | aimass sql --json",
+               Msg("through a pipe, for a program"))
       .Run([given](Context& context) { return Sql(context, *given); });
 }
 

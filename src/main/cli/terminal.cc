@@ -141,7 +141,8 @@ std::vector<std::string> Wrap(std::string_view text, int width) {
   constexpr std::string_view kNeverFirst = "，。、；：！？）】》”’…";
   std::vector<std::string> lines;
   std::string line;
-  std::string word;  // what must stay together: a Latin word, or one wide character and the marks behind it
+  std::string
+      word;  // what must stay together: a Latin word, or one wide character and the marks behind it
   int line_width = 0;
   const auto flush = [&] {
     const int word_width = Width(word);
@@ -258,7 +259,8 @@ std::string Table::ToText(std::optional<int> width) const {
     widths.push_back(widest);
   }
   if (width) {
-    // The widest column gives way, one step at a time, until the row fits or nothing can be read any more.
+    // The widest column gives way, one step at a time, until the row fits or nothing can be read
+    // any more.
     int total = 2 * static_cast<int>(widths.size()) - 2;
     for (const int each : widths) total += each;
     while (total > *width) {
@@ -274,7 +276,8 @@ std::string Table::ToText(std::optional<int> width) const {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       const std::string cell = Cut(i < row.size() ? row[i] : "", widths[i]);
       if (i > 0) line += "  ";
-      line += columns_[i].align == Align::kRight ? PadLeft(cell, widths[i]) : PadRight(cell, widths[i]);
+      line +=
+          columns_[i].align == Align::kRight ? PadLeft(cell, widths[i]) : PadRight(cell, widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
@@ -323,7 +326,8 @@ void ProgressLine::Update(const State& state) {
   }
   if (last_ms_ != 0 && now - last_ms_ < 2000) return;
   std::string text = state.step;
-  if (state.fraction >= 0) text = fmt::format("{:.0f} % {}", std::floor(state.fraction * 100), text);
+  if (state.fraction >= 0)
+    text = fmt::format("{:.0f} % {}", std::floor(state.fraction * 100), text);
   if (state.rows) text += " · " + Render(Msg("{} rows", Thousands(*state.rows)), language_);
   if (state.eta_ms && state.fraction < 1.0) {
     text += " · " + Render(Msg("{} left", Duration(*state.eta_ms)), language_);

@@ -10,17 +10,21 @@
 
 namespace aimass::cli {
 
-/// The columns that `text` takes on a terminal: 2 for CJK and emoji, 0 for combining marks and escapes.
+/// The columns that `text` takes on a terminal: 2 for CJK and emoji, 0 for combining marks and
+/// escapes.
 [[nodiscard]] int Width(std::string_view text);
-/// `text` cut to at most `width` columns, with "…" where something was cut. Never splits a character.
+/// `text` cut to at most `width` columns, with "…" where something was cut. Never splits a
+/// character.
 [[nodiscard]] std::string Cut(std::string_view text, int width);
 /// `text` filled with spaces to `width` columns.
 [[nodiscard]] std::string PadRight(std::string_view text, int width);
 [[nodiscard]] std::string PadLeft(std::string_view text, int width);
-/// Control characters (of data that is not ours) made visible, so that they cannot steer the terminal.
+/// Control characters (of data that is not ours) made visible, so that they cannot steer the
+/// terminal.
 [[nodiscard]] std::string Printable(std::string_view text);
 
-/// Lines of at most `width` columns: broken at spaces, and between Chinese characters, never before 、，。.
+/// Lines of at most `width` columns: broken at spaces, and between Chinese characters, never before
+/// 、，。.
 [[nodiscard]] std::vector<std::string> Wrap(std::string_view text, int width);
 
 /// Columns of the terminal on `descriptor`; nullopt where it is none.
@@ -32,11 +36,12 @@ enum class Colour : std::uint8_t { kRed, kGreen, kYellow, kDim, kBold };
 /// `text` in `colour` where `descriptor` shows colours.
 [[nodiscard]] std::string Paint(Colour colour, std::string_view text, int descriptor);
 
-[[nodiscard]] std::string Thousands(std::int64_t number);        // "1,067,371"
-[[nodiscard]] std::string Bytes(std::int64_t bytes);             // "1.2 MB"
-[[nodiscard]] std::string Duration(std::int64_t ms);             // "850 ms", "12 s", "3 min 20 s"
-[[nodiscard]] std::string Number(double value);                  // at most 4 digits behind the point
-[[nodiscard]] std::string LocalTime(std::string_view rfc3339);   // "2026-11-22 16:05", the reader's clock
+[[nodiscard]] std::string Thousands(std::int64_t number);  // "1,067,371"
+[[nodiscard]] std::string Bytes(std::int64_t bytes);       // "1.2 MB"
+[[nodiscard]] std::string Duration(std::int64_t ms);       // "850 ms", "12 s", "3 min 20 s"
+[[nodiscard]] std::string Number(double value);            // at most 4 digits behind the point
+[[nodiscard]] std::string LocalTime(
+    std::string_view rfc3339);  // "2026-11-22 16:05", the reader's clock
 
 /// Rows under headings, aligned; cut to the terminal's width where there is one.
 class Table {

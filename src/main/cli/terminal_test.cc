@@ -9,17 +9,17 @@ TEST(Width, CountsColumnsNotBytes) {
   EXPECT_EQ(Width("abc"), 3);
   EXPECT_EQ(Width("数据集"), 6);
   EXPECT_EQ(Width("é"), 1);
-  EXPECT_EQ(Width("e\u0301"), 1);           // a combining accent
+  EXPECT_EQ(Width("e\u0301"), 1);  // a combining accent
   EXPECT_EQ(Width("🙂"), 2);
   EXPECT_EQ(Width("\033[31mred\033[0m"), 3);
-  EXPECT_EQ(Width("\xff\xfe"), 2);          // broken bytes show as one replacement each
+  EXPECT_EQ(Width("\xff\xfe"), 2);  // broken bytes show as one replacement each
 }
 
 TEST(Cut, KeepsWholeCharacters) {
   EXPECT_EQ(Cut("abcdef", 6), "abcdef");
   EXPECT_EQ(Cut("abcdef", 4), "abc…");
   EXPECT_EQ(Cut("数据集合", 5), "数据…");
-  EXPECT_EQ(Cut("数据集合", 4), "数…");     // the second would stand half outside
+  EXPECT_EQ(Cut("数据集合", 4), "数…");  // the second would stand half outside
   EXPECT_EQ(Cut("abc", 0), "");
 }
 
@@ -33,7 +33,8 @@ TEST(Printable, DataCannotSteerTheTerminal) {
 TEST(Wrap, BreaksAtSpacesAndBetweenChineseCharacters) {
   EXPECT_EQ(Wrap("one two three", 8), (std::vector<std::string>{"one two", "three"}));
   EXPECT_EQ(Wrap("一二三四五", 4), (std::vector<std::string>{"一二", "三四", "五"}));
-  EXPECT_EQ(Wrap("一二，三", 4), (std::vector<std::string>{"一", "二，", "三"}));  // no line begins with a mark
+  EXPECT_EQ(Wrap("一二，三", 4),
+            (std::vector<std::string>{"一", "二，", "三"}));  // no line begins with a mark
   EXPECT_EQ(Wrap("", 10), (std::vector<std::string>{""}));
 }
 
@@ -87,7 +88,8 @@ TEST(Texts, OfNumbers) {
 }
 
 TEST(DrawBar, FitsAndTells) {
-  const ProgressLine::State state{.fraction = 0.475, .step = "trial 12", .rows = 12000, .eta_ms = 8000};
+  const ProgressLine::State state{
+      .fraction = 0.475, .step = "trial 12", .rows = 12000, .eta_ms = 8000};
   const std::string bar = DrawBar(state, 200, Language::kEnglish);
   EXPECT_NE(bar.find("47 %"), std::string::npos) << bar;
   EXPECT_NE(bar.find("trial 12 · 12,000 rows · 8 s left"), std::string::npos) << bar;

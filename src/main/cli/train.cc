@@ -12,7 +12,8 @@ namespace {
 
 struct TrainOptions {
   std::string data, target;
-  std::optional<std::string> name, task, time, metric, deploy, time_column, test_after, test_dataset, test_fraction;
+  std::optional<std::string> name, task, time, metric, deploy, time_column, test_after,
+      test_dataset, test_fraction;
   std::optional<std::int64_t> threads, seed, dataset_version;
   std::vector<std::string> keep, drop;
   bool no_wait = false;
@@ -31,18 +32,20 @@ std::string NameFromPlace(const std::string& place) {
   return name.empty() || name == "-" ? "stdin" : name;
 }
 
-// The dataset to train on. What stands there is a dataset's name first, a file else; a file that was imported
-// before becomes a new version of the same dataset.
+// The dataset to train on. What stands there is a dataset's name first, a file else; a file that
+// was imported before becomes a new version of the same dataset.
 Result<std::string> DatasetFor(Context& context, const std::string& data) {
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   const auto known = server->Get("/api/v1/datasets/" + Encode(data));
   if (known) return data;
-  if (known.error().code != ErrorCode::kNotFound && known.error().code != ErrorCode::kInvalidArgument) {
+  if (known.error().code != ErrorCode::kNotFound &&
+      known.error().code != ErrorCode::kInvalidArgument) {
     return std::unexpected(known.error());
   }
   if (!IsPlace(data)) {
-    return WithHint(Fail(ErrorCode::kNotFound, "there is neither a dataset nor a file '{}'", data),
-                    known.error().hint.empty() ? Msg("see: {}", "aimass datasets list") : known.error().hint);
+    return WithHint(
+        Fail(ErrorCode::kNotFound, "there is neither a dataset nor a file '{}'", data),
+        known.error().hint.empty() ? Msg("see: {}", "aimass datasets list") : known.error().hint);
   }
   const std::string name = NameFromPlace(data);
   ASSIGN_OR_RETURN(Json body, ImportRequest(context, name, data));
@@ -72,7 +75,8 @@ Result<Json> RequestOf(const TrainOptions& given, const std::string& dataset) {
   if (given.time) {
     const auto ms = ParseDurationMs(*given.time);
     if (!ms) {
-      return Fail(ErrorCode::kInvalidArgument, "--time expects a duration such as 60s or 10m, found '{}'", *given.time);
+      return Fail(ErrorCode::kInvalidArgument,
+                  "--time expects a duration such as 60s or 10m, found '{}'", *given.time);
     }
     body["time_s"] = static_cast<double>(*ms) / 1000.0;
   }
@@ -85,8 +89,8 @@ Result<Json> RequestOf(const TrainOptions& given, const std::string& dataset) {
   if (given.test_fraction) {
     const auto number = ParseJson(*given.test_fraction);
     if (!number || !number->is_number()) {
-      return Fail(ErrorCode::kInvalidArgument, "--test-fraction expects a share such as 0.2, found '{}'",
-                  *given.test_fraction);
+      return Fail(ErrorCode::kInvalidArgument,
+                  "--test-fraction expects a share such as 0.2, found '{}'", *given.test_fraction);
     }
     body["test"]["fraction"] = *number;
   }
@@ -94,7 +98,8 @@ Result<Json> RequestOf(const TrainOptions& given, const std::string& dataset) {
 }
 
 Status Train(Context& context, const TrainOptions& given) {
-  ASSIGN_OR_RETURN([[maybe_unused]] const Json checked, RequestOf(given, given.data));  // before anything is imported
+  ASSIGN_OR_RETURN([[maybe_unused]] const Json checked,
+                   RequestOf(given, given.data));  // before anything is imported
   ASSIGN_OR_RETURN(const std::string dataset, DatasetFor(context, given.data));
   ASSIGN_OR_RETURN(const Json body, RequestOf(given, dataset));
   ASSIGN_OR_RETURN(Client* const server, context.Server());
@@ -118,8 +123,10 @@ Status Train(Context& context, const TrainOptions& given) {
     ASSIGN_OR_RETURN(const Json full, server->Get(path));
     SayEndpoint(context, *given.deploy, MemberOf(full, "example"));
   } else {
-    context.Say(Msg("Use it: aimass predict {} FILE --out OUT   or deploy it: aimass endpoints create NAME --model {}",
-                    model, model));
+    context.Say(
+        Msg("Use it: aimass predict {} FILE --out OUT   or deploy it: aimass endpoints create NAME "
+            "--model {}",
+            model, model));
   }
   return {};
 }
@@ -130,8 +137,10 @@ void AddTrainCommand(Verb& root) {
   auto given = std::make_shared<TrainOptions>();
   root.Add("train", Msg("Train a model that predicts one column from the others"))
       .Group(Msg("From data to decisions:"))
-      .Details(Msg("Finds out whether classes or numbers are to be predicted, leaves out columns that give the answer "
-                   "away (and says so), searches within the time that you give, and measures the result on rows that "
+      .Details(Msg("Finds out whether classes or numbers are to be predicted, leaves out columns "
+                   "that give the answer "
+                   "away (and says so), searches within the time that you give, and measures the "
+                   "result on rows that "
                    "it never saw. An existing name gets a new version."))
       .Required("DATA", given->data, Msg("a dataset, or a file, which is imported first"))
       .Option("--target", "COLUMN", given->target, Msg("the column to predict"))
@@ -139,21 +148,30 @@ void AddTrainCommand(Verb& root) {
       .Option("--name", "NAME", given->name, Msg("name of the model; else that of the dataset"))
       .Option("--task", "TASK", given->task, Msg("what is predicted; else found out"))
       .Choices({"auto", "binary", "multiclass", "regression"})
-      .Option("--time", "TIME", given->time, Msg("how long to search: 60s, 10m, 1h; 60s unless told"))
-      .Option("--metric", "NAME", given->metric, Msg("what is optimised: auc, log_loss, rmse …; else by the task"))
+      .Option("--time", "TIME", given->time,
+              Msg("how long to search: 60s, 10m, 1h; 60s unless told"))
+      .Option("--metric", "NAME", given->metric,
+              Msg("what is optimised: auc, log_loss, rmse …; else by the task"))
       .Option("--threads", "N", given->threads, Msg("processor threads; 2 unless told"))
       .Option("--seed", "N", given->seed, Msg("another search; 1 unless told"))
-      .Option("--deploy", "ENDPOINT", given->deploy, Msg("serve it at this endpoint as soon as it is trained"))
-      .Option("--keep", "COLUMN", given->keep, Msg("use this column although it would be left out; repeatable"))
+      .Option("--deploy", "ENDPOINT", given->deploy,
+              Msg("serve it at this endpoint as soon as it is trained"))
+      .Option("--keep", "COLUMN", given->keep,
+              Msg("use this column although it would be left out; repeatable"))
       .Option("--drop", "COLUMN", given->drop, Msg("do not use this column; repeatable"))
-      .Option("--time-column", "COLUMN", given->time_column, Msg("test on the latest rows by this column"))
-      .Option("--test-after", "TIME", given->test_after, Msg("test on the rows after this value of the time column"))
+      .Option("--time-column", "COLUMN", given->time_column,
+              Msg("test on the latest rows by this column"))
+      .Option("--test-after", "TIME", given->test_after,
+              Msg("test on the rows after this value of the time column"))
       .Option("--test-dataset", "NAME", given->test_dataset, Msg("test on this dataset"))
-      .Option("--test-fraction", "SHARE", given->test_fraction, Msg("test on this share of the rows: 0.2"))
+      .Option("--test-fraction", "SHARE", given->test_fraction,
+              Msg("test on this share of the rows: 0.2"))
       .Option("--version", "N", given->dataset_version, Msg("an older version of the dataset"))
       .Flag("--no-wait", given->no_wait, Msg("start the job and do not wait for it"))
-      .Example("aimass train customers.csv --target churn", Msg("from a file to a model in a minute"))
-      .Example("aimass train customers --target churn --time 10m --deploy churn", Msg("search longer, then serve it"))
+      .Example("aimass train customers.csv --target churn",
+               Msg("from a file to a model in a minute"))
+      .Example("aimass train customers --target churn --time 10m --deploy churn",
+               Msg("search longer, then serve it"))
       .Example("aimass train sales --target amount --time-column day --drop customer_id",
                Msg("a number; tested on the latest days"))
       .Run([given](Context& context) { return Train(context, *given); });

@@ -18,11 +18,13 @@ namespace aimass::cli {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t kChunkBytes = 8u << 20;  // what is sent again, at most, after a broken connection
-constexpr int kMaxTries = 8;                   // without a single new byte in between
+constexpr std::size_t kChunkBytes =
+    8u << 20;                 // what is sent again, at most, after a broken connection
+constexpr int kMaxTries = 8;  // without a single new byte in between
 
 std::string Base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const auto at = [&](std::size_t k) -> std::uint32_t {
@@ -37,7 +39,8 @@ std::string Base64(std::string_view bytes) {
   return text;
 }
 
-// A file that removes itself, for standard input: an upload must know its length and be able to go back.
+// A file that removes itself, for standard input: an upload must know its length and be able to go
+// back.
 class Spool {
  public:
   Spool() = default;
@@ -50,7 +53,8 @@ class Spool {
 
   [[nodiscard]] Status Fill(int from) {
     const char* const folder = std::getenv("TMPDIR");
-    path_ = std::string(folder == nullptr || *folder == '\0' ? "/tmp" : folder) + "/aimass-stdin-XXXXXX";
+    path_ = std::string(folder == nullptr || *folder == '\0' ? "/tmp" : folder) +
+            "/aimass-stdin-XXXXXX";
     const FileDescriptor file(mkstemp(path_.data()));
     if (!file.valid()) return std::unexpected(SystemError(errno, "create", path_));
     std::array<char, 1 << 16> block;
@@ -80,7 +84,9 @@ class Spool {
 fs::path MemoOf(const Client& server, const std::string& path, const struct stat& file) {
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   const char* const home = std::getenv("HOME");
-  fs::path folder = cache != nullptr && *cache != '\0' ? fs::path(cache) : fs::path(home == nullptr ? "" : home) / ".cache";
+  fs::path folder = cache != nullptr && *cache != '\0'
+                        ? fs::path(cache)
+                        : fs::path(home == nullptr ? "" : home) / ".cache";
   const std::string what = fmt::format("{}\n{}\n{}\n{}.{}", server.url(), path, file.st_size,
                                        file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
   return folder / "aimass" / "uploads" / Sha256(what);
@@ -100,7 +106,11 @@ std::optional<std::int64_t> IntegerHeader(const Client::Reply& reply, std::strin
 class Tus {
  public:
   Tus(Context& context, Client& server, int file, std::int64_t length)
-      : context_(context), server_(server), file_(file), length_(length), line_(context.language()) {}
+      : context_(context),
+        server_(server),
+        file_(file),
+        length_(length),
+        line_(context.language()) {}
 
   // The path of a new upload.
   [[nodiscard]] Result<std::string> Create(const std::string& name) {
@@ -112,8 +122,8 @@ class Tus {
                                                {"Upload-Metadata", "filename " + Base64(name)}}}));
     const auto location = reply.headers.find("location");
     if (location == reply.headers.end()) {
-      return Fail(ErrorCode::kUnavailable, "{} does not answer like an AI Mass server: {}", server_.url(),
-                  "no Location");
+      return Fail(ErrorCode::kUnavailable, "{} does not answer like an AI Mass server: {}",
+                  server_.url(), "no Location");
     }
     std::string path = location->second;
     if (path.starts_with("http")) path = path.substr(path.find('/', path.find("://") + 3));
@@ -122,8 +132,9 @@ class Tus {
 
   // How far the server has it; nullopt where it does not know the upload (any more).
   [[nodiscard]] Result<std::optional<std::int64_t>> Offset(const std::string& path) {
-    ASSIGN_OR_RETURN(const Client::Reply reply,
-                     server_.SendRaw({.method = "HEAD", .path = path, .headers = {{"Tus-Resumable", "1.0.0"}}}));
+    ASSIGN_OR_RETURN(
+        const Client::Reply reply,
+        server_.SendRaw({.method = "HEAD", .path = path, .headers = {{"Tus-Resumable", "1.0.0"}}}));
     if (reply.status == 404 || reply.status == 410 || reply.status == 403) return std::nullopt;
     if (reply.status >= 400) return std::unexpected(ErrorOfReply(reply.status, "", ""));
     return IntegerHeader(reply, "upload-offset");
@@ -162,7 +173,8 @@ class Tus {
                             .headers = {{"Tus-Resumable", "1.0.0"},
                                         {"Content-Type", "application/offset+octet-stream"},
                                         {"Upload-Offset", std::to_string(offset)}}};
-    request.body.resize(static_cast<std::size_t>(std::min<std::int64_t>(kChunkBytes, length_ - offset)));
+    request.body.resize(
+        static_cast<std::size_t>(std::min<std::int64_t>(kChunkBytes, length_ - offset)));
     std::size_t filled = 0;
     while (filled < request.body.size()) {
       const ssize_t got = pread(file_, request.body.data() + filled, request.body.size() - filled,
@@ -176,14 +188,17 @@ class Tus {
     }
     request.on_sent = [&](std::int64_t sent) {
       if (context_.json() && !TerminalWidth(STDERR_FILENO)) return;
-      line_.Update({.fraction = length_ == 0 ? 1.0 : static_cast<double>(offset + sent) / static_cast<double>(length_),
-                    .step = context_.Text(Msg("uploading {} of {}", Bytes(offset + sent), Bytes(length_)))});
+      line_.Update(
+          {.fraction = length_ == 0
+                           ? 1.0
+                           : static_cast<double>(offset + sent) / static_cast<double>(length_),
+           .step = context_.Text(Msg("uploading {} of {}", Bytes(offset + sent), Bytes(length_)))});
     };
     ASSIGN_OR_RETURN(const Client::Reply reply, server_.Send(request));
     const auto now = IntegerHeader(reply, "upload-offset");
     if (!now || *now <= offset) {
-      return Fail(ErrorCode::kUnavailable, "{} does not answer like an AI Mass server: {}", server_.url(),
-                  "no Upload-Offset");
+      return Fail(ErrorCode::kUnavailable, "{} does not answer like an AI Mass server: {}",
+                  server_.url(), "no Upload-Offset");
     }
     return *now;
   }
@@ -200,8 +215,9 @@ class Tus {
 Result<std::string> UploadFile(Context& context, const std::string& path, const std::string& name) {
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat state {};
-  if (!file.valid() || fstat(file.get(), &state) != 0) return std::unexpected(SystemError(errno, "read", path));
+  struct stat state{};
+  if (!file.valid() || fstat(file.get(), &state) != 0)
+    return std::unexpected(SystemError(errno, "read", path));
   Tus tus(context, *server, file.get(), state.st_size);
 
   const fs::path memo = MemoOf(*server, path, state);
@@ -212,7 +228,8 @@ Result<std::string> UploadFile(Context& context, const std::string& path, const 
     if (there && *there < state.st_size) {
       address = *remembered;
       offset = *there;
-      if (!context.json()) context.Note(Msg("Going on with an earlier upload at {}", Bytes(offset)));
+      if (!context.json())
+        context.Note(Msg("Going on with an earlier upload at {}", Bytes(offset)));
     }
   }
   if (address.empty()) {
@@ -246,18 +263,21 @@ Result<Json> SourceOf(Context& context, const std::string& place) {
   ASSIGN_OR_RETURN([[maybe_unused]] Client* const server, context.Server());
   if (context.connection().same_machine()) return Json{{"path", path.lexically_normal().string()}};
   if (fs::is_directory(status)) {
-    return WithHint(Fail(ErrorCode::kInvalidArgument, "'{}' is a folder; a far server takes files only", place),
-                    Msg("import its files one by one with --append, or pack them into a .zip"));
+    return WithHint(
+        Fail(ErrorCode::kInvalidArgument, "'{}' is a folder; a far server takes files only", place),
+        Msg("import its files one by one with --append, or pack them into a .zip"));
   }
   if (!fs::is_regular_file(status)) {  // a pipe: <(command)
     const FileDescriptor pipe(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!pipe.valid()) return std::unexpected(SystemError(errno, "read", path));
     Spool spool;
     RETURN_IF_ERROR(spool.Fill(pipe.get()));
-    ASSIGN_OR_RETURN(const std::string id, UploadFile(context, spool.path(), path.filename().string()));
+    ASSIGN_OR_RETURN(const std::string id,
+                     UploadFile(context, spool.path(), path.filename().string()));
     return Json{{"upload", id}};
   }
-  ASSIGN_OR_RETURN(const std::string id, UploadFile(context, path.string(), path.filename().string()));
+  ASSIGN_OR_RETURN(const std::string id,
+                   UploadFile(context, path.string(), path.filename().string()));
   return Json{{"upload", id}};
 }
 

@@ -95,7 +95,8 @@ Verb& Verb::Many(std::string_view name, std::vector<std::string>& into, const Me
 
 Verb& Verb::Option(std::string_view names, std::string_view value, std::string& into,
                    const Message& help) {
-  return Remember(app_->add_option(std::string(names), into, Render(help, line_->language())), value);
+  return Remember(app_->add_option(std::string(names), into, Render(help, line_->language())),
+                  value);
 }
 
 Verb& Verb::Option(std::string_view names, std::string_view value, std::optional<std::string>& into,
@@ -106,15 +107,16 @@ Verb& Verb::Option(std::string_view names, std::string_view value, std::optional
                   value);
 }
 
-Verb& Verb::Option(std::string_view names, std::string_view value, std::optional<std::int64_t>& into,
-                   const Message& help) {
+Verb& Verb::Option(std::string_view names, std::string_view value,
+                   std::optional<std::int64_t>& into, const Message& help) {
   const std::string shown(names.substr(names.find("--")));
   const auto store = [&into, line = line_, shown](const std::string& text) {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc() || end != text.data() + text.size()) {
       line->state_->refused =
-          Fail(ErrorCode::kInvalidArgument, "{} expects a whole number, found '{}'", shown, text).error();
+          Fail(ErrorCode::kInvalidArgument, "{} expects a whole number, found '{}'", shown, text)
+              .error();
       throw Refused();
     }
     into = number;
@@ -126,7 +128,8 @@ Verb& Verb::Option(std::string_view names, std::string_view value, std::optional
 
 Verb& Verb::Option(std::string_view names, std::string_view value, std::vector<std::string>& into,
                    const Message& help) {
-  // By hand: CLI11 would take every following word into the list, and split what looks like "[a,b]".
+  // By hand: CLI11 would take every following word into the list, and split what looks like
+  // "[a,b]".
   const auto store = [&into](const std::vector<std::string>& words) {
     into.insert(into.end(), words.begin(), words.end());
   };
@@ -241,7 +244,8 @@ Result<CommandLine::Walk> CommandLine::WalkWords(const std::vector<std::string>&
             for (std::string& each_name : NamesOf(*each)) known.push_back(std::move(each_name));
           }
         }
-        auto error = Fail(ErrorCode::kInvalidArgument, "{} has no option '{}'", FullName(*walk.app), name);
+        auto error =
+            Fail(ErrorCode::kInvalidArgument, "{} has no option '{}'", FullName(*walk.app), name);
         const std::string nearest = Nearest(name, Views(known));
         if (nearest.empty()) return SeeHelp(std::move(error), *walk.app);
         return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));
@@ -253,7 +257,8 @@ Result<CommandLine::Walk> CommandLine::WalkWords(const std::vector<std::string>&
       const bool value_inside = long_name ? word.contains('=') : word.size() > 2;
       if (takes_value && !value_inside) {
         if (i + 1 == arguments.size()) {
-          return SeeHelp(Fail(ErrorCode::kInvalidArgument, "option '{}' needs a value", name), *walk.app);
+          return SeeHelp(Fail(ErrorCode::kInvalidArgument, "option '{}' needs a value", name),
+                         *walk.app);
         }
         ++i;
       }
@@ -265,9 +270,8 @@ Result<CommandLine::Walk> CommandLine::WalkWords(const std::vector<std::string>&
         if (!Info(child).hidden) known.push_back(child->get_name());
       }
       if (next == nullptr) {
-        auto error =
-            Fail(ErrorCode::kInvalidArgument, "'{}' is no verb of {}; there are: {}", word,
-                 FullName(*walk.app), Joined(known));
+        auto error = Fail(ErrorCode::kInvalidArgument, "'{}' is no verb of {}; there are: {}", word,
+                          FullName(*walk.app), Joined(known));
         const std::string nearest = Nearest(word, Views(known));
         if (nearest.empty()) return SeeHelp(std::move(error), *walk.app);
         return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));

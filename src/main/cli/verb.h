@@ -29,7 +29,8 @@ struct VerbInfo {
   };
   std::vector<Example> examples;
   std::map<std::string, std::vector<std::string>> choices;  // option "--format" → its values
-  std::vector<std::string> musts;  // options and positionals that must be given, as CLI11 names them
+  std::vector<std::string>
+      musts;  // options and positionals that must be given, as CLI11 names them
   std::vector<std::string> flags;  // "--json": takes no value
   std::string details;
   std::string group;  // heading in the parent's list
@@ -39,18 +40,18 @@ struct VerbInfo {
 
 class CommandLine;
 
-/// One noun or verb of the command line; a light handle over a CLI::App, so that the files of the nouns do not
-/// compile CLI11. Texts are given once, in English, and stand in zh.json.
+/// One noun or verb of the command line; a light handle over a CLI::App, so that the files of the
+/// nouns do not compile CLI11. Texts are given once, in English, and stand in zh.json.
 ///
 ///     auto given = std::make_shared<ShowOptions>();
 ///     noun.Add("show", Msg("One dataset with its columns"))
 ///         .Required("NAME", given->name, Msg("name of the dataset"))
 ///         .Option("--version", "N", given->version, Msg("an older version"))
-///         .Example("aimass datasets show sales --version 3", Msg("as it was before the last two imports"))
-///         .Run([given](Context& context) { return Show(context, *given); });
+///         .Example("aimass datasets show sales --version 3", Msg("as it was before the last two
+///         imports")) .Run([given](Context& context) { return Show(context, *given); });
 ///
-/// What an option writes into must live as long as the command line: hold it in a shared_ptr that Run's lambda
-/// captures.
+/// What an option writes into must live as long as the command line: hold it in a shared_ptr that
+/// Run's lambda captures.
 class Verb {
  public:
   [[nodiscard]] Verb Add(std::string_view name, const Message& summary);
@@ -110,8 +111,8 @@ class CommandLine {
 
   /// What the arguments ask for.
   struct Parsed {
-    Action run;        // set where a verb shall run
-    std::string help;  // set where help was asked for, or a noun stands without its verb
+    Action run;               // set where a verb shall run
+    std::string help;         // set where help was asked for, or a noun stands without its verb
     bool incomplete = false;  // that noun without its verb: wrong usage
   };
   /// `arguments` without the program's name. Errors: kInvalidArgument: wrong usage (exit code 2).
@@ -129,7 +130,8 @@ class CommandLine {
   struct Walk;
 
   [[nodiscard]] std::string Help(const CLI::App& app) const;
-  /// Reads the words as a person would, before CLI11: an unknown verb or option gets its nearest neighbour.
+  /// Reads the words as a person would, before CLI11: an unknown verb or option gets its nearest
+  /// neighbour.
   [[nodiscard]] Result<Walk> WalkWords(const std::vector<std::string>& arguments) const;
   [[nodiscard]] Status CheckGiven(const CLI::App& app) const;
   VerbInfo& Info(const CLI::App* app);

@@ -11,7 +11,8 @@ namespace {
 struct Fixture {
   explicit Fixture(Language language = Language::kEnglish) : line(language) {
     Verb root = line.Root();
-    root.Flag("--json", json, Msg("machine output: one JSON document on standard output, nothing else"))
+    root.Flag("--json", json,
+              Msg("machine output: one JSON document on standard output, nothing else"))
         .Option("--data", "DIR", data, Msg("into a new folder"));
     Verb noun = root.Add("datasets", Msg("Bring data in, look at it, keep its versions"));
     noun.Add("import", Msg("Make a dataset from a file, a folder, standard input or an address"))
@@ -46,8 +47,9 @@ using Words = std::vector<std::string>;
 
 TEST(CommandLine, ReadsOptionsAnywhere) {
   Fixture f;
-  const auto parsed = f.line.Parse({"--data", "d", "datasets", "import", "sales", "--format=csv", "-", "--keep", "a",
-                                    "--keep", "[b,c]", "-n", "5", "--append", "--json"});
+  const auto parsed =
+      f.line.Parse({"--data", "d", "datasets", "import", "sales", "--format=csv", "-", "--keep",
+                    "a", "--keep", "[b,c]", "-n", "5", "--append", "--json"});
   ASSERT_TRUE(parsed) << parsed.error().ToString();
   EXPECT_TRUE(parsed->run);
   EXPECT_EQ(f.data, "d");
@@ -87,34 +89,52 @@ TEST_P(WrongUsage, SaysWhatAndWhatElse) {
 INSTANTIATE_TEST_SUITE_P(
     , WrongUsage,
     testing::Values(
-        WrongCase{"Verb", {"datasets", "improt"}, "'improt' is no verb of aimass datasets; there are: import",
+        WrongCase{"Verb",
+                  {"datasets", "improt"},
+                  "'improt' is no verb of aimass datasets; there are: import",
                   "did you mean 'import'?"},
-        WrongCase{"Noun", {"dataset"}, "'dataset' is no verb of aimass; there are: datasets, train",
+        WrongCase{"Noun",
+                  {"dataset"},
+                  "'dataset' is no verb of aimass; there are: datasets, train",
                   "did you mean 'datasets'?"},
-        WrongCase{"Option", {"datasets", "import", "a", "b", "--fromat", "csv"},
-                  "aimass datasets import has no option '--fromat'", "did you mean '--format'?"},
-        WrongCase{"NoValue", {"datasets", "import", "a", "b", "--format"}, "option '--format' needs a value",
+        WrongCase{"Option",
+                  {"datasets", "import", "a", "b", "--fromat", "csv"},
+                  "aimass datasets import has no option '--fromat'",
+                  "did you mean '--format'?"},
+        WrongCase{"NoValue",
+                  {"datasets", "import", "a", "b", "--format"},
+                  "option '--format' needs a value",
                   "see: aimass datasets import --help"},
-        WrongCase{"Choice", {"datasets", "import", "a", "b", "--format", "cvs"},
-                  "--format must be one of csv, json; found 'cvs'", "did you mean 'csv'?"},
-        WrongCase{"Number", {"datasets", "import", "a", "b", "-n", "5x"}, "--limit expects a whole number, found '5x'",
+        WrongCase{"Choice",
+                  {"datasets", "import", "a", "b", "--format", "cvs"},
+                  "--format must be one of csv, json; found 'cvs'",
+                  "did you mean 'csv'?"},
+        WrongCase{"Number",
+                  {"datasets", "import", "a", "b", "-n", "5x"},
+                  "--limit expects a whole number, found '5x'",
                   ""},
-        WrongCase{"Positional", {"datasets", "import", "a"}, "aimass datasets import needs PLACE",
+        WrongCase{"Positional",
+                  {"datasets", "import", "a"},
+                  "aimass datasets import needs PLACE",
                   "see: aimass datasets import --help"},
         WrongCase{"Needed", {"train"}, "aimass train needs --target", "see: aimass train --help"},
-        WrongCase{"TooMany", {"datasets", "import", "a", "b", "c"}, "aimass datasets import does not expect 'c'",
+        WrongCase{"TooMany",
+                  {"datasets", "import", "a", "b", "c"},
+                  "aimass datasets import does not expect 'c'",
                   "see: aimass datasets import --help"}),
     [](const auto& info) { return std::string(info.param.what); });
 
 TEST(CommandLine, HelpTeaches) {
   Fixture f;
-  for (const Words& words : {Words{"datasets", "import", "--help"}, Words{"help", "datasets", "import"},
-                             Words{"datasets", "import", "a", "b", "-h"}}) {
+  for (const Words& words :
+       {Words{"datasets", "import", "--help"}, Words{"help", "datasets", "import"},
+        Words{"datasets", "import", "a", "b", "-h"}}) {
     const auto parsed = f.line.Parse(words);
     ASSERT_TRUE(parsed);
     EXPECT_FALSE(parsed->run);
     EXPECT_FALSE(parsed->incomplete);
-    EXPECT_NE(parsed->help.find("Usage: aimass datasets import NAME PLACE [options]"), std::string::npos)
+    EXPECT_NE(parsed->help.find("Usage: aimass datasets import NAME PLACE [options]"),
+              std::string::npos)
         << parsed->help;
     EXPECT_NE(parsed->help.find("aimass datasets import sales sales.csv"), std::string::npos);
   }
@@ -124,7 +144,8 @@ TEST(CommandLine, HelpIsChinese) {
   Fixture f(Language::kChinese);
   const auto parsed = f.line.Parse({"datasets", "import", "--help"});
   ASSERT_TRUE(parsed);
-  EXPECT_NE(parsed->help.find("用法：aimass datasets import NAME PLACE"), std::string::npos) << parsed->help;
+  EXPECT_NE(parsed->help.find("用法：aimass datasets import NAME PLACE"), std::string::npos)
+      << parsed->help;
   EXPECT_NE(parsed->help.find("数据集的名称"), std::string::npos);
 }
 

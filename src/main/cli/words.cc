@@ -12,7 +12,9 @@ constexpr std::size_t kReasons = 3;
 constexpr std::size_t kLabels = 5;
 constexpr std::size_t kMetrics = 3;
 
-std::string NumberOf(const Json& value) { return value.is_number() ? Number(value.get<double>()) : "–"; }
+std::string NumberOf(const Json& value) {
+  return value.is_number() ? Number(value.get<double>()) : "–";
+}
 
 std::string Labels(const Json& labels) {
   std::string text;
@@ -28,7 +30,8 @@ std::string TaskWords(Context& context, const Json& report) {
   const std::string labels = Labels(MemberOf(report, "labels"));
   if (task == "binary") return context.Text(Msg("{} is one of two classes: {}", target, labels));
   if (task == "multiclass") {
-    return context.Text(Msg("{} is one of {} classes: {}", target, MemberOf(report, "labels").size(), labels));
+    return context.Text(
+        Msg("{} is one of {} classes: {}", target, MemberOf(report, "labels").size(), labels));
   }
   if (task == "regression") return context.Text(Msg("{} is a number", target));
   return task;
@@ -59,44 +62,53 @@ std::vector<Json> MetricsInOrder(const Json& report) {
   const Json& holdout = MemberOf(MemberOf(report, "evaluation"), "holdout");
   for (const Json& metric : MemberOf(holdout, "metrics")) metrics.push_back(metric);
   const std::string first = TextOf(report, "metric");
-  std::ranges::stable_partition(metrics, [&](const Json& metric) { return TextOf(metric, "name") == first; });
+  std::ranges::stable_partition(
+      metrics, [&](const Json& metric) { return TextOf(metric, "name") == first; });
   return metrics;
 }
 
 }  // namespace
 
 void SayReport(Context& context, const Json& report) {
-  std::vector<std::pair<std::string, std::string>> lines;  // printed at the end, when the widest name is known
+  std::vector<std::pair<std::string, std::string>>
+      lines;  // printed at the end, when the widest name is known
   const auto line = [&](const Message& name, const std::string& text) {
     lines.emplace_back(context.Text(name), text);
   };
-  context.Say(Paint(Colour::kBold,
-                    context.Text(Msg("Model {}, version {}", TextOf(report, "model"), TextOf(report, "version"))), 1));
+  context.Say(Paint(
+      Colour::kBold,
+      context.Text(Msg("Model {}, version {}", TextOf(report, "model"), TextOf(report, "version"))),
+      1));
   line(Msg("Task"), TaskWords(context, report));
   const Json& search = MemberOf(report, "search");
-  line(Msg("Best model"), context.Text(Msg("{}, out of {} trials", MembersWords(search), TextOf(search, "trials"))));
+  line(Msg("Best model"),
+       context.Text(Msg("{}, out of {} trials", MembersWords(search), TextOf(search, "trials"))));
   const Json& split = MemberOf(report, "split");
   const std::string method = TextOf(split, "method");
   line(Msg("Tested on"),
-       context.Text(method == "time"
-                        ? Msg("{} rows that it never saw, the latest by {}", Thousands(IntegerOf(split, "holdout_rows")),
-                              TextOf(split, "column"))
-                        : Msg("{} rows that it never saw", Thousands(IntegerOf(split, "holdout_rows")))));
+       context.Text(
+           method == "time"
+               ? Msg("{} rows that it never saw, the latest by {}",
+                     Thousands(IntegerOf(split, "holdout_rows")), TextOf(split, "column"))
+               : Msg("{} rows that it never saw", Thousands(IntegerOf(split, "holdout_rows")))));
   const Json& baseline = MemberOf(report, "baseline");
   std::size_t shown = 0;
   for (const Json& metric : MetricsInOrder(report)) {
     if (shown++ == kMetrics) break;
     std::string text = PadRight(NumberOf(MemberOf(metric, "value")), 9);
     if (MemberOf(metric, "low").is_number() && MemberOf(metric, "high").is_number()) {
-      text += "  " + context.Text(Msg("95 % sure between {} and {}", NumberOf(MemberOf(metric, "low")),
-                                      NumberOf(MemberOf(metric, "high"))));
+      text +=
+          "  " + context.Text(Msg("95 % sure between {} and {}", NumberOf(MemberOf(metric, "low")),
+                                  NumberOf(MemberOf(metric, "high"))));
     }
     const Json& simple = MemberOf(MemberOf(baseline, "metrics"), TextOf(metric, "name"));
-    if (simple.is_number()) text += "  " + context.Text(Msg("(without a model: {})", NumberOf(simple)));
+    if (simple.is_number())
+      text += "  " + context.Text(Msg("(without a model: {})", NumberOf(simple)));
     const Json& column = MemberOf(baseline, "column");
     const Json& ranked = MemberOf(MemberOf(column, "metrics"), TextOf(metric, "name"));
     if (ranked.is_number()) {
-      text += "  " + context.Text(Msg("(by {} alone: {})", TextOf(column, "name"), NumberOf(ranked)));
+      text +=
+          "  " + context.Text(Msg("(by {} alone: {})", TextOf(column, "name"), NumberOf(ranked)));
     }
     lines.emplace_back(LabelOf(context, metric), text);
   }
@@ -125,7 +137,8 @@ std::string ShellQuoted(std::string_view text) {
 
 void SayEndpoint(Context& context, const std::string& endpoint, const Json& example) {
   const Connection& connection = context.connection();
-  const Json body = {{"rows", Json::array({example.is_object() ? example : Json::object()})}, {"explain", true}};
+  const Json body = {{"rows", Json::array({example.is_object() ? example : Json::object()})},
+                     {"explain", true}};
   const std::string path = "/api/v1/endpoints/" + Encode(endpoint) + "/predict";
   if (connection.embedded()) {
     context.Say(Msg("Deployed at endpoint {}. Serve it: aimass serve --data {}", endpoint,
@@ -135,15 +148,17 @@ void SayEndpoint(Context& context, const std::string& endpoint, const Json& exam
   }
   auto server = context.Server();
   if (!server) return;
-  const std::string key = connection.data().empty()
-                              ? "$AIMASS_KEY"
-                              : fmt::format("$(cat {})", ShellQuoted(connection.data() + "/admin.key"));
+  const std::string key =
+      connection.data().empty()
+          ? "$AIMASS_KEY"
+          : fmt::format("$(cat {})", ShellQuoted(connection.data() + "/admin.key"));
   context.Say(Msg("Deployed at {}", (*server)->url() + path));
   context.Say(Msg("Ask it:"));
-  context.Say(fmt::format("  curl -s -H \"Authorization: Bearer {}\" -H 'Content-Type: application/json' \\\n"
-                          "    -d {} \\\n    {}{}",
-                          key, ShellQuoted(body.dump(-1, ' ', false, Json::error_handler_t::replace)),
-                          (*server)->url(), path));
+  context.Say(fmt::format(
+      "  curl -s -H \"Authorization: Bearer {}\" -H 'Content-Type: application/json' \\\n"
+      "    -d {} \\\n    {}{}",
+      key, ShellQuoted(body.dump(-1, ' ', false, Json::error_handler_t::replace)), (*server)->url(),
+      path));
 }
 
 void SayPrediction(Context& context, const Json& prediction) {
@@ -162,30 +177,39 @@ void SayPrediction(Context& context, const Json& prediction) {
       context.Say(fmt::format("  {:>6.2f} %  {}", share * 100, Printable(name)));
     }
   } else {
-    context.Say(Msg("Prediction: {}", Paint(Colour::kBold, NumberOf(MemberOf(prediction, "value")), 1)));
+    context.Say(
+        Msg("Prediction: {}", Paint(Colour::kBold, NumberOf(MemberOf(prediction, "value")), 1)));
     const Json& interval = MemberOf(prediction, "interval");
-    const Json& low = interval.is_array() && interval.size() == 2 ? interval[0] : MemberOf(interval, "low");
-    const Json& high = interval.is_array() && interval.size() == 2 ? interval[1] : MemberOf(interval, "high");
-    if (low.is_number()) context.Say(Msg("  mostly between {} and {}", NumberOf(low), NumberOf(high)));
+    const Json& low =
+        interval.is_array() && interval.size() == 2 ? interval[0] : MemberOf(interval, "low");
+    const Json& high =
+        interval.is_array() && interval.size() == 2 ? interval[1] : MemberOf(interval, "high");
+    if (low.is_number())
+      context.Say(Msg("  mostly between {} and {}", NumberOf(low), NumberOf(high)));
   }
   std::vector<Json> reasons;
   for (const Json& each : MemberOf(MemberOf(prediction, "explanation"), "contributions")) {
     const Json& amount = MemberOf(each, "contribution");
     if (amount.is_number() && amount.get<double>() != 0.0) reasons.push_back(each);
   }
-  const auto strength = [](const Json& each) { return std::abs(each["contribution"].get<double>()); };
+  const auto strength = [](const Json& each) {
+    return std::abs(each["contribution"].get<double>());
+  };
   std::ranges::stable_sort(reasons, std::greater{}, strength);
   if (reasons.size() > kReasons) reasons.resize(kReasons);
   // Contributions speak of one class, which is not always the predicted one.
   const Json& output = MemberOf(MemberOf(prediction, "explanation"), "output");
   if (!reasons.empty()) {
-    context.Say(output.is_null() ? Msg("Because of") : Msg("What speaks for {} or against it", CellText(output)));
+    context.Say(output.is_null() ? Msg("Because of")
+                                 : Msg("What speaks for {} or against it", CellText(output)));
   }
   for (const Json& each : reasons) {
     const double amount = each["contribution"].get<double>();
-    context.Say(fmt::format("  {} = {}  ({}, {:+.2f})", TextOf(each, "column"), TextOf(each, "value"),
-                            context.Text(output.is_null() ? (amount > 0 ? Msg("raises it") : Msg("lowers it"))
-                                           : (amount > 0 ? Msg("for") : Msg("against"))), amount));
+    context.Say(fmt::format(
+        "  {} = {}  ({}, {:+.2f})", TextOf(each, "column"), TextOf(each, "value"),
+        context.Text(output.is_null() ? (amount > 0 ? Msg("raises it") : Msg("lowers it"))
+                                      : (amount > 0 ? Msg("for") : Msg("against"))),
+        amount));
   }
 }
 

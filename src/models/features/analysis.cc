@@ -140,27 +140,15 @@ ColumnFacts Analyse(const RowTable& table, std::span<const std::uint32_t> rows,
                     std::size_t column) {
   ColumnFacts facts;
   facts.rows = rows.size();
-  std::unordered_set<std::string_view> texts;
+  // Each different text is looked at once: most columns repeat theirs.
+  std::unordered_map<std::string_view, std::uint32_t> texts;
   std::vector<double> values;
   bool rising = true, falling = true;
   for (const std::uint32_t row : rows) {
     const Cell cell = table.At(row, column);
     if (cell.kind == CellKind::kNull) continue;
     if (cell.kind == CellKind::kText) {
-      const std::string_view text = Trim(cell.text);
-      if (text.empty()) continue;
-      facts.text = true;
-      ++facts.present;
-      texts.insert(text);
-      facts.mean_tokens += static_cast<double>(ForEachToken(text, [](std::uint64_t) {}));
-      facts.mean_characters += static_cast<double>(CountCharacters(text));
-      if (ParseNumber(text)) {
-        ++facts.numbers;
-        if (text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9')
-          ++facts.leading_zeros;
-      } else if (ParseTime(text)) {
-        ++facts.times;
-      }
+      ++texts[cell.text];
       continue;
     }
     const double value =
@@ -175,8 +163,25 @@ ColumnFacts Analyse(const RowTable& table, std::span<const std::uint32_t> rows,
     values.push_back(value);
   }
   facts.strictly_rising = facts.present > 1 && (rising || falling);
+  std::unordered_set<std::string_view> trimmed;
+  for (const auto& [raw, count] : texts) {
+    const std::string_view text = Trim(raw);
+    if (text.empty()) continue;
+    facts.text = true;
+    facts.present += count;
+    trimmed.insert(text);
+    facts.mean_tokens += count * static_cast<double>(ForEachToken(text, [](std::uint64_t) {}));
+    facts.mean_characters += count * static_cast<double>(CountCharacters(text));
+    if (ParseNumber(text)) {
+      facts.numbers += count;
+      const bool padded = text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9';
+      if (padded) facts.leading_zeros += count;
+    } else if (ParseTime(text)) {
+      facts.times += count;
+    }
+  }
   if (facts.text) {
-    facts.distinct = texts.size();
+    facts.distinct = trimmed.size();
     facts.mean_tokens /= static_cast<double>(facts.present);
     facts.mean_characters /= static_cast<double>(facts.present);
   } else if (!values.empty()) {

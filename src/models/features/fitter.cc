@@ -60,42 +60,8 @@ features::CategoryEncoder FitCategory(const Input& input, std::size_t column) {
   return encoder;
 }
 
-// Sums of the target per key, over rows of the folds that `use` accepts.
-struct KeySums {
-  std::vector<double> rows;   // [keys]
-  std::vector<double> sums;   // [keys × outputs]
-  std::vector<double> prior;  // [outputs]
-};
-
-// `keys`: [rows], the key's number, or -1 where it is missing or not kept.
-KeySums SumByKey(const Input& input, std::span<const std::int64_t> keys, std::size_t num_keys,
-                 int left_out_fold) {
-  const std::size_t outputs = input.outputs();
-  KeySums out{.rows = std::vector<double>(num_keys),
-              .sums = std::vector<double>(num_keys * outputs),
-              .prior = std::vector<double>(outputs)};
-  double all = 0.0;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (input.folds[i] == left_out_fold) continue;
-    all += 1.0;
-    for (std::size_t o = 0; o < outputs; ++o) out.prior[o] += input.Value(i, o);
-    if (keys[i] < 0) continue;
-    const auto key = static_cast<std::size_t>(keys[i]);
-    out.rows[key] += 1.0;
-    for (std::size_t o = 0; o < outputs; ++o) out.sums[key * outputs + o] += input.Value(i, o);
-  }
-  for (double& prior : out.prior) prior /= std::max(all, 1.0);
-  return out;
-}
-
-struct TargetFit {
-  features::TargetEncoder encoder;
-  std::vector<std::int64_t> keys;  // [rows]: as SumByKey takes them
-  std::vector<bool> missing;       // [rows]
-};
-
-TargetFit FitTarget(const Input& input, std::size_t column) {
-  TargetFit fit;
+features::CrossFit::Column FitTarget(const Input& input, std::size_t column) {
+  features::CrossFit::Column fit;
   fit.encoder.outputs = input.outputs();
   features::TextMap<std::uint32_t> counts;
   input.ForEachKey(column, [&](std::size_t, std::string_view key) {
@@ -121,33 +87,7 @@ TargetFit FitTarget(const Input& input, std::size_t column) {
     fit.keys.push_back(found == fit.encoder.keys.end() ? -1
                                                        : static_cast<std::int64_t>(found->second));
   });
-  KeySums sums = SumByKey(input, fit.keys, kept.size(), -1);
-  fit.encoder.prior = std::move(sums.prior);
-  fit.encoder.sums = std::move(sums.sums);
   return fit;
-}
-
-// Rows of the matrix get means that leave out their own fold.
-void WriteOutOfFold(const Input& input, const TargetFit& fit, std::size_t first_feature,
-                    Matrix& matrix) {
-  const std::size_t width = matrix.features.size();
-  const std::size_t outputs = fit.encoder.outputs;
-  const int folds = input.folds.empty() ? 0 : *std::ranges::max_element(input.folds) + 1;
-  for (int fold = 0; fold < folds; ++fold) {
-    const KeySums others =
-        SumByKey(input, fit.keys, fit.encoder.rows.size(), folds > 1 ? fold : -1);
-    for (std::size_t i = 0; i < fit.keys.size(); ++i) {
-      if (input.folds[i] != fold || fit.missing[i]) continue;
-      const std::span<float> out(matrix.values.data() + i * width + first_feature, outputs + 1);
-      if (fit.keys[i] < 0) {
-        fit.encoder.Write({}, 0.0, 0.0, others.prior, out);
-        continue;
-      }
-      const auto key = static_cast<std::size_t>(fit.keys[i]);
-      fit.encoder.Write(std::span(others.sums).subspan(key * outputs, outputs), others.rows[key],
-                        fit.encoder.rows[key], others.prior, out);
-    }
-  }
 }
 
 features::TimeEncoder FitTime(const Input& input, std::size_t column, bool split_column) {
@@ -264,8 +204,10 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table,
   const Input input{table, rows, target, folds, options};
   auto state = std::make_unique<FeaturePipeline::State>();
   std::vector<LeftOutColumn> left_out;
-  std::map<std::size_t, TargetFit> target_fits;  // by encoder
-  std::vector<std::size_t> times;                // pipeline columns
+  features::CrossFit cross_fit(options.task, {target.begin(), target.end()},
+                               {folds.begin(), folds.end()});
+  std::vector<std::size_t> cross_fitted;  // encoders, in the order of its columns
+  std::vector<std::size_t> times;         // pipeline columns
   const Schema& schema = table.schema();
   for (std::size_t c = 0; c < schema.columns.size(); ++c) {
     const ColumnInfo& column = schema.columns[c];
@@ -302,9 +244,9 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table,
         encoder.fitted = FitCategory(input, c);
         break;
       case ColumnRole::kTarget: {
-        TargetFit fit = FitTarget(input, c);
-        encoder.fitted = fit.encoder;
-        target_fits.emplace(state->encoders.size(), std::move(fit));
+        cross_fit.Add(FitTarget(input, c));
+        encoder.fitted = cross_fit.last().encoder;
+        cross_fitted.push_back(state->encoders.size());
         break;
       }
       case ColumnRole::kTime: {
@@ -351,17 +293,19 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table,
                     Msg("name the columns that must stay with --keep"));
   }
 
-  FittedFeatures fitted{
-      .pipeline = FeaturePipeline(std::move(state)), .left_out = std::move(left_out), .matrix = {}};
+  for (std::size_t i = 0; i < cross_fitted.size(); ++i) {
+    cross_fit.column(i).first_feature = state->encoders[cross_fitted[i]].first_feature;
+  }
+  FittedFeatures fitted{.pipeline = FeaturePipeline(std::move(state)),
+                        .left_out = std::move(left_out),
+                        .matrix = {},
+                        .cross_fit = std::move(cross_fit)};
   fitted.matrix.features.assign(fitted.pipeline.features().begin(),
                                 fitted.pipeline.features().end());
   fitted.matrix.target.assign(target.begin(), target.end());
   fitted.matrix.values.resize(rows.size() * fitted.matrix.features.size());
   EncodeRows(fitted.pipeline, table, rows, fitted.matrix.values);
-  for (const auto& [index, fit] : target_fits) {
-    WriteOutOfFold(input, fit, fitted.pipeline.state_->encoders[index].first_feature,
-                   fitted.matrix);
-  }
+  fitted.cross_fit.Write(fitted.matrix, -1);
   return fitted;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/features/cross_fit.h"
 #include "models/features/pipeline.h"
 #include "models/features/rows.h"
 
@@ -29,14 +30,14 @@ struct FittedFeatures {
   FeaturePipeline pipeline;
   std::vector<LeftOutColumn> left_out;  // in the table's order
   Matrix matrix;                        // of the training rows, in the order given
+  features::CrossFit cross_fit;         // for the matrix as each fold's validation needs it
 };
 
 /// Decides what each column is, fits its encoder, and encodes the training rows.
 ///
-/// A high-cardinality category is encoded by its mean target. So that no row sees its own target,
-/// row i of the matrix gets the means of the rows of the *other* folds; later rows get the means of
-/// all training rows. The same folds must be used for cross-validation: then a validation row never
-/// sees a target of its own fold.
+/// A high-cardinality category is encoded by its mean target: training rows without their own fold
+/// (features/cross_fit.h), later rows by the means of all training rows. Cross-validation must use
+/// the same folds.
 class FeatureFitter {
  public:
   /// rows, target, folds: [training rows]; target: class number or value; fold numbers from 0 on.

@@ -11,7 +11,8 @@
 namespace aimass::learners {
 namespace {
 
-void AddPoint(std::vector<SplitPoints>& points, std::size_t feature, double threshold, bool categorical) {
+void AddPoint(std::vector<SplitPoints>& points, std::size_t feature, double threshold,
+              bool categorical) {
   if (feature >= points.size()) return;
   if (categorical) {
     points[feature].categorical = true;
@@ -100,8 +101,10 @@ Result<std::vector<double>> LibraryMargins(std::string_view library, const std::
                                            std::size_t features) {
   if (library == "lightgbm") {
     ASSIGN_OR_RETURN(const lgbm::Booster booster, lgbm::Booster::Load(bytes));
-    ASSIGN_OR_RETURN(std::vector<double> margins, booster.PredictMargins(values, rows, features, 0, 1));
-    // A random forest answers the average of its trees; the library's raw scores are still their sum.
+    ASSIGN_OR_RETURN(std::vector<double> margins,
+                     booster.PredictMargins(values, rows, features, 0, 1));
+    // A random forest answers the average of its trees; the library's raw scores are still their
+    // sum.
     if (bytes.find("\naverage_output\n") < bytes.find("\nTree=0\n")) {
       ASSIGN_OR_RETURN(const int rounds, booster.Rounds());
       for (double& margin : margins) margin /= std::max(rounds, 1);

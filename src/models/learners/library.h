@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 
-// What the training libraries themselves say about a saved model: the reference for golden rows. It lies beside
-// the plug-ins' folders, so it is no plug-in itself.
+// What the training libraries themselves say about a saved model: the reference for golden rows. It
+// lies beside the plug-ins' folders, so it is no plug-in itself.
 namespace aimass::learners {
 
 /// Where a feature's values decide something.
@@ -24,10 +24,11 @@ struct SplitPoints {
                                                                const std::string& bytes,
                                                                std::size_t features);
 
-/// The library's own margins [rows × outputs] of `values` [rows × features], before any link; NaN is missing.
-/// Errors   kUnprocessable as above; kInternal.
-[[nodiscard]] Result<std::vector<double>> LibraryMargins(std::string_view library, const std::string& bytes,
-                                                         std::span<const float> values, std::size_t rows,
-                                                         std::size_t features);
+/// The library's own margins [rows × outputs] of `values` [rows × features], before any link; NaN
+/// is missing. Errors   kUnprocessable as above; kInternal.
+[[nodiscard]] Result<std::vector<double>> LibraryMargins(std::string_view library,
+                                                         const std::string& bytes,
+                                                         std::span<const float> values,
+                                                         std::size_t rows, std::size_t features);
 
 }  // namespace aimass::learners

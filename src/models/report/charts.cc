@@ -14,7 +14,8 @@ namespace {
 constexpr double kWidth = 340, kHeight = 264;
 constexpr double kLeft = 52, kRight = 18, kTop = 12, kBottom = 44;
 
-// Colours that stay apart for colour-blind readers and on a grey printer (Okabe and Ito's set, darkened).
+// Colours that stay apart for colour-blind readers and on a grey printer (Okabe and Ito's set,
+// darkened).
 constexpr std::array<std::string_view, 8> kColours = {"#1f6feb", "#d55e00", "#009e73", "#a347ba",
                                                       "#b8860b", "#56a3d9", "#c2185b", "#5f6b7a"};
 constexpr std::string_view kInk = "#3d4652";
@@ -31,11 +32,13 @@ class Canvas {
     fmt::format_to(std::back_inserter(text_), format, args...);
   }
   void Line(double x1, double y1, double x2, double y2, std::string_view colour, double width = 1) {
-    Add(R"(<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="{}" stroke-width="{}"/>)", x1, y1, x2, y2,
-        colour, width);
+    Add(R"(<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="{}" stroke-width="{}"/>)",
+        x1, y1, x2, y2, colour, width);
   }
-  void Text(double x, double y, std::string_view anchor, std::string_view text, std::string_view more = "") {
-    Add(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="{}" {}>{}</text>)", x, y, anchor, more, Escape(text));
+  void Text(double x, double y, std::string_view anchor, std::string_view text,
+            std::string_view more = "") {
+    Add(R"(<text x="{:.1f}" y="{:.1f}" text-anchor="{}" {}>{}</text>)", x, y, anchor, more,
+        Escape(text));
   }
   std::string Finish() { return std::move(text_) + "</svg>"; }
 
@@ -53,7 +56,8 @@ std::vector<double> Ticks(double low, double high) {
     if (step >= raw) break;
   }
   std::vector<double> ticks;
-  for (double tick = std::ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9; tick += step) {
+  for (double tick = std::ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9;
+       tick += step) {
     ticks.push_back(std::abs(tick) < step * 1e-9 ? 0.0 : tick);
   }
   return ticks;
@@ -81,7 +85,8 @@ class Frame {
     canvas.Line(kLeft, kTop, kLeft, kHeight - kBottom, kMuted);
     canvas.Text((kLeft + kWidth - kRight) / 2, kHeight - 8, "middle", axes_.x);
     const double middle = (kTop + kHeight - kBottom) / 2;
-    canvas.Text(0, 0, "middle", axes_.y, fmt::format(R"svg(transform="translate(11 {:.1f}) rotate(-90)")svg", middle));
+    canvas.Text(0, 0, "middle", axes_.y,
+                fmt::format(R"svg(transform="translate(11 {:.1f}) rotate(-90)")svg", middle));
   }
   [[nodiscard]] double X(double value) const {
     const double share = (value - axes_.x_low) / (axes_.x_high - axes_.x_low);
@@ -103,11 +108,21 @@ std::string Escape(std::string_view text) {
   escaped.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      case '\'': escaped += "&#39;"; break;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
       default:
         // Control characters have no place in XML.
         if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') {
@@ -160,11 +175,13 @@ std::string LineChart(const Axes& axes, const std::vector<Series>& series) {
     for (const auto& [x, y] : one.points) {
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", frame.X(x), frame.Y(y));
     }
-    canvas.Add(R"(<path d="{}" fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round"{}/>)", path, colour,
-               one.muted ? 1.2 : 2.0, dashed ? R"( stroke-dasharray="5 4")" : "");
+    canvas.Add(
+        R"(<path d="{}" fill="none" stroke="{}" stroke-width="{}" stroke-linejoin="round"{}/>)",
+        path, colour, one.muted ? 1.2 : 2.0, dashed ? R"( stroke-dasharray="5 4")" : "");
     if (one.markers) {
       for (const auto& [x, y] : one.points) {
-        canvas.Add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="3.2" fill="{}"/>)", frame.X(x), frame.Y(y), colour);
+        canvas.Add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="3.2" fill="{}"/>)", frame.X(x), frame.Y(y),
+                   colour);
       }
     }
     if (!one.name.empty()) legend.emplace_back(one.name, colour);
@@ -173,7 +190,8 @@ std::string LineChart(const Axes& axes, const std::vector<Series>& series) {
     if (legend.size() < 2) return std::string();
     std::string text = R"(<p class="legend">)";
     for (const auto& [name, colour] : legend) {
-      text += fmt::format(R"(<span><i style="background:{}"></i>{}</span>)", colour, Escape(Cut(name, 40)));
+      text += fmt::format(R"(<span><i style="background:{}"></i>{}</span>)", colour,
+                          Escape(Cut(name, 40)));
     }
     return text + "</p>";
   }();
@@ -184,11 +202,12 @@ std::string ScatterChart(const Axes& axes, const Points& points) {
   const Frame frame(canvas, axes);
   const double low = std::max(axes.x_low, axes.y_low);
   const double high = std::min(axes.x_high, axes.y_high);
-  canvas.Add(R"(<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="{}" stroke-dasharray="4 4"/>)",
-             frame.X(low), frame.Y(low), frame.X(high), frame.Y(high), kMuted);
+  canvas.Add(
+      R"(<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="{}" stroke-dasharray="4 4"/>)",
+      frame.X(low), frame.Y(low), frame.X(high), frame.Y(high), kMuted);
   for (const auto& [x, y] : points) {
-    canvas.Add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="2.4" fill="{}" fill-opacity="0.45"/>)", frame.X(x), frame.Y(y),
-               kColours[0]);
+    canvas.Add(R"(<circle cx="{:.1f}" cy="{:.1f}" r="2.4" fill="{}" fill-opacity="0.45"/>)",
+               frame.X(x), frame.Y(y), kColours[0]);
   }
   return canvas.Finish();
 }
@@ -208,8 +227,10 @@ std::string Histogram(const std::string& x, const std::string& y, const std::vec
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const double left = frame.X(edges[i]);
     const double top = frame.Y(counts[i]);
-    canvas.Add(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}" fill-opacity="0.85"/>)",
-               left + 0.5, top, std::max(frame.X(edges[i + 1]) - left - 1.0, 0.5), frame.Y(0.0) - top, kColours[0]);
+    canvas.Add(
+        R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}" fill-opacity="0.85"/>)",
+        left + 0.5, top, std::max(frame.X(edges[i + 1]) - left - 1.0, 0.5), frame.Y(0.0) - top,
+        kColours[0]);
   }
   if (edges.front() < 0.0 && edges.back() > 0.0) {
     canvas.Line(frame.X(0.0), kTop, frame.X(0.0), kHeight - kBottom, kColours[1], 1.4);
@@ -217,17 +238,20 @@ std::string Histogram(const std::string& x, const std::string& y, const std::vec
   return canvas.Finish();
 }
 
-std::string HeatMap(const std::string& actual, const std::string& decided, const std::vector<std::string>& labels,
+std::string HeatMap(const std::string& actual, const std::string& decided,
+                    const std::vector<std::string>& labels,
                     const std::vector<std::vector<double>>& counts) {
   const std::size_t n = labels.size();
   const double left = 92;
   const double top = 40;
-  const double side = std::clamp(240.0 / static_cast<double>(std::max<std::size_t>(n, 1)), 18.0, 92.0);
+  const double side =
+      std::clamp(240.0 / static_cast<double>(std::max<std::size_t>(n, 1)), 18.0, 92.0);
   const double span = side * static_cast<double>(n);
   Canvas canvas(std::max(left + span + 12, kWidth), top + span + 12);
   canvas.Text(left + span / 2, 13, "middle", decided, R"(font-weight="600")");
   canvas.Text(0, 0, "middle", actual,
-              fmt::format(R"svg(font-weight="600" transform="translate(11 {:.1f}) rotate(-90)")svg", top + span / 2));
+              fmt::format(R"svg(font-weight="600" transform="translate(11 {:.1f}) rotate(-90)")svg",
+                          top + span / 2));
   const auto label_width = static_cast<std::size_t>(std::max(side / 6.5, 2.0));
   for (std::size_t i = 0; i < n; ++i) {
     const double at = side * static_cast<double>(i);
@@ -239,16 +263,19 @@ std::string HeatMap(const std::string& actual, const std::string& decided, const
       const double share = total > 0.0 ? counts[i][k] / total : 0.0;
       const double x = left + side * static_cast<double>(k);
       // Right answers in blue, wrong ones in orange, both deeper with their share of the row.
-      canvas.Add(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}" fill-opacity="{:.3f}" )"
-                 R"(stroke="#fff" stroke-width="1.5"/>)",
-                 x, top + at, side, side, i == k ? kColours[0] : kColours[1], 0.07 + 0.83 * share);
+      canvas.Add(
+          R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="{}" fill-opacity="{:.3f}" )"
+          R"(stroke="#fff" stroke-width="1.5"/>)",
+          x, top + at, side, side, i == k ? kColours[0] : kColours[1], 0.07 + 0.83 * share);
       if (side < 26) continue;
       const std::string_view ink = share > 0.55 ? "#fff" : kInk;
       const double middle = top + at + side / 2;
-      canvas.Text(x + side / 2, side >= 52 ? middle : middle + 4, "middle", Short(counts[i][k]),
-                  fmt::format(R"(fill="{}" font-weight="600" font-size="{}")", ink, side >= 52 ? 14 : 10));
+      canvas.Text(
+          x + side / 2, side >= 52 ? middle : middle + 4, "middle", Short(counts[i][k]),
+          fmt::format(R"(fill="{}" font-weight="600" font-size="{}")", ink, side >= 52 ? 14 : 10));
       if (side >= 52) {
-        canvas.Text(x + side / 2, middle + 16, "middle", Percent(share), fmt::format(R"(fill="{}")", ink));
+        canvas.Text(x + side / 2, middle + 16, "middle", Percent(share),
+                    fmt::format(R"(fill="{}")", ink));
       }
     }
   }
@@ -264,8 +291,9 @@ std::string BarChart(const std::vector<std::pair<std::string, double>>& bars) {
     const double y = kRow * static_cast<double>(i) + 2;
     const double length = std::max(bars[i].second, 0.0) / most * (kWide - kLabel - 70);
     canvas.Text(kLabel - 8, y + 14, "end", Cut(bars[i].first, 32));
-    canvas.Add(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2.5" fill="{}" fill-opacity="0.9"/>)",
-               kLabel, y + 3, std::max(length, 1.0), kRow - 8, kColours[0]);
+    canvas.Add(
+        R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2.5" fill="{}" fill-opacity="0.9"/>)",
+        kLabel, y + 3, std::max(length, 1.0), kRow - 8, kColours[0]);
     canvas.Text(kLabel + length + 6, y + 14, "start", Percent(bars[i].second));
   }
   return canvas.Finish();

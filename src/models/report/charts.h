@@ -5,7 +5,8 @@
 #include <utility>
 #include <vector>
 
-// Charts as SVG text: no script, no style from elsewhere, readable on paper. Every text is escaped here.
+// Charts as SVG text: no script, no style from elsewhere, readable on paper. Every text is escaped
+// here.
 namespace aimass::report {
 
 /// `text` inside HTML or SVG, also inside a quoted attribute.
@@ -20,7 +21,7 @@ namespace aimass::report {
 using Points = std::vector<std::pair<double, double>>;
 
 struct Series {
-  std::string name;   // for the legend; empty: none
+  std::string name;  // for the legend; empty: none
   Points points;
   bool dashed = false;
   bool markers = false;
@@ -37,7 +38,8 @@ struct Axes {
 [[nodiscard]] std::string LineChart(const Axes& axes, const std::vector<Series>& series);
 [[nodiscard]] std::string ScatterChart(const Axes& axes, const Points& points);
 /// Bars over [edges]; counts.size() + 1 == edges.size(). `zero_line`: marks 0 on the x axis.
-[[nodiscard]] std::string Histogram(const std::string& x, const std::string& y, const std::vector<double>& edges,
+[[nodiscard]] std::string Histogram(const std::string& x, const std::string& y,
+                                    const std::vector<double>& edges,
                                     const std::vector<double>& counts);
 /// counts[actual][decided], shaded by the share of the row.
 [[nodiscard]] std::string HeatMap(const std::string& actual, const std::string& decided,

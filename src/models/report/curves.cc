@@ -138,10 +138,11 @@ Json ResidualHistogram(const MetricInput& input) {
     const double position = share * static_cast<double>(residuals.size() - 1);
     const auto low = static_cast<std::size_t>(position);
     const std::size_t high = std::min(low + 1, residuals.size() - 1);
-    return residuals[low] + (position - static_cast<double>(low)) * (residuals[high] - residuals[low]);
+    return residuals[low] +
+           (position - static_cast<double>(low)) * (residuals[high] - residuals[low]);
   };
-  // A few far outliers must not squeeze everything else into one bar: the edges span 99 % of the rows, the
-  // outer bars hold what lies beyond.
+  // A few far outliers must not squeeze everything else into one bar: the edges span 99 % of the
+  // rows, the outer bars hold what lies beyond.
   double low = quantile(0.005);
   double high = quantile(0.995);
   if (!(high > low)) {
@@ -155,7 +156,8 @@ Json ResidualHistogram(const MetricInput& input) {
     edges.push_back(low + (high - low) * static_cast<double>(i) / kBins);
   }
   for (const double residual : residuals) {
-    const double slot = std::clamp(std::floor((residual - low) / (high - low) * kBins), 0.0, kBins - 1.0);
+    const double slot =
+        std::clamp(std::floor((residual - low) / (high - low) * kBins), 0.0, kBins - 1.0);
     ++counts[static_cast<std::size_t>(slot)];
   }
   return {{"edges", edges},

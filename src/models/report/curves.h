@@ -16,7 +16,8 @@ struct OneClass {
 };
 [[nodiscard]] OneClass AgainstRest(const MetricInput& input, std::size_t label);
 
-// Each gives the JSON of docs/formats/report.md. Rows: at least one; classes where the name says so.
+// Each gives the JSON of docs/formats/report.md. Rows: at least one; classes where the name says
+// so.
 [[nodiscard]] Json RocPoints(const OneClass& rows);
 [[nodiscard]] Json PrPoints(const OneClass& rows);
 [[nodiscard]] Json LiftSteps(const OneClass& rows);

@@ -105,7 +105,8 @@ class Page {
     }
     return nullptr;
   }
-  void Figure(std::string_view title, const std::string& chart, std::string_view note = "", bool wide = false) {
+  void Figure(std::string_view title, const std::string& chart, std::string_view note = "",
+              bool wide = false) {
     Add(R"(<figure{}><h3>{}</h3>{})", wide ? R"( class="wide")" : "", title, chart);
     if (!note.empty()) Add(R"(<p class="note">{}</p>)", note);
     html_ += "</figure>";
@@ -136,7 +137,9 @@ std::string Value(double value) {
   return std::abs(value) < 10.0 ? fmt::format("{:.4f}", value) : Short(value);
 }
 
-std::string NumberText(const Json& value) { return value.is_number() ? Value(value.get<double>()) : "–"; }
+std::string NumberText(const Json& value) {
+  return value.is_number() ? Value(value.get<double>()) : "–";
+}
 
 std::string Duration(double ms) {
   if (ms < 1000.0) return fmt::format("{:.0f} ms", ms);
@@ -161,11 +164,12 @@ std::string Page::TaskText() const {
 }
 
 void Page::AddHeader() {
-  const std::string version = report_.contains("version") ? fmt::format(" · v{}", Text("/version")) : "";
-  Add(R"(<header><div class="eyebrow">{}</div><h1>{}{}</h1>)", T("MODEL REPORT", "模型报告"), Escape(Text("/model")),
-      Escape(version));
-  Add(R"(<p class="soft">{} <b>{}</b> · {} · {} {}{}</p></header>)", T("predicts", "预测"), Escape(Text("/target")),
-      TaskText(), T("dataset", "数据集"), Escape(Text("/dataset/name")),
+  const std::string version =
+      report_.contains("version") ? fmt::format(" · v{}", Text("/version")) : "";
+  Add(R"(<header><div class="eyebrow">{}</div><h1>{}{}</h1>)", T("MODEL REPORT", "模型报告"),
+      Escape(Text("/model")), Escape(version));
+  Add(R"(<p class="soft">{} <b>{}</b> · {} · {} {}{}</p></header>)", T("predicts", "预测"),
+      Escape(Text("/target")), TaskText(), T("dataset", "数据集"), Escape(Text("/dataset/name")),
       report_.contains("created_at") ? Escape(" · " + Text("/created_at").substr(0, 10)) : "");
 }
 
@@ -177,53 +181,60 @@ void Page::AddCards() {
   if (metric == nullptr) return;
   chosen = metric->value("name", "");
   html_ += R"(<div class="cards">)";
-  Add(R"(<div class="card main"><span>{}</span><b>{}</b><span>{}</span></div>)", Escape(Name(*metric)),
-      NumberText((*metric)["value"]),
-      (*metric)["low"].is_number()
-          ? fmt::format("95 %: {} – {}", NumberText((*metric)["low"]), NumberText((*metric)["high"]))
-          : "");
+  Add(R"(<div class="card main"><span>{}</span><b>{}</b><span>{}</span></div>)",
+      Escape(Name(*metric)), NumberText((*metric)["value"]),
+      (*metric)["low"].is_number() ? fmt::format("95 %: {} – {}", NumberText((*metric)["low"]),
+                                                 NumberText((*metric)["high"]))
+                                   : "");
   const Json& column = At("/baseline/column");
   const bool by_column = column.is_object() && column["metrics"].contains(chosen);
   const Json& baseline = by_column ? column["metrics"] : At("/baseline/metrics");
   Add(R"(<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>)", T("Baseline", "基线"),
       baseline.is_object() && baseline.contains(chosen) ? NumberText(baseline[chosen]) : "–",
-      by_column ? fmt::format(fmt::runtime(T("by “{}” alone", "仅按“{}”")), Escape(Text("/baseline/column/name")))
+      by_column ? fmt::format(fmt::runtime(T("by “{}” alone", "仅按“{}”")),
+                              Escape(Text("/baseline/column/name")))
                 : std::string(is_regression() ? T("always the mean", "始终回答平均值")
                                               : T("always the class shares", "始终回答类别占比")));
   const Json* crossed = FindMetric("/evaluation/cross_validation/metrics", chosen);
-  Add(R"(<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>)", T("Cross-validation", "交叉验证"),
-      crossed != nullptr ? NumberText((*crossed)["value"]) : "–",
+  Add(R"(<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>)",
+      T("Cross-validation", "交叉验证"), crossed != nullptr ? NumberText((*crossed)["value"]) : "–",
       fmt::format(fmt::runtime(T("{} folds", "{} 折")), Text("/search/folds")));
-  Add(R"(<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>)", T("Hold-out rows", "留出行数"),
-      Count("/evaluation/holdout/rows"),
-      fmt::format(fmt::runtime(T("{} rows to train on", "训练 {} 行")), Count("/split/training_rows")));
+  Add(R"(<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>)",
+      T("Hold-out rows", "留出行数"), Count("/evaluation/holdout/rows"),
+      fmt::format(fmt::runtime(T("{} rows to train on", "训练 {} 行")),
+                  Count("/split/training_rows")));
   html_ += "</div>";
 }
 
 void Page::AddMetrics() {
-  Add("<h2>{}</h2><table><tr><th>{}</th><th class=\"n\">{}</th><th class=\"n\">{}</th><th class=\"n\">{}</th>"
+  Add("<h2>{}</h2><table><tr><th>{}</th><th class=\"n\">{}</th><th class=\"n\">{}</th><th "
+      "class=\"n\">{}</th>"
       "<th class=\"n\">{}</th></tr>",
-      T("How good it is", "效果"), T("Metric", "指标"), T("Hold-out", "留出集"), T("95 % interval", "95% 区间"),
-      T("Cross-validation", "交叉验证"), T("Baseline", "基线"));
+      T("How good it is", "效果"), T("Metric", "指标"), T("Hold-out", "留出集"),
+      T("95 % interval", "95% 区间"), T("Cross-validation", "交叉验证"), T("Baseline", "基线"));
   for (const Json& metric : At("/evaluation/holdout/metrics")) {
     const std::string name = metric.value("name", "");
     const Json* crossed = FindMetric("/evaluation/cross_validation/metrics", name);
     const Json& baseline = At("/baseline/metrics");
-    const Json reference = baseline.is_object() && baseline.contains(name) ? baseline[name] : Json();
+    const Json reference =
+        baseline.is_object() && baseline.contains(name) ? baseline[name] : Json();
     std::string_view tone;
     if (reference.is_number() && metric["value"].is_number() && metric["value"] != reference) {
       const bool above = metric["value"].get<double>() > reference.get<double>();
       tone = above == metric.value("higher_is_better", true) ? "better" : "worse";
     }
-    Add("<tr{}><td>{} <span class=\"soft\">{}</span></td><td class=\"n {}\">{}</td><td class=\"n\">{}</td>"
+    Add("<tr{}><td>{} <span class=\"soft\">{}</span></td><td class=\"n {}\">{}</td><td "
+        "class=\"n\">{}</td>"
         "<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
         name == Text("/metric") ? " class=\"chosen\"" : "", Escape(Name(metric)),
         metric.value("higher_is_better", true) ? "↑" : "↓", tone, NumberText(metric["value"]),
-        metric["low"].is_number() ? NumberText(metric["low"]) + " – " + NumberText(metric["high"]) : "–",
+        metric["low"].is_number() ? NumberText(metric["low"]) + " – " + NumberText(metric["high"])
+                                  : "–",
         crossed != nullptr ? NumberText((*crossed)["value"]) : "–", NumberText(reference));
   }
   Add(R"(</table><p class="note">{}</p>)",
-      T("↑ more is better, ↓ less is better. The hold-out rows were never seen in training; the line in bold is what "
+      T("↑ more is better, ↓ less is better. The hold-out rows were never seen in training; the "
+        "line in bold is what "
         "the search optimised.",
         "↑ 越大越好，↓ 越小越好。留出集从未参与训练；加粗的一行是搜索所优化的指标。"));
 }
@@ -232,30 +243,36 @@ void Page::AddClassCharts() {
   Add(R"(<h2>{}</h2><div class="grid">)", T("Behaviour on the hold-out", "在留出集上的表现"));
   std::vector<Series> roc{{.name = "", .points = {{0, 0}, {1, 1}}, .dashed = true, .muted = true}};
   for (const Json& curve : At("/roc")) {
-    roc.push_back({.name = fmt::format("{} ({:.3f})", curve.value("label", ""), curve.value("area", 0.0)),
-                   .points = PointsOf(curve["points"])});
+    roc.push_back(
+        {.name = fmt::format("{} ({:.3f})", curve.value("label", ""), curve.value("area", 0.0)),
+         .points = PointsOf(curve["points"])});
   }
   if (roc.size() > 1) {
     Figure(T("ROC curve", "ROC 曲线"),
-           report::LineChart({.x = std::string(T("false positive rate", "假正率")), .y = std::string(T("true positive rate", "真正率"))},
-                     roc),
-           is_binary() ? fmt::format(fmt::runtime(T("AUC {:.4f} for “{}”", "“{1}”的 AUC 为 {0:.4f}")),
-                                     At("/roc/0/area").is_number() ? At("/roc/0/area").get<double>() : 0.0,
-                                     Escape(Text("/roc/0/label")))
-                       : "");
+           report::LineChart({.x = std::string(T("false positive rate", "假正率")),
+                              .y = std::string(T("true positive rate", "真正率"))},
+                             roc),
+           is_binary()
+               ? fmt::format(fmt::runtime(T("AUC {:.4f} for “{}”", "“{1}”的 AUC 为 {0:.4f}")),
+                             At("/roc/0/area").is_number() ? At("/roc/0/area").get<double>() : 0.0,
+                             Escape(Text("/roc/0/label")))
+               : "");
   }
   std::vector<Series> pr;
   for (const Json& curve : At("/pr")) {
     pr.push_back({.name = curve.value("label", ""), .points = PointsOf(curve["points"])});
   }
   if (!pr.empty()) {
-    Figure(T("Precision and recall", "精确率与召回率"),
-           report::LineChart({.x = std::string(T("recall", "召回率")), .y = std::string(T("precision", "精确率"))}, pr),
-           is_binary() ? fmt::format(fmt::runtime(T("average precision {:.4f}", "平均精确率 {:.4f}")),
-                                     At("/pr/0/average_precision").is_number()
-                                         ? At("/pr/0/average_precision").get<double>()
-                                         : 0.0)
-                       : "");
+    Figure(
+        T("Precision and recall", "精确率与召回率"),
+        report::LineChart(
+            {.x = std::string(T("recall", "召回率")), .y = std::string(T("precision", "精确率"))},
+            pr),
+        is_binary() ? fmt::format(fmt::runtime(T("average precision {:.4f}", "平均精确率 {:.4f}")),
+                                  At("/pr/0/average_precision").is_number()
+                                      ? At("/pr/0/average_precision").get<double>()
+                                      : 0.0)
+                    : "");
   }
   if (const Json& confusion = At("/confusion"); confusion.is_object()) {
     Figure(T("Confusion matrix", "混淆矩阵"),
@@ -270,28 +287,36 @@ void Page::AddClassCharts() {
     calibration.emplace_back(bin.value("stated", 0.0), bin.value("happened", 0.0));
   }
   if (!calibration.empty()) {
-    Figure(T("Calibration", "校准"),
-           report::LineChart({.x = std::string(T("stated probability", "预测概率")), .y = std::string(T("what happened", "实际比例"))},
-                     {{.name = "", .points = {{0, 0}, {1, 1}}, .dashed = true, .muted = true},
-                      {.name = "", .points = calibration, .markers = true}}),
-           T("On the diagonal a stated 70 % comes true in 70 of 100 cases.", "在对角线上，预测 70% 即 100 次中约发生 70 次。"));
+    Figure(
+        T("Calibration", "校准"),
+        report::LineChart({.x = std::string(T("stated probability", "预测概率")),
+                           .y = std::string(T("what happened", "实际比例"))},
+                          {{.name = "", .points = {{0, 0}, {1, 1}}, .dashed = true, .muted = true},
+                           {.name = "", .points = calibration, .markers = true}}),
+        T("On the diagonal a stated 70 % comes true in 70 of 100 cases.",
+          "在对角线上，预测 70% 即 100 次中约发生 70 次。"));
   }
   Points gains{{0, 0}};
-  for (const Json& step : At("/lift")) gains.emplace_back(step.value("share", 0.0), step.value("gain", 0.0));
+  for (const Json& step : At("/lift"))
+    gains.emplace_back(step.value("share", 0.0), step.value("gain", 0.0));
   if (gains.size() > 1) {
-    Figure(T("Gains", "增益"),
-           report::LineChart({.x = std::string(T("share of rows, highest scores first", "按得分从高到低选取的比例")),
-                      .y = std::string(T("share of positives found", "找到的正例比例"))},
-                     {{.name = "", .points = {{0, 0}, {1, 1}}, .dashed = true, .muted = true},
-                      {.name = "", .points = gains, .markers = true}}));
-    std::string table = fmt::format("<table><tr><th>{}</th><th class=\"n\">{}</th><th class=\"n\">{}</th></tr>",
-                                    T("Highest scores", "得分最高的"), T("Positives found", "找到的正例"), T("Lift", "提升度"));
+    Figure(
+        T("Gains", "增益"),
+        report::LineChart(
+            {.x = std::string(T("share of rows, highest scores first", "按得分从高到低选取的比例")),
+             .y = std::string(T("share of positives found", "找到的正例比例"))},
+            {{.name = "", .points = {{0, 0}, {1, 1}}, .dashed = true, .muted = true},
+             {.name = "", .points = gains, .markers = true}}));
+    std::string table = fmt::format(
+        "<table><tr><th>{}</th><th class=\"n\">{}</th><th class=\"n\">{}</th></tr>",
+        T("Highest scores", "得分最高的"), T("Positives found", "找到的正例"), T("Lift", "提升度"));
     for (const std::size_t i : {0u, 1u, 2u, 4u}) {
       const Json& steps = At("/lift");
       if (i >= steps.size()) break;
-      table += fmt::format("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{:.2f} ×</td></tr>",
-                           Percent(steps[i].value("share", 0.0)), Percent(steps[i].value("gain", 0.0)),
-                           steps[i].value("lift", 0.0));
+      table +=
+          fmt::format("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{:.2f} ×</td></tr>",
+                      Percent(steps[i].value("share", 0.0)), Percent(steps[i].value("gain", 0.0)),
+                      steps[i].value("lift", 0.0));
     }
     Figure(T("If only a part can be dealt with", "如果只能处理一部分"), table + "</table>",
            T("Lift: how many times more positives than in as many rows drawn at random.",
@@ -312,24 +337,26 @@ void Page::AddRegressionCharts() {
     }
     Figure(T("Predicted and actual", "预测值与实际值"),
            report::ScatterChart({.x = std::string(T("predicted", "预测值")),
-                         .y = std::string(T("actual", "实际值")),
-                         .x_low = low,
-                         .x_high = high,
-                         .y_low = low,
-                         .y_high = high,
-                         .percent = false},
-                        points),
+                                 .y = std::string(T("actual", "实际值")),
+                                 .x_low = low,
+                                 .x_high = high,
+                                 .y_low = low,
+                                 .y_high = high,
+                                 .percent = false},
+                                points),
            T("On the dashed line the prediction is exact.", "虚线上的点预测完全准确。"));
   }
   if (const Json& residuals = At("/residuals"); residuals.is_object()) {
     Figure(T("Residuals", "残差"),
-           report::Histogram(std::string(T("actual − predicted", "实际值 − 预测值")), std::string(T("rows", "行数")),
+           report::Histogram(std::string(T("actual − predicted", "实际值 − 预测值")),
+                             std::string(T("rows", "行数")),
                              residuals["edges"].get<std::vector<double>>(),
                              residuals["counts"].get<std::vector<double>>()),
-           fmt::format(fmt::runtime(T("Half of the rows lie between {} and {}; 90 % between {} and {}.",
-                                      "一半的行在 {} 与 {} 之间；90% 在 {} 与 {} 之间。")),
-                       Count("/residuals/quantiles/p25"), Count("/residuals/quantiles/p75"),
-                       Count("/residuals/quantiles/p05"), Count("/residuals/quantiles/p95")));
+           fmt::format(
+               fmt::runtime(T("Half of the rows lie between {} and {}; 90 % between {} and {}.",
+                              "一半的行在 {} 与 {} 之间；90% 在 {} 与 {} 之间。")),
+               Count("/residuals/quantiles/p25"), Count("/residuals/quantiles/p75"),
+               Count("/residuals/quantiles/p05"), Count("/residuals/quantiles/p95")));
   }
   html_ += "</div>";
 }
@@ -349,7 +376,8 @@ void Page::AddImportance() {
   }
   if (importance.size() > kMost) {
     bars.emplace_back(
-        fmt::format(fmt::runtime(T("{} more columns", "其余 {} 列")), importance.size() - kMost), rest);
+        fmt::format(fmt::runtime(T("{} more columns", "其余 {} 列")), importance.size() - kMost),
+        rest);
   }
   Add(R"(<h2>{}</h2>)", T("What it looks at", "依据哪些列"));
   Figure(T("Share of each column in the answers", "各列对结果的贡献占比"), report::BarChart(bars));
@@ -358,37 +386,45 @@ void Page::AddImportance() {
 void Page::AddDropped() {
   const Json& dropped = At("/dropped");
   if (!dropped.is_array() || dropped.empty()) return;
-  Add("<h2>{}</h2><table><tr><th>{}</th><th>{}</th></tr>", T("Columns left out", "未使用的列"), T("Column", "列"),
-      T("Why", "原因"));
+  Add("<h2>{}</h2><table><tr><th>{}</th><th>{}</th></tr>", T("Columns left out", "未使用的列"),
+      T("Column", "列"), T("Why", "原因"));
   for (const Json& entry : dropped) {
     const Json& reason = entry.contains("reason") ? entry["reason"] : none_;
     Add("<tr><td>{}</td><td>{}</td></tr>", Escape(entry.value("column", "")),
-        Escape(reason.is_string() ? reason.get<std::string>() : Render(MessageFromJson(reason), language_)));
+        Escape(reason.is_string() ? reason.get<std::string>()
+                                  : Render(MessageFromJson(reason), language_)));
   }
   html_ += "</table>";
 }
 
 void Page::AddOrigin() {
   Add("<h2>{}</h2><dl>", T("How it was made", "制作过程"));
-  Row(T("Data", "数据"), fmt::format(fmt::runtime(T("{}, version {}, {} rows", "{}，版本 {}，{} 行")), Text("/dataset/name"),
-                                     Text("/dataset/version"), Count("/dataset/rows")));
+  Row(T("Data", "数据"),
+      fmt::format(fmt::runtime(T("{}, version {}, {} rows", "{}，版本 {}，{} 行")),
+                  Text("/dataset/name"), Text("/dataset/version"), Count("/dataset/rows")));
   const std::string method = Text("/split/method");
   std::string split(method == "time"    ? T("by time", "按时间")
                     : method == "given" ? T("a test set was given", "使用给定的测试集")
                                         : T("at random", "随机"));
-  if (const Json& column = At("/split/column"); column.is_string()) split += " (" + column.get<std::string>() + ")";
-  Row(T("Split", "划分"), fmt::format(fmt::runtime(T("{}: {} rows to train on, {} held out", "{}：训练 {} 行，留出 {} 行")),
-                                      split, Count("/split/training_rows"), Count("/split/holdout_rows")));
-  Row(T("Search", "搜索"), fmt::format(fmt::runtime(T("{} trials, {} complete, {} folds", "{} 次尝试，完成 {} 次，{} 折")),
-                                       Text("/search/trials"), Text("/search/complete"), Text("/search/folds")));
+  if (const Json& column = At("/split/column"); column.is_string())
+    split += " (" + column.get<std::string>() + ")";
+  Row(T("Split", "划分"),
+      fmt::format(
+          fmt::runtime(T("{}: {} rows to train on, {} held out", "{}：训练 {} 行，留出 {} 行")),
+          split, Count("/split/training_rows"), Count("/split/holdout_rows")));
+  Row(T("Search", "搜索"),
+      fmt::format(
+          fmt::runtime(T("{} trials, {} complete, {} folds", "{} 次尝试，完成 {} 次，{} 折")),
+          Text("/search/trials"), Text("/search/complete"), Text("/search/folds")));
   std::string members;
   for (const Json& member : At("/search/members")) {
     const Json weight = member.value("weight", Json());
-    members += fmt::format("{}{}{}{}", members.empty() ? "" : ", ", member.value("learner", ""),
-                           weight.is_number() ? fmt::format(" × {:.2f}", weight.get<double>()) : "",
-                           member.contains("rounds") && member["rounds"].is_number() && member["rounds"] != 0
-                               ? fmt::format(fmt::runtime(T(" ({} rounds)", "（{} 轮）")), member["rounds"].dump())
-                               : "");
+    members += fmt::format(
+        "{}{}{}{}", members.empty() ? "" : ", ", member.value("learner", ""),
+        weight.is_number() ? fmt::format(" × {:.2f}", weight.get<double>()) : "",
+        member.contains("rounds") && member["rounds"].is_number() && member["rounds"] != 0
+            ? fmt::format(fmt::runtime(T(" ({} rounds)", "（{} 轮）")), member["rounds"].dump())
+            : "");
   }
   Row(T("Members", "成员模型"), members.empty() ? "–" : members);
   std::string durations;
@@ -400,7 +436,8 @@ void Page::AddOrigin() {
   for (const char* step : {"read", "features", "search", "fit", "evaluate"}) {
     const Json& ms = At(std::string("/durations_ms/") + step);
     if (!ms.is_number()) continue;
-    durations += fmt::format("{}{} {}", durations.empty() ? "" : " · ", steps.at(step), Duration(ms.get<double>()));
+    durations += fmt::format("{}{} {}", durations.empty() ? "" : " · ", steps.at(step),
+                             Duration(ms.get<double>()));
   }
   Row(T("Durations", "用时"), durations.empty() ? "–" : durations);
   Row(T("Seed, threads, budget", "随机种子、线程、预算"),
@@ -431,6 +468,8 @@ std::string Page::Build() {
 
 }  // namespace
 
-std::string ReportHtml(const Json& report, Language language) { return Page(report, language).Build(); }
+std::string ReportHtml(const Json& report, Language language) {
+  return Page(report, language).Build();
+}
 
 }  // namespace aimass

@@ -37,18 +37,21 @@ Status CheckShapes(const ReportInput& input) {
   }
   for (const ScoredRows* rows : {&input.holdout, &input.out_of_fold}) {
     if (rows->predicted.size() != rows->actual.size() * Width(input)) {
-      return Fail(ErrorCode::kInvalidArgument, "a report got {} predictions for {} rows of {} outputs",
-                  rows->predicted.size(), rows->actual.size(), Width(input));
+      return Fail(ErrorCode::kInvalidArgument,
+                  "a report got {} predictions for {} rows of {} outputs", rows->predicted.size(),
+                  rows->actual.size(), Width(input));
     }
   }
-  if (!input.baseline_scores.empty() && input.baseline_scores.size() != input.holdout.actual.size()) {
+  if (!input.baseline_scores.empty() &&
+      input.baseline_scores.size() != input.holdout.actual.size()) {
     return Fail(ErrorCode::kInvalidArgument, "a report got {} baseline scores for {} hold-out rows",
                 input.baseline_scores.size(), input.holdout.actual.size());
   }
   return {};
 }
 
-/// Every metric that fits, with its interval; those that are not defined for these rows are left out.
+/// Every metric that fits, with its interval; those that are not defined for these rows are left
+/// out.
 Result<Json> Evaluate(const MetricRegistry& metrics, const MetricInput& rows, std::uint64_t seed) {
   Json found = Json::array();
   for (const auto& [name, metric] : metrics.types()) {
@@ -75,7 +78,8 @@ Result<Json> Evaluate(const MetricRegistry& metrics, const MetricInput& rows, st
   return Json{{"rows", rows.rows()}, {"metrics", std::move(found)}};
 }
 
-Json FlatMetrics(const MetricRegistry& metrics, const MetricInput& rows, bool ranking_only = false) {
+Json FlatMetrics(const MetricRegistry& metrics, const MetricInput& rows,
+                 bool ranking_only = false) {
   Json flat = Json::object();
   for (const auto& [name, metric] : metrics.types()) {
     if (!metric.Fits(rows.task)) continue;
@@ -88,8 +92,9 @@ Json FlatMetrics(const MetricRegistry& metrics, const MetricInput& rows, bool ra
 /// What always answering the class shares, or the mean, of the training rows would have reached.
 std::vector<double> ConstantPrediction(const ReportInput& input) {
   std::vector<double> answer(Width(input), 0.0);
-  const std::span<const float> seen =
-      input.training_target.empty() ? std::span(input.holdout.actual) : std::span(input.training_target);
+  const std::span<const float> seen = input.training_target.empty()
+                                          ? std::span(input.holdout.actual)
+                                          : std::span(input.training_target);
   for (const float value : seen) {
     if (input.task == TaskKind::kRegression) {
       answer[0] += static_cast<double>(value);
@@ -119,9 +124,10 @@ Json Baseline(const MetricRegistry& metrics, const ReportInput& input) {
     if (input.task == TaskKind::kBinary) predicted.push_back(-score);
     predicted.push_back(score);
   }
-  baseline["column"] = {{"name", input.baseline_column},
-                        {"metrics", FlatMetrics(metrics, InputOf(input, input.holdout.actual, predicted),
-                                                input.task == TaskKind::kBinary)}};
+  baseline["column"] = {
+      {"name", input.baseline_column},
+      {"metrics", FlatMetrics(metrics, InputOf(input, input.holdout.actual, predicted),
+                              input.task == TaskKind::kBinary)}};
   return baseline;
 }
 

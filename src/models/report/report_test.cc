@@ -35,7 +35,8 @@ ReportInput Example(TaskKind task) {
       rows.actual.push_back(static_cast<float>(label));
       std::vector<double> scores(classes);
       double sum = 0.0;
-      for (std::size_t k = 0; k < classes; ++k) sum += scores[k] = random.Unit() + (k == label ? 0.6 : 0.0);
+      for (std::size_t k = 0; k < classes; ++k)
+        sum += scores[k] = random.Unit() + (k == label ? 0.6 : 0.0);
       for (const double score : scores) rows.predicted.push_back(score / sum);
     }
   }
@@ -44,14 +45,18 @@ ReportInput Example(TaskKind task) {
   input.dropped = {{"id\"<script>", Msg("every row has the same value")}};
   input.dataset = {{"id", "d"}, {"name", "customers"}, {"version", 3}, {"rows", 600}};
   input.split = {{"method", "random"}, {"training_rows", 300}, {"holdout_rows", 300}};
-  input.search = {{"trials", 4}, {"complete", 3}, {"folds", 5}, {"members", {{{"learner", "xgboost"}, {"weight", 1.0}, {"rounds", 30}}}}};
+  input.search = {{"trials", 4},
+                  {"complete", 3},
+                  {"folds", 5},
+                  {"members", {{{"learner", "xgboost"}, {"weight", 1.0}, {"rounds", 30}}}}};
   input.durations_ms = {{"read", 12.0}, {"search", 61000.0}};
   return input;
 }
 
 class EachTaskReportTest : public testing::TestWithParam<TaskKind> {};
 INSTANTIATE_TEST_SUITE_P(, EachTaskReportTest,
-                         testing::Values(TaskKind::kBinary, TaskKind::kMulticlass, TaskKind::kRegression),
+                         testing::Values(TaskKind::kBinary, TaskKind::kMulticlass,
+                                         TaskKind::kRegression),
                          [](const auto& info) { return std::string(TaskName(info.param)); });
 
 TEST_P(EachTaskReportTest, SaysTheSameTwiceAndBeatsItsBaseline) {
@@ -69,7 +74,8 @@ TEST_P(EachTaskReportTest, SaysTheSameTwiceAndBeatsItsBaseline) {
     EXPECT_GE(metric["high"], metric["value"]) << name;
     if (!report["baseline"]["metrics"].contains(name) || name == "ece") continue;
     ++with_baseline;
-    const bool above = metric["value"].get<double>() > report["baseline"]["metrics"][name].get<double>();
+    const bool above =
+        metric["value"].get<double>() > report["baseline"]["metrics"][name].get<double>();
     EXPECT_EQ(above, metric["higher_is_better"].get<bool>()) << name;
   }
   EXPECT_GE(with_baseline, 4);
@@ -83,7 +89,8 @@ TEST_P(EachTaskReportTest, ScoredRowsComeBack) {
   EXPECT_EQ(scored->rows.actual, input.holdout.actual);
   ASSERT_EQ(scored->rows.predicted.size(), input.holdout.predicted.size());
   for (std::size_t i = 0; i < scored->rows.predicted.size(); ++i) {
-    EXPECT_NEAR(scored->rows.predicted[i], input.holdout.predicted[i], 1e-6 * (1 + std::abs(input.holdout.predicted[i])));
+    EXPECT_NEAR(scored->rows.predicted[i], input.holdout.predicted[i],
+                1e-6 * (1 + std::abs(input.holdout.predicted[i])));
   }
   ReportInput other = input;
   other.dataset["version"] = 4;

@@ -45,7 +45,8 @@ std::optional<std::string> FromBase64(std::string_view text) {
       }
       group = group << 6 | (c == '=' ? 0u : static_cast<std::uint32_t>(value));
     }
-    for (std::size_t k = 0; k < 3 - padding; ++k) bytes += static_cast<char>(group >> (16 - 8 * k) & 255u);
+    for (std::size_t k = 0; k < 3 - padding; ++k)
+      bytes += static_cast<char>(group >> (16 - 8 * k) & 255u);
   }
   return bytes;
 }
@@ -103,7 +104,8 @@ Result<std::optional<Scored>> DecodeScored(const Json& report) {
   ASSIGN_OR_RETURN(const std::string task, GetString(report, "task"));
   const std::optional<std::string> actual = FromBase64(actual_text);
   const std::optional<std::string> predicted = FromBase64(predicted_text);
-  if (!actual || !predicted || actual->size() % 4 != 0 || predicted->size() % 4 != 0) return damaged();
+  if (!actual || !predicted || actual->size() % 4 != 0 || predicted->size() % 4 != 0)
+    return damaged();
   Scored scored;
   ASSIGN_OR_RETURN(scored.fingerprint, GetString(*found, "fingerprint"));
   scored.rows.actual = Floats(*actual);

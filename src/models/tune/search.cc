@@ -55,7 +55,10 @@ Settings Neighbour(const LearnerType& learner, const Settings& settings, const S
 class Searcher {
  public:
   Searcher(const SearchInput& input, std::vector<Trial> done)
-      : input_(input), trials_(std::move(done)), learners_(InOrder(input.learners)) {
+      : input_(input),
+        trials_(std::move(done)),
+        learners_(InOrder(input.learners)),
+        own_matrices_(static_cast<std::size_t>(input.scored_folds)) {
     for (int fold = 0; fold < input.scored_folds; ++fold) {
       std::vector<std::uint32_t>& train = train_.emplace_back();
       std::vector<std::uint32_t>& validation = validation_.emplace_back();
@@ -77,6 +80,9 @@ class Searcher {
       const Trial* best = Best();
       if (best != nullptr && left < std::max<std::int64_t>(50, ShortestTrialMs() / 3)) break;
       if (best == nullptr && left <= 0 && !trials_.empty()) break;
+      const bool nothing_fits = trials_.size() > 1 && trials_.back().state == "timeout" &&
+                                trials_[trials_.size() - 2].state == "timeout";
+      if (best != nullptr && nothing_fits) break;
       Trial trial = Next();
       RETURN_IF_ERROR(Evaluate(&trial));
       trials_.push_back(std::move(trial));
@@ -205,11 +211,13 @@ class Searcher {
     const Trial* best = Best();
     const std::size_t outputs = input_.scorer.outputs();
     const std::int64_t start = SteadyMs();
-    // The first learners share the time; later ones may use all that is left.
+    // A default may use half of what is left, the linear one (first, so that there always is an
+    // answer) an eighth.
     const std::int64_t left = std::max<std::int64_t>(TimeLeft(), 200);
-    const auto untried =
-        static_cast<std::int64_t>(learners_.size()) - static_cast<std::int64_t>(trials_.size());
-    const std::int64_t budget = untried > 1 ? left * 2 / (untried + 1) : left;
+    const bool is_default = trials_.size() < learners_.size();
+    const std::int64_t budget = !is_default                  ? left
+                                : trial->learner == "linear" ? left / 8
+                                                             : left / 2;
     std::vector<float> margins(num_scored_ * outputs, 0.0F);
     for (int fold = 0; fold < input_.scored_folds; ++fold) {
       const auto f = static_cast<std::size_t>(fold);
@@ -224,7 +232,7 @@ class Searcher {
                                    20, (start + budget - now) / (input_.scored_folds - fold)),
           .cancel = input_.cancel};
       Result<Fitted> fitted =
-          type.fit({&input_.matrix, train_[f], validation_[f]}, trial->settings, context);
+          type.fit({&MatrixOf(fold), train_[f], validation_[f]}, trial->settings, context);
       trial->duration_ms = static_cast<double>(SteadyMs() - start);
       if (!fitted) {
         if (fitted.error().code == ErrorCode::kCancelled)
@@ -263,6 +271,17 @@ class Searcher {
     return {};
   }
 
+  // The matrix with which fold `fold` is validated.
+  const Matrix& MatrixOf(int fold) {
+    if (input_.cross_fit.empty()) return input_.matrix;
+    std::optional<Matrix>& own = own_matrices_[static_cast<std::size_t>(fold)];
+    if (!own) {
+      own = input_.matrix;
+      input_.cross_fit.Write(*own, fold);
+    }
+    return *own;
+  }
+
   // Worse on the first fold than the best by more than half the spread of the best's own folds.
   [[nodiscard]] bool Behind(const Trial& best, double first_score) const {
     double squares = 0.0;
@@ -278,7 +297,8 @@ class Searcher {
   std::vector<Trial> trials_;
   std::vector<const LearnerType*> learners_;
   std::vector<std::vector<std::uint32_t>> train_, validation_;  // by fold: row numbers
-  std::vector<std::uint32_t> position_;  // row → position among the scored rows
+  std::vector<std::optional<Matrix>> own_matrices_;  // by fold, where encodings look at the target
+  std::vector<std::uint32_t> position_;              // row → position among the scored rows
   std::size_t num_scored_ = 0;
 };
 

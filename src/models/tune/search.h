@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/features/cross_fit.h"
 #include "models/tune/blend.h"
 #include "models/tune/split.h"
 
@@ -32,7 +33,9 @@ struct Trial {
 struct SearchInput {
   const LearnerRegistry& learners;
   const Scorer& scorer;
-  const Matrix& matrix;                 // training rows
+  const Matrix& matrix;  // training rows
+  const features::CrossFit&
+      cross_fit;  // of the matrix; empty where no encoding looks at the target
   std::span<const std::uint8_t> folds;  // [training rows]
   int num_folds = 5;
   int scored_folds = 5;  // trials are measured on folds 0 … scored_folds-1

@@ -57,8 +57,8 @@ Status WriteBlock(int fd, const char* data, std::size_t size, const fs::path& pa
   return {};
 }
 
-Result<Member> UnpackMember(struct ::archive* reader, const std::string& name, const fs::path& target,
-                            Work& work) {
+Result<Member> UnpackMember(struct ::archive* reader, const std::string& name,
+                            const fs::path& target, Work& work) {
   const FileDescriptor fd(open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(SystemError(errno, "create", target));
   Member member{.name = name, .path = target.string()};
@@ -75,20 +75,22 @@ Result<Member> UnpackMember(struct ::archive* reader, const std::string& name, c
     // A member with holes is written as what it stands for: zeros.
     if (offset > member.bytes) {
       const la_int64_t hole = offset - member.bytes;
-      if (lseek(fd.get(), hole, SEEK_CUR) < 0) return std::unexpected(SystemError(errno, "write", target));
+      if (lseek(fd.get(), hole, SEEK_CUR) < 0)
+        return std::unexpected(SystemError(errno, "write", target));
       member.bytes += hole;
       work.total += hole;
     }
     work.total += static_cast<std::int64_t>(size);
     if (work.total > work.limits.max_bytes) {
-      return Fail(ErrorCode::kPayloadTooLarge, "'{}' unpacks to more than the {} bytes that are allowed",
-                  work.path, work.limits.max_bytes);
+      return Fail(ErrorCode::kPayloadTooLarge,
+                  "'{}' unpacks to more than the {} bytes that are allowed", work.path,
+                  work.limits.max_bytes);
     }
     if (work.total > work.limits.ratio_from_bytes &&
         work.total / std::max<std::int64_t>(work.packed_bytes, 1) > work.limits.max_ratio) {
       return Fail(ErrorCode::kPayloadTooLarge,
-                  "'{}' unpacks to more than {} times its size, which looks like an attack", work.path,
-                  work.limits.max_ratio);
+                  "'{}' unpacks to more than {} times its size, which looks like an attack",
+                  work.path, work.limits.max_ratio);
     }
     RETURN_IF_ERROR(WriteBlock(fd.get(), static_cast<const char*>(block), size, target));
     member.bytes += static_cast<std::int64_t>(size);
@@ -118,8 +120,9 @@ Packing Detect(std::string_view bytes) {
   return Packing::kNone;
 }
 
-Result<std::vector<Member>> Unpack(const std::string& path, const std::string& folder, const Limits& limits,
-                                   const CancelToken& cancel, const std::function<void(double)>& progress) {
+Result<std::vector<Member>> Unpack(const std::string& path, const std::string& folder,
+                                   const Limits& limits, const CancelToken& cancel,
+                                   const std::function<void(double)>& progress) {
   RETURN_IF_ERROR(MakeFolder(folder));
   Work work{.path = path, .limits = limits, .cancel = cancel, .progress = progress};
   std::error_code ignored;
@@ -142,15 +145,17 @@ Result<std::vector<Member>> Unpack(const std::string& path, const std::string& f
     if (status == ARCHIVE_EOF) break;
     if (status < ARCHIVE_WARN) {
       return discard(
-          Fail(ErrorCode::kUnprocessable, "cannot unpack '{}': {}", path, Words(reader.get())).error());
+          Fail(ErrorCode::kUnprocessable, "cannot unpack '{}': {}", path, Words(reader.get()))
+              .error());
     }
     if (archive_entry_filetype(entry) != AE_IFREG) continue;  // folders, links, devices
     const bool stream = archive_format(reader.get()) == ARCHIVE_FORMAT_RAW;
     const char* name = archive_entry_pathname_utf8(entry);
     if (name == nullptr) name = archive_entry_pathname(entry);
     if (static_cast<int>(members.size()) >= limits.max_members) {
-      return discard(Fail(ErrorCode::kPayloadTooLarge, "'{}' has more than the {} members that are allowed",
-                          path, limits.max_members)
+      return discard(Fail(ErrorCode::kPayloadTooLarge,
+                          "'{}' has more than the {} members that are allowed", path,
+                          limits.max_members)
                          .error());
     }
     const fs::path target = fs::path(folder) / fmt::format("member-{:05}", members.size());
@@ -164,7 +169,8 @@ Result<std::vector<Member>> Unpack(const std::string& path, const std::string& f
 bool ZipHas(const std::string& path, const std::string& name) {
   const Reader reader(archive_read_new(), &archive_read_free);
   archive_read_support_format_zip(reader.get());
-  if (archive_read_open_filename(reader.get(), path.c_str(), std::size_t{1} << 16) != ARCHIVE_OK) return false;
+  if (archive_read_open_filename(reader.get(), path.c_str(), std::size_t{1} << 16) != ARCHIVE_OK)
+    return false;
   struct archive_entry* entry = nullptr;
   while (archive_read_next_header(reader.get(), &entry) == ARCHIVE_OK) {
     const char* const found = archive_entry_pathname(entry);

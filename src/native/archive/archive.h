@@ -17,8 +17,8 @@ enum class Packing : std::uint8_t { kNone, kGzip, kZstd, kXz, kBzip2, kZip, kTar
 [[nodiscard]] Packing Detect(std::string_view first_bytes);
 
 struct Limits {
-  std::int64_t max_bytes = std::int64_t{64} << 30;     // all members together, unpacked
-  std::int64_t max_ratio = 1000;                       // unpacked to packed …
+  std::int64_t max_bytes = std::int64_t{64} << 30;          // all members together, unpacked
+  std::int64_t max_ratio = 1000;                            // unpacked to packed …
   std::int64_t ratio_from_bytes = std::int64_t{256} << 20;  // … once this much was unpacked
   int max_members = 100'000;
 };
@@ -29,9 +29,9 @@ struct Member {
   std::int64_t bytes = 0;
 };
 
-/// Unpacks `path` into files `member-00000`, … in `folder`; a member's own name never becomes a path.
-/// `progress` is told the fraction of the packed bytes that is read.
-/// Errors   kPayloadTooLarge over a limit (nothing is left behind), kUnprocessable for a damaged or
+/// Unpacks `path` into files `member-00000`, … in `folder`; a member's own name never becomes a
+/// path. `progress` is told the fraction of the packed bytes that is read. Errors kPayloadTooLarge
+/// over a limit (nothing is left behind), kUnprocessable for a damaged or
 ///          encrypted file, kStorageFull, kCancelled.
 [[nodiscard]] Result<std::vector<Member>> Unpack(const std::string& path, const std::string& folder,
                                                  const Limits& limits, const CancelToken& cancel,

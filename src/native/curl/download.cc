@@ -1,8 +1,8 @@
 // libcurl 7.88.
 #include "native/curl/download.h"
 
-#include <curl/curl.h>
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -31,14 +31,16 @@ struct Transfer {
   std::int64_t written = 0;  // including `start`
   bool checked = false;      // the status of the answer that is being written
   bool too_large = false;
-  bool refused = false;      // the address is not public
+  bool refused = false;  // the address is not public
   int system_error = 0;
   Download result;
 };
 
 std::string Trimmed(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0)
+    text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0)
+    text.remove_suffix(1);
   return std::string(text);
 }
 
@@ -94,14 +96,18 @@ std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) 
   return size * count;
 }
 
-int OnProgress(void* user, curl_off_t total, curl_off_t now, curl_off_t /*up*/, curl_off_t /*up_total*/) {
+int OnProgress(void* user, curl_off_t total, curl_off_t now, curl_off_t /*up*/,
+               curl_off_t /*up_total*/) {
   auto& transfer = *static_cast<Transfer*>(user);
-  if (*transfer.progress) (*transfer.progress)(transfer.start + now, total > 0 ? transfer.start + total : 0);
+  if (*transfer.progress)
+    (*transfer.progress)(transfer.start + now, total > 0 ? transfer.start + total : 0);
   return transfer.cancel->cancelled() ? 1 : 0;
 }
 
 bool PublicV4(std::uint32_t ip) {  // host byte order
-  const auto in = [ip](std::uint32_t net, int bits) { return ip >> (32 - bits) == net >> (32 - bits); };
+  const auto in = [ip](std::uint32_t net, int bits) {
+    return ip >> (32 - bits) == net >> (32 - bits);
+  };
   return !(in(0x00000000, 8) || in(0x0a000000, 8) || in(0x64400000, 10) || in(0x7f000000, 8) ||
            in(0xa9fe0000, 16) || in(0xac100000, 12) || in(0xc0a80000, 16) || in(0xe0000000, 3));
 }
@@ -113,13 +119,16 @@ bool Public(const sockaddr& address) {
   if (address.sa_family != AF_INET6) return false;
   const in6_addr& ip = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
   if (IN6_IS_ADDR_V4MAPPED(&ip)) {
-    return PublicV4(static_cast<std::uint32_t>(ip.s6_addr[12]) << 24 | static_cast<std::uint32_t>(ip.s6_addr[13]) << 16 |
-                    static_cast<std::uint32_t>(ip.s6_addr[14]) << 8 | static_cast<std::uint32_t>(ip.s6_addr[15]));
+    return PublicV4(static_cast<std::uint32_t>(ip.s6_addr[12]) << 24 |
+                    static_cast<std::uint32_t>(ip.s6_addr[13]) << 16 |
+                    static_cast<std::uint32_t>(ip.s6_addr[14]) << 8 |
+                    static_cast<std::uint32_t>(ip.s6_addr[15]));
   }
   return (ip.s6_addr[0] & 0xe0) == 0x20;  // 2000::/3, what is routed
 }
 
-// Asked for each address that is really connected to, so a name cannot change its meaning after the check.
+// Asked for each address that is really connected to, so a name cannot change its meaning after the
+// check.
 curl_socket_t OnSocket(void* user, curlsocktype /*purpose*/, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(user);
   if (transfer.options->public_only && !Public(address->addr)) {
@@ -134,19 +143,20 @@ void InitializeOnce() {
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
 }
 
-Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& url, const std::string& path) {
+Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& url,
+                    const std::string& path) {
   const std::string address = WithoutSecrets(url);
   if (transfer.cancel->cancelled()) return transfer.cancel->Check();
   if (transfer.system_error != 0) {
     return std::unexpected(SystemError(transfer.system_error, "write", path));
   }
   if (transfer.too_large) {
-    return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than the {} bytes that are allowed", address,
-                transfer.options->max_bytes);
+    return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than the {} bytes that are allowed",
+                address, transfer.options->max_bytes);
   }
   if (transfer.refused && code != CURLE_OK) {
-    return Fail(ErrorCode::kPermissionDenied, "'{}' is not a public address; only an administrator may read it",
-                address);
+    return Fail(ErrorCode::kPermissionDenied,
+                "'{}' is not a public address; only an administrator may read it", address);
   }
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return Fail(ErrorCode::kTimeout, "'{}' did not arrive within the time limit", address);
@@ -155,7 +165,8 @@ Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& 
     return Fail(ErrorCode::kInvalidArgument, "'{}' is not an http:// or https:// address", address);
   }
   if (code != CURLE_OK) {
-    return Fail(ErrorCode::kUnavailable, "cannot fetch '{}': {}", address, curl_easy_strerror(code));
+    return Fail(ErrorCode::kUnavailable, "cannot fetch '{}': {}", address,
+                curl_easy_strerror(code));
   }
   long status = 0;
   curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
@@ -185,7 +196,8 @@ Result<Download> Fetch(const std::string& url, const std::string& path, const st
   InitializeOnce();
   const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(SystemError(errno, "create", path));
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(), &curl_easy_cleanup);
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
+                                                                   &curl_easy_cleanup);
   Transfer transfer{.handle = handle.get(),
                     .fd = fd.get(),
                     .options = &options,
@@ -197,11 +209,13 @@ Result<Download> Fetch(const std::string& url, const std::string& path, const st
     transfer.start = lseek(fd.get(), 0, SEEK_END);
     transfer.written = transfer.start;
   }
-  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr, &curl_slist_free_all);
+  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr,
+                                                                      &curl_slist_free_all);
   if (transfer.start > 0) {
     headers.reset(curl_slist_append(nullptr, fmt::format("If-Range: {}", etag).c_str()));
     curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
-    curl_easy_setopt(handle.get(), CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(transfer.start));
+    curl_easy_setopt(handle.get(), CURLOPT_RESUME_FROM_LARGE,
+                     static_cast<curl_off_t>(transfer.start));
   }
   curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(handle.get(), CURLOPT_PROTOCOLS_STR, "http,https");
@@ -211,7 +225,8 @@ Result<Download> Fetch(const std::string& url, const std::string& path, const st
   curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT_MS, 20'000L);
   curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(options.time_limit_ms));
   curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_ms / 1000));
+  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_TIME,
+                   static_cast<long>(options.stall_ms / 1000));
   curl_easy_setopt(handle.get(), CURLOPT_USERAGENT, "aimass");
   curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle.get(), CURLOPT_HEADERFUNCTION, &OnHeader);
@@ -227,10 +242,12 @@ Result<Download> Fetch(const std::string& url, const std::string& path, const st
   const CURLcode code = curl_easy_perform(handle.get());
   RETURN_IF_ERROR(CheckOutcome(code, transfer, url, path));
   char* text = nullptr;
-  if (curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_TYPE, &text) == CURLE_OK && text != nullptr) {
+  if (curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_TYPE, &text) == CURLE_OK &&
+      text != nullptr) {
     transfer.result.content_type = text;
   }
-  if (curl_easy_getinfo(handle.get(), CURLINFO_EFFECTIVE_URL, &text) == CURLE_OK && text != nullptr) {
+  if (curl_easy_getinfo(handle.get(), CURLINFO_EFFECTIVE_URL, &text) == CURLE_OK &&
+      text != nullptr) {
     transfer.result.final_url = text;
   }
   transfer.result.bytes = transfer.written;

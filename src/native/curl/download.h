@@ -21,18 +21,20 @@ struct Download {
   std::string etag;           // empty where the server sends none
   std::string last_modified;  // likewise
   std::string content_type;
-  std::string final_url;      // after redirects
+  std::string final_url;  // after redirects
   std::int64_t bytes = 0;
 };
 
-/// Fetches an http:// or https:// address into the file `path`. Where `path` already has bytes of an earlier
-/// attempt and `etag` names it, goes on behind them (Range, If-Range). Decodes no Content-Encoding.
-/// Errors   kInvalidArgument (not http or https), kNotFound (404, 410), kPermissionDenied (401, 403, not public),
-///          kPayloadTooLarge, kTimeout, kUnavailable (anything else; the address without its secrets),
-///          kStorageFull, kCancelled.
-[[nodiscard]] Result<Download> Fetch(const std::string& url, const std::string& path, const std::string& etag,
-                                     const DownloadOptions& options, const CancelToken& cancel,
-                                     const std::function<void(std::int64_t done, std::int64_t total)>& progress);
+/// Fetches an http:// or https:// address into the file `path`. Where `path` already has bytes of
+/// an earlier attempt and `etag` names it, goes on behind them (Range, If-Range). Decodes no
+/// Content-Encoding. Errors   kInvalidArgument (not http or https), kNotFound (404, 410),
+/// kPermissionDenied (401, 403, not public),
+///          kPayloadTooLarge, kTimeout, kUnavailable (anything else; the address without its
+///          secrets), kStorageFull, kCancelled.
+[[nodiscard]] Result<Download> Fetch(
+    const std::string& url, const std::string& path, const std::string& etag,
+    const DownloadOptions& options, const CancelToken& cancel,
+    const std::function<void(std::int64_t done, std::int64_t total)>& progress);
 
 /// `url` without user name, password and query, for messages and logs.
 [[nodiscard]] std::string WithoutSecrets(const std::string& url);

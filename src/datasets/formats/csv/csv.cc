@@ -1,4 +1,5 @@
-// Delimited text (CSV, TSV, …): RFC 4180, with any delimiter, and as spreadsheets and databases really write it.
+// Delimited text (CSV, TSV, …): RFC 4180, with any delimiter, and as spreadsheets and databases
+// really write it.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -17,35 +18,59 @@ namespace aimass::formats::csv {
 namespace {
 
 constexpr std::array kFields{
-    Field{.name = "delimiter", .label = {"Delimiter (auto, tab, or the text itself)", "分隔符（auto、tab 或字符本身）"},
+    Field{.name = "delimiter",
+          .label = {"Delimiter (auto, tab, or the text itself)", "分隔符（auto、tab 或字符本身）"},
           .default_value = "auto"},
-    Field{.name = "quote", .label = {"Quote (auto, none, or the character)", "引号（auto、none 或字符本身）"},
+    Field{.name = "quote",
+          .label = {"Quote (auto, none, or the character)", "引号（auto、none 或字符本身）"},
           .default_value = "auto"},
-    Field{.name = "header", .label = {"First row holds the column names", "首行为列名"}, .kind = FieldKind::kChoice,
-          .default_value = "auto", .choices = "auto true false yes no"},
-    Field{.name = "skip_rows", .label = {"Lines to leave out at the top", "跳过开头行数"}, .kind = FieldKind::kInteger,
-          .default_value = "0", .min = 0, .max = 1e9},
-    Field{.name = "nulls", .label = {"Texts that mean no value, separated by |", "表示空值的文本，用 | 分隔"}},
-    Field{.name = "decimal", .label = {"Decimal sign", "小数点"}, .kind = FieldKind::kChoice, .default_value = ".",
+    Field{.name = "header",
+          .label = {"First row holds the column names", "首行为列名"},
+          .kind = FieldKind::kChoice,
+          .default_value = "auto",
+          .choices = "auto true false yes no"},
+    Field{.name = "skip_rows",
+          .label = {"Lines to leave out at the top", "跳过开头行数"},
+          .kind = FieldKind::kInteger,
+          .default_value = "0",
+          .min = 0,
+          .max = 1e9},
+    Field{.name = "nulls",
+          .label = {"Texts that mean no value, separated by |", "表示空值的文本，用 | 分隔"}},
+    Field{.name = "decimal",
+          .label = {"Decimal sign", "小数点"},
+          .kind = FieldKind::kChoice,
+          .default_value = ".",
           .choices = ". ,"},
-    Field{.name = "date_order", .label = {"Day or month first in dates", "日期中日在前还是月在前"},
-          .kind = FieldKind::kChoice, .default_value = "auto", .choices = "auto dmy mdy"},
-    Field{.name = "all_text", .label = {"Leave every column as text", "所有列保留为文本"}, .kind = FieldKind::kBool,
+    Field{.name = "date_order",
+          .label = {"Day or month first in dates", "日期中日在前还是月在前"},
+          .kind = FieldKind::kChoice,
+          .default_value = "auto",
+          .choices = "auto dmy mdy"},
+    Field{.name = "all_text",
+          .label = {"Leave every column as text", "所有列保留为文本"},
+          .kind = FieldKind::kBool,
           .default_value = "false"},
-    Field{.name = "sample_rows", .label = {"Rows that propose the types (0: all)", "用于推断类型的行数（0 为全部）"},
-          .kind = FieldKind::kInteger, .default_value = "20000", .min = 0, .max = 1e12},
+    Field{.name = "sample_rows",
+          .label = {"Rows that propose the types (0: all)", "用于推断类型的行数（0 为全部）"},
+          .kind = FieldKind::kInteger,
+          .default_value = "20000",
+          .min = 0,
+          .max = 1e12},
 };
 
+constexpr int kPlaces = 16;  // where rows are sampled besides the beginning
 constexpr std::size_t kSniffBytes = std::size_t{1} << 19;
 constexpr std::size_t kBatchCells = 1'000'000;
 constexpr std::size_t kBatchBytes = std::size_t{48} << 20;
 
 struct Column {
-  Conversion conversion;      // by which it is loaded now
-  Candidates alive = 0;       // day-first or month-first is still open
-  bool watch = false;         // text only because the sample held nothing
-  bool failed = false;        // a row did not fit
-  std::int64_t real = 0;      // values that are more than nothing, while they matter
+  Conversion conversion;  // by which it is loaded now
+  Candidates alive =
+      0;                // what else could come before it, or make a date ambiguous: not yet refuted
+  bool watch = false;   // text only because the sample held nothing
+  bool failed = false;  // a row did not fit
+  std::int64_t real = 0;  // values that are more than nothing, as far as it matters
   std::string failed_value;
   std::int64_t failed_line = 0;
 };
@@ -104,7 +129,8 @@ bool ValidUtf8(std::string_view text) {
 // Walks the rows of all files in order, rejecting what is broken.
 class Walk {
  public:
-  Walk(const Source& source, std::size_t columns, bool report) : source_(source), columns_(columns), report_(report) {}
+  Walk(const Source& source, std::size_t columns, bool report)
+      : source_(source), columns_(columns), report_(report) {}
 
   Status Seek(const Position& position) {
     at_ = position;
@@ -132,7 +158,8 @@ class Walk {
       at_.line += record_.lines;
       if (record_.kind == Record::Kind::kBlank) {
         if (columns_ != 1) continue;
-        record_.fields.assign(1, FieldView{});  // in a table of one column an empty line is an empty value
+        record_.fields.assign(
+            1, FieldView{});  // in a table of one column an empty line is an empty value
         return true;
       }
       if (record_.kind == Record::Kind::kBroken) {
@@ -147,8 +174,8 @@ class Walk {
         continue;
       }
       if (record_.fields.size() != columns_) {
-        RETURN_IF_ERROR(Reject(
-            begin, Msg("there are {} fields where {} were expected", record_.fields.size(), columns_)));
+        RETURN_IF_ERROR(Reject(begin, Msg("there are {} fields where {} were expected",
+                                          record_.fields.size(), columns_)));
         continue;
       }
       if (!source_.request.files[at_.file].valid_utf8 &&
@@ -187,7 +214,8 @@ class Walk {
     }
     if (!source_.header_fields.empty() && fields != source_.header_fields) {
       return Fail(ErrorCode::kUnprocessable,
-                  "the files of one dataset need the same columns in the same order: '{}' has other columns "
+                  "the files of one dataset need the same columns in the same order: '{}' has "
+                  "other columns "
                   "than '{}'",
                   file.name, source_.request.files.front().name);
     }
@@ -218,7 +246,8 @@ class Walk {
 Type StoredType(const Conversion& conversion) { return conversion.type; }
 
 // Appends `text` as `conversion` says; false where it does not fit (a null stands in its place).
-bool Append(BatchBuilder& builder, std::size_t column, std::string_view text, const Conversion& conversion) {
+bool Append(BatchBuilder& builder, std::size_t column, std::string_view text,
+            const Conversion& conversion) {
   if (conversion.candidate < 0) {
     builder.AppendText(column, text);
     return true;
@@ -229,10 +258,18 @@ bool Append(BatchBuilder& builder, std::size_t column, std::string_view text, co
     return false;
   }
   switch (conversion.type.kind) {
-    case TypeKind::kBool: builder.AppendBool(column, value.integer != 0); break;
-    case TypeKind::kInt64: builder.AppendInt64(column, value.integer); break;
-    case TypeKind::kFloat64: builder.AppendDouble(column, value.number); break;
-    default: builder.AppendUnixUs(column, value.integer); break;
+    case TypeKind::kBool:
+      builder.AppendBool(column, value.integer != 0);
+      break;
+    case TypeKind::kInt64:
+      builder.AppendInt64(column, value.integer);
+      break;
+    case TypeKind::kFloat64:
+      builder.AppendDouble(column, value.number);
+      break;
+    default:
+      builder.AppendUnixUs(column, value.integer);
+      break;
   }
   return true;
 }
@@ -252,7 +289,8 @@ class ColumnsReader final : public BatchReader {
         conversions_(std::move(conversions)) {
     Schema schema;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      schema.columns.push_back({.name = source_->names[columns_[i]], .type = StoredType(conversions_[i])});
+      schema.columns.push_back(
+          {.name = source_->names[columns_[i]], .type = StoredType(conversions_[i])});
     }
     schema_ = std::make_shared<const Schema>(std::move(schema));
   }
@@ -264,17 +302,19 @@ class ColumnsReader final : public BatchReader {
     std::size_t rows = 0;
     std::size_t bytes = 0;
     std::string buffer;
-    for (const std::size_t limit = BatchRows(columns_.size()); rows < limit && bytes < kBatchBytes; ++rows) {
+    for (const std::size_t limit = BatchRows(columns_.size()); rows < limit && bytes < kBatchBytes;
+         ++rows) {
       ASSIGN_OR_RETURN(const bool more, walk_.Next());
       if (!more) break;
       for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const std::string_view text = Value(walk_.record().fields[columns_[i]], source_->dialect.quote, &buffer);
+        const std::string_view text =
+            Value(walk_.record().fields[columns_[i]], source_->dialect.quote, &buffer);
         bytes += text.size();
         if (source_->IsNull(text, conversions_[i].candidate >= 0)) {
           builder.AppendNull(i);
         } else if (!Append(builder, i, text, conversions_[i])) {
-          return Fail(ErrorCode::kInternal, "'{}' in line {} does not fit the type of its column", text,
-                      walk_.line());
+          return Fail(ErrorCode::kInternal, "'{}' in line {} does not fit the type of its column",
+                      text, walk_.line());
         }
       }
     }
@@ -293,14 +333,16 @@ class ColumnsReader final : public BatchReader {
 
 class CsvReader final : public FormatReader {
  public:
-  CsvReader(std::shared_ptr<const Source> source, std::vector<Column> columns, std::vector<Message> warnings)
+  CsvReader(std::shared_ptr<const Source> source, std::vector<Column> columns,
+            std::vector<Message> warnings)
       : source_(std::move(source)),
         walk_(*source_, source_->names.size(), true),
         columns_(std::move(columns)),
         warnings_(std::move(warnings)) {
     Schema schema;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      schema.columns.push_back({.name = source_->names[i], .type = StoredType(columns_[i].conversion)});
+      schema.columns.push_back(
+          {.name = source_->names[i], .type = StoredType(columns_[i].conversion)});
     }
     schema_ = std::make_shared<const Schema>(std::move(schema));
   }
@@ -313,7 +355,8 @@ class CsvReader final : public FormatReader {
     std::size_t rows = 0;
     std::size_t bytes = 0;
     std::string buffer;
-    for (const std::size_t limit = BatchRows(columns_.size()); rows < limit && bytes < kBatchBytes; ++rows) {
+    for (const std::size_t limit = BatchRows(columns_.size()); rows < limit && bytes < kBatchBytes;
+         ++rows) {
       ASSIGN_OR_RETURN(const bool more, walk_.Next());
       if (!more) break;
       const auto& fields = walk_.record().fields;
@@ -344,17 +387,22 @@ class CsvReader final : public FormatReader {
       Conversion conversion = column.conversion;
       if (column.failed) {
         conversion = Choose(full[i], real[i], &ambiguous);
+      } else if (column.conversion.candidate >= 0) {
+        conversion =
+            Choose(column.alive | CandidateBit(column.conversion), column.real, &ambiguous);
       } else if (column.alive != 0) {
         conversion = Choose(column.alive, column.real, &ambiguous);
       }
       if (ambiguous) {
-        warnings_.push_back(Msg("the dates in column '{}' could be day-first or month-first, so it is text; set "
-                                "date_order to dmy or mdy",
-                                source_->names[i]));
+        warnings_.push_back(
+            Msg("the dates in column '{}' could be day-first or month-first, so it is text; set "
+                "date_order to dmy or mdy",
+                source_->names[i]));
       } else if (column.failed && !column.watch) {
-        warnings_.push_back(Msg("column '{}' looked like {} at first; because of '{}' in line {} it is {}",
-                                source_->names[i], TypeName(column.conversion.type), column.failed_value,
-                                column.failed_line, TypeName(conversion.type)));
+        warnings_.push_back(
+            Msg("column '{}' looked like {} at first; because of '{}' in line {} it is {}",
+                source_->names[i], TypeName(column.conversion.type), column.failed_value,
+                column.failed_line, TypeName(conversion.type)));
       }
       schema.columns.push_back({.name = source_->names[i], .type = conversion.type});
       final_.push_back(conversion);
@@ -372,10 +420,14 @@ class CsvReader final : public FormatReader {
   Json Checkpoint() const override {
     Json columns = Json::array();
     for (const Column& column : columns_) {
-      columns.push_back(Json::array({column.alive, column.failed, column.real, column.failed_line}));
+      columns.push_back(
+          Json::array({column.alive, column.failed, column.real, column.failed_line}));
     }
     const Position& at = walk_.position();
-    return Json{{"file", at.file}, {"offset", at.offset}, {"line", at.line}, {"columns", std::move(columns)}};
+    return Json{{"file", at.file},
+                {"offset", at.offset},
+                {"line", at.line},
+                {"columns", std::move(columns)}};
   }
 
   Status Restore(const Json& checkpoint) override {
@@ -399,15 +451,17 @@ class CsvReader final : public FormatReader {
       }
       return walk_.Seek(position);
     } catch (const Json::exception& error) {
-      return Fail(ErrorCode::kInternal, "a checkpoint of the import cannot be read: {}", error.what());
+      return Fail(ErrorCode::kInternal, "a checkpoint of the import cannot be read: {}",
+                  error.what());
     }
   }
 
   double fraction() const override {
     std::int64_t done = static_cast<std::int64_t>(walk_.position().offset);
     for (std::size_t i = 0; i < walk_.position().file; ++i) done += source_->bytes[i];
-    return source_->total_bytes == 0 ? 1.0
-                                     : static_cast<double>(done) / static_cast<double>(source_->total_bytes);
+    return source_->total_bytes == 0
+               ? 1.0
+               : static_cast<double>(done) / static_cast<double>(source_->total_bytes);
   }
   std::vector<Message> warnings() const override { return warnings_; }
 
@@ -421,11 +475,10 @@ class CsvReader final : public FormatReader {
     }
     if (!Append(builder, i, text, column.conversion)) {
       Failed(column, text);
-    } else if (column.alive != 0 && !DefaultNull(text)) {
+    } else if ((column.alive != 0 || column.real == 0) && !column.failed && !DefaultNull(text)) {
       ++column.real;
       column.alive = Passing(text, column.alive);
-    } else if (column.watch && !column.failed && !DefaultNull(text)) {
-      Failed(column, text);
+      if (column.watch) Failed(column, text);
     }
   }
 
@@ -442,7 +495,8 @@ class CsvReader final : public FormatReader {
     const Schema& wanted = source_->request.wanted;
     for (const std::size_t i : which) {
       const auto fixed = wanted.Find(source_->names[i]);
-      full[i] = fixed ? CandidatesFor(wanted.columns[*fixed].type, source_->infer) : AllCandidates(source_->infer);
+      full[i] = fixed ? CandidatesFor(wanted.columns[*fixed].type, source_->infer)
+                      : AllCandidates(source_->infer);
     }
     Walk walk(*source_, source_->names.size(), false);
     std::string buffer;
@@ -452,7 +506,8 @@ class CsvReader final : public FormatReader {
       if (!more) return {};
       for (const std::size_t i : which) {
         if (full[i] == 0) continue;
-        const std::string_view text = Value(walk.record().fields[i], source_->dialect.quote, &buffer);
+        const std::string_view text =
+            Value(walk.record().fields[i], source_->dialect.quote, &buffer);
         if (source_->IsNull(text, true)) continue;
         ++real[i];
         full[i] = Passing(text, full[i]);
@@ -501,7 +556,8 @@ Result<Head> ReadHead(const Source& source, std::string_view bytes) {
     head.rows.push_back(std::move(row));
   }
   if (head.rows.empty()) {
-    return Fail(ErrorCode::kUnprocessable, "'{}' is empty; expected a line with column names, then rows",
+    return Fail(ErrorCode::kUnprocessable,
+                "'{}' is empty; expected a line with column names, then rows",
                 source.request.files.front().name);
   }
   head.usual_fields = head.rows.front().size();
@@ -515,8 +571,8 @@ Result<Head> ReadHead(const Source& source, std::string_view bytes) {
   return head;
 }
 
-// Whether the first row names the columns: some column below it has a type that its first cell does not
-// fit; where all is text: no cell of it looks like a value, none is empty, no two are equal.
+// Whether the first row names the columns: some column below it has a type that its first cell does
+// not fit; where all is text: no cell of it looks like a value, none is empty, no two are equal.
 bool LooksLikeHeader(const Head& head, const InferOptions& infer) {
   const auto& first = head.rows.front();
   bool typed = false;
@@ -536,43 +592,40 @@ bool LooksLikeHeader(const Head& head, const InferOptions& infer) {
   if (typed) return false;
   std::set<std::string> seen;
   return std::all_of(first.begin(), first.end(), [&](const std::string& cell) {
-    return !DefaultNull(cell) && Passing(cell, AllCandidates(infer)) == 0 && seen.insert(cell).second;
+    return !DefaultNull(cell) && Passing(cell, AllCandidates(infer)) == 0 &&
+           seen.insert(cell).second;
   });
 }
 
 Result<Dialect> FixedDialect(const Settings& settings) {
   Dialect fixed;
   const std::string& delimiter = settings.at("delimiter");
-  fixed.delimiter = delimiter == "auto" ? "" : delimiter == "tab" || delimiter == "\\t" ? "\t" : delimiter;
+  fixed.delimiter = delimiter == "auto"                        ? ""
+                    : delimiter == "tab" || delimiter == "\\t" ? "\t"
+                                                               : delimiter;
   if (fixed.delimiter.size() > 8 || fixed.delimiter.find_first_of("\r\n") != std::string::npos) {
-    return Fail(ErrorCode::kInvalidArgument, "a delimiter is auto, tab, or 1 to 8 bytes without line ends; found '{}'",
+    return Fail(ErrorCode::kInvalidArgument,
+                "a delimiter is auto, tab, or 1 to 8 bytes without line ends; found '{}'",
                 delimiter);
   }
   const std::string& quote = settings.at("quote");
   if (quote != "auto" && quote != "none" && quote.size() != 1) {
-    return Fail(ErrorCode::kInvalidArgument, "a quote is auto, none, or one character; found '{}'", quote);
+    return Fail(ErrorCode::kInvalidArgument, "a quote is auto, none, or one character; found '{}'",
+                quote);
   }
   fixed.quote = quote == "auto" ? '?' : quote == "none" ? '\0' : quote[0];
   return fixed;
 }
 
-Status SampleTypes(const Source& source, std::int64_t sample_rows, std::vector<Column>& columns) {
-  std::vector<Candidates> candidates(columns.size());
-  std::vector<std::int64_t> real(columns.size(), 0);
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const auto fixed = source.request.wanted.Find(source.names[i]);
-    candidates[i] = source.all_text ? 0
-                    : fixed ? CandidatesFor(source.request.wanted.columns[*fixed].type, source.infer)
-                            : AllCandidates(source.infer);
-  }
-  const std::vector<Candidates> possible = candidates;
-  Walk walk(source, columns.size(), false);
+// Narrows down what the columns can be by up to `limit` rows (0: all) from where `walk` stands.
+Status Narrow(const Source& source, Walk& walk, std::int64_t limit,
+              std::vector<Candidates>& candidates, std::vector<std::int64_t>& real) {
   std::string buffer;
-  for (std::int64_t rows = 0; sample_rows == 0 || rows < sample_rows; ++rows) {
+  for (std::int64_t rows = 0; limit == 0 || rows < limit; ++rows) {
     if (rows % 4096 == 0) RETURN_IF_ERROR(source.request.cancel.Check());
     ASSIGN_OR_RETURN(const bool more, walk.Next());
     if (!more) break;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (candidates[i] == 0) continue;
       const std::string_view text = Value(walk.record().fields[i], source.dialect.quote, &buffer);
       if (source.IsNull(text, true)) continue;
@@ -580,11 +633,61 @@ Status SampleTypes(const Source& source, std::int64_t sample_rows, std::vector<C
       candidates[i] = Passing(text, candidates[i]);
     }
   }
+  return {};
+}
+
+// A place further on where a record seems to begin. Inside quotes it may not be one, so what is
+// found from there only proposes.
+Result<Position> PlaceAt(const Source& source, std::int64_t offset) {
+  Position position;
+  while (position.file + 1 < source.bytes.size() && offset >= source.bytes[position.file]) {
+    offset -= source.bytes[position.file];
+    ++position.file;
+  }
+  ASSIGN_OR_RETURN(const MappedFile file,
+                   MappedFile::Open(source.request.files[position.file].path));
+  const std::size_t end =
+      file.bytes().find(source.dialect.newline, static_cast<std::size_t>(offset));
+  position.offset = end == std::string_view::npos ? file.bytes().size() : end + 1;
+  return position;
+}
+
+// The first rows decide what is possible; rows from all over the files, what of that is likely.
+// Everything that the first rows left open and the proposal does not settle stays alive until a row
+// refutes it.
+Status SampleTypes(const Source& source, std::int64_t sample_rows, std::vector<Column>& columns) {
+  std::vector<Candidates> possible(columns.size());
   for (std::size_t i = 0; i < columns.size(); ++i) {
+    const auto fixed = source.request.wanted.Find(source.names[i]);
+    possible[i] = source.all_text ? 0
+                  : fixed ? CandidatesFor(source.request.wanted.columns[*fixed].type, source.infer)
+                          : AllCandidates(source.infer);
+  }
+  std::vector<Candidates> head = possible;
+  std::vector<std::int64_t> real(columns.size(), 0);
+  Walk walk(source, columns.size(), false);
+  RETURN_IF_ERROR(Narrow(source, walk, sample_rows, head, real));
+  const std::vector<std::int64_t> head_real = real;
+  std::vector<Candidates> likely = head;
+  const bool more = walk.position().file + 1 < source.bytes.size() ||
+                    static_cast<std::int64_t>(walk.position().offset) < source.bytes.back();
+  for (int place = 1; more && sample_rows > 0 && place < kPlaces; ++place) {
+    ASSIGN_OR_RETURN(const Position position,
+                     PlaceAt(source, source.total_bytes / kPlaces * place));
+    Walk elsewhere(source, columns.size(), false);
+    RETURN_IF_ERROR(elsewhere.Seek(position));
+    RETURN_IF_ERROR(
+        Narrow(source, elsewhere, std::max<std::int64_t>(sample_rows / 40, 1), likely, real));
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (possible[i] == 0) {
+      columns[i].real = 1;  // text, and nothing to find out
+      continue;
+    }
     bool ambiguous = false;
-    columns[i].conversion = Choose(candidates[i], real[i], &ambiguous);
-    if (possible[i] == 0) continue;
-    if (ambiguous) columns[i].alive = candidates[i];
+    columns[i].conversion = Choose(likely[i], real[i], &ambiguous);
+    columns[i].alive = OpenBeside(head[i], columns[i].conversion);
+    columns[i].real = head_real[i];
     columns[i].watch = real[i] == 0;
   }
   return {};
@@ -615,7 +718,8 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
   source->dialect = Sniff(beginning, beginning.size() == first.bytes().size(), fixed);
   ASSIGN_OR_RETURN(const Head head, ReadHead(*source, first.bytes()));
   const std::string& header = settings.at("header");
-  source->header = header == "auto" ? LooksLikeHeader(head, source->infer) : header == "true" || header == "yes";
+  source->header =
+      header == "auto" ? LooksLikeHeader(head, source->infer) : header == "true" || header == "yes";
   std::vector<Message> warnings;
   if (source->header) {
     source->header_fields = head.rows.front();
@@ -623,8 +727,9 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
   } else {
     source->names = UniqueNames(std::vector<std::string>(head.usual_fields), &warnings);
     warnings.clear();
-    warnings.push_back(Msg("the first row of '{}' holds values, not names; the columns are called column1 to column{}",
-                           request.files.front().name, head.usual_fields));
+    warnings.push_back(Msg(
+        "the first row of '{}' holds values, not names; the columns are called column1 to column{}",
+        request.files.front().name, head.usual_fields));
   }
   std::vector<Column> columns(source->names.size());
   RETURN_IF_ERROR(SampleTypes(*source, IntegerOf(settings, "sample_rows"), columns));

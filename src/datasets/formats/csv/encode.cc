@@ -38,7 +38,8 @@ class Encoder final : public FormatEncoder {
     std::string out;
     std::string value;
     std::vector<ColumnView> columns;
-    for (std::size_t c = 0; c < batch.schema().columns.size(); ++c) columns.push_back(batch.column(c));
+    for (std::size_t c = 0; c < batch.schema().columns.size(); ++c)
+      columns.push_back(batch.column(c));
     for (std::size_t row = 0; row < batch.num_rows(); ++row) {
       for (std::size_t c = 0; c < columns.size(); ++c) {
         if (c > 0) out += ',';
@@ -50,7 +51,8 @@ class Encoder final : public FormatEncoder {
         }
         value.clear();
         AppendJsonValue(value, column, row);
-        // A number, true, false, or a text that needs no escapes (dates, decimals, base64); the rest is JSON.
+        // A number, true, false, or a text that needs no escapes (dates, decimals, base64); the
+        // rest is JSON.
         std::string_view text = value;
         if (column.type().children.empty() && text.size() >= 2 && text.front() == '"') {
           text = text.substr(1, text.size() - 2);

@@ -6,7 +6,8 @@
 
 namespace aimass::formats::csv {
 
-/// RFC 4180 with "\n", UTF-8; null is an empty field, an empty text is "". Numbers read back as themselves.
+/// RFC 4180 with "\n", UTF-8; null is an empty field, an empty text is "". Numbers read back as
+/// themselves.
 [[nodiscard]] std::unique_ptr<FormatEncoder> NewEncoder();
 
 }  // namespace aimass::formats::csv

@@ -15,7 +15,8 @@ std::size_t LineEnd(std::string_view bytes, std::size_t at, char newline) {
   return found == std::string_view::npos ? bytes.size() : found + 1;
 }
 
-// Whether a record may end at `at`: the length of its line end, 0 at the end of the bytes, -1 where not.
+// Whether a record may end at `at`: the length of its line end, 0 at the end of the bytes, -1 where
+// not.
 int Ending(std::string_view bytes, std::size_t at, char newline) {
   if (at >= bytes.size()) return 0;
   if (bytes[at] == newline) return 1;
@@ -29,7 +30,8 @@ bool StartsAt(std::string_view bytes, std::size_t at, const std::string& what) {
   return bytes[at] == what[0] && (what.size() == 1 || bytes.substr(at, what.size()) == what);
 }
 
-void Break(std::string_view bytes, std::size_t begin, std::size_t at, const Dialect& dialect, Message reason, Record* record) {
+void Break(std::string_view bytes, std::size_t begin, std::size_t at, const Dialect& dialect,
+           Message reason, Record* record) {
   record->kind = Record::Kind::kBroken;
   record->end = LineEnd(bytes, begin, dialect.newline);
   record->lines = 1;
@@ -58,10 +60,11 @@ void ReadRecord(std::string_view bytes, std::size_t begin, const Dialect& dialec
       bool doubled = false;
       for (;;) {
         const std::size_t limit = std::min(size, begin + kMaxRecordBytes);
-        const void* const found = at < limit ? std::memchr(data + at, dialect.quote, limit - at) : nullptr;
+        const void* const found =
+            at < limit ? std::memchr(data + at, dialect.quote, limit - at) : nullptr;
         if (found == nullptr) {
-          Break(bytes, begin, limit, dialect, Msg("the quote of field {} is never closed", record->fields.size() + 1),
-                record);
+          Break(bytes, begin, limit, dialect,
+                Msg("the quote of field {} is never closed", record->fields.size() + 1), record);
           return;
         }
         at = static_cast<std::size_t>(static_cast<const char*>(found) - data);
@@ -82,7 +85,8 @@ void ReadRecord(std::string_view bytes, std::size_t begin, const Dialect& dialec
       }
       if (!StartsAt(bytes, at, dialect.delimiter)) {
         Break(bytes, begin, at, dialect,
-              Msg("there is text behind the closing quote of field {}", record->fields.size()), record);
+              Msg("there is text behind the closing quote of field {}", record->fields.size()),
+              record);
         return;
       }
       at += dialect.delimiter.size();
@@ -90,7 +94,8 @@ void ReadRecord(std::string_view bytes, std::size_t begin, const Dialect& dialec
     }
     const std::size_t open = at;
     for (;;) {
-      while (at < size && data[at] != first && data[at] != dialect.newline && data[at] != '\r') ++at;
+      while (at < size && data[at] != first && data[at] != dialect.newline && data[at] != '\r')
+        ++at;
       if (const int ending = Ending(bytes, at, dialect.newline); ending >= 0) {
         record->fields.push_back({.text = bytes.substr(open, at - open)});
         record->end = at + static_cast<std::size_t>(ending);
@@ -116,15 +121,17 @@ std::string_view Value(const FieldView& field, char quote, std::string* buffer) 
 
 Dialect Sniff(std::string_view bytes, bool complete, const Dialect& fixed) {
   Dialect best = fixed;
-  best.newline = bytes.find('\n') == std::string_view::npos && bytes.find('\r') != std::string_view::npos
-                     ? '\r'
-                     : '\n';
+  best.newline =
+      bytes.find('\n') == std::string_view::npos && bytes.find('\r') != std::string_view::npos
+          ? '\r'
+          : '\n';
   if (best.quote == '?') best.quote = '"';
   if (best.delimiter.empty()) best.delimiter = ",";
   const std::vector<std::string> delimiters =
-      fixed.delimiter.empty() ? std::vector<std::string>{",", "\t", ";", "|", "\x01", "^", "~", ":", "¦"}
+      fixed.delimiter.empty() ? std::vector<std::string>{",", "\t", ";", "|", "\x01", "¦", "^", "~"}
                               : std::vector<std::string>{fixed.delimiter};
-  const std::vector<char> quotes = fixed.quote == '?' ? std::vector<char>{'"', '\''} : std::vector<char>{fixed.quote};
+  const std::vector<char> quotes =
+      fixed.quote == '?' ? std::vector<char>{'"', '\''} : std::vector<char>{fixed.quote};
   double best_score = 0.0;
   Record record;
   for (const std::string& delimiter : delimiters) {
@@ -134,11 +141,12 @@ Dialect Sniff(std::string_view bytes, bool complete, const Dialect& fixed) {
       std::size_t records = 0;
       std::size_t broken = 0;
       std::size_t quoted = 0;
+      std::size_t first_fields = 0;
       for (std::size_t at = 0; at < bytes.size() && records < kSniffRecords; at = record.end) {
         ReadRecord(bytes, at, tried, &record);
         if (record.end >= bytes.size() && !complete && records > 0) break;
         if (record.kind == Record::Kind::kBlank) continue;
-        ++records;
+        if (++records == 1) first_fields = record.fields.size();
         if (record.kind == Record::Kind::kBroken) {
           ++broken;
           continue;
@@ -148,17 +156,20 @@ Dialect Sniff(std::string_view bytes, bool complete, const Dialect& fixed) {
           if (field.text.data() > bytes.data() && field.text.data()[-1] == quote) ++quoted;
         }
       }
-      const auto mode = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
-        return a.second < b.second;
-      });
-      if (mode == counts.end() || mode->first < 2) continue;
+      const auto mode =
+          std::max_element(counts.begin(), counts.end(),
+                           [](const auto& a, const auto& b) { return a.second < b.second; });
+      // Text with the character in it has it on some rows, and seldom on the first.
+      if (mode == counts.end() || mode->first < 2 || first_fields < 2) continue;
+      if (quote == '\'' && quoted == 0) continue;
       const double even = static_cast<double>(mode->second) / static_cast<double>(records);
       const double whole = 1.0 - static_cast<double>(broken) / static_cast<double>(records);
-      // Evenness first; then more fields, a little; a single quote counts only where it is really used.
-      double score = even * even * whole * (1.0 + 0.02 * std::min<double>(static_cast<double>(mode->first), 20.0));
-      if (quote == '\'' && quoted == 0) score *= 0.9;
-      if (quote == '\'' && quoted > 0) score *= 0.99;
-      if (delimiter == ":" || delimiter == "~" || delimiter == "^") score *= 0.7;
+      // Evenness first; then more fields, a little; a single quote counts only where it is really
+      // used.
+      double score = even * even * whole *
+                     (1.0 + 0.02 * std::min<double>(static_cast<double>(mode->first), 20.0));
+      if (quote == '\'') score *= 0.99;
+      if (delimiter == "~" || delimiter == "^") score *= 0.7;
       if (score > best_score) {
         best_score = score;
         best.delimiter = delimiter;

@@ -1,5 +1,5 @@
-// JSON: one array of objects, one object, or an object per line (NDJSON). Every line is checked first, so that a
-// broken one is rejected alone; types are inferred from all rows, by DuckDB.
+// JSON: one array of objects, one object, or an object per line (NDJSON). Every line is checked
+// first, so that a broken one is rejected alone; types are inferred from all rows, by DuckDB.
 #include <simdjson.h>
 
 #include <algorithm>
@@ -109,8 +109,9 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
     ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(file.path));
     ASSIGN_OR_RETURN(const Shape its, ShapeOf(file, mapped.bytes()));
     if (shape && *shape != its) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' is written differently from '{}': one has an object per line",
-                  file.name, cleaned.files.front().name);
+      return Fail(ErrorCode::kUnprocessable,
+                  "'{}' is written differently from '{}': one has an object per line", file.name,
+                  cleaned.files.front().name);
     }
     shape = its;
     if (its != Shape::kLines) {
@@ -118,8 +119,9 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
       continue;
     }
     std::string clean;
-    RETURN_IF_ERROR(CheckLines(request, file, mapped.bytes(), fmt::format("{}/clean-{}.ndjson", request.temp_folder, i),
-                               &clean, &rows));
+    RETURN_IF_ERROR(CheckLines(request, file, mapped.bytes(),
+                               fmt::format("{}/clean-{}.ndjson", request.temp_folder, i), &clean,
+                               &rows));
     if (!clean.empty()) file.path = clean;
   }
   if (rows == 0) return std::make_unique<NoRows>();
@@ -129,18 +131,20 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
                              : *shape == Shape::kArray ? "array"
                                                        : "unstructured";
   // Every row takes part in finding the types; objects stay structs whatever their keys are.
-  return OpenQuery(cleaned, fmt::format("SELECT * FROM read_json({}, format = '{}', sample_size = -1, "
-                                        "maximum_object_size = 268435456, union_by_name = true, "
-                                        "map_inference_threshold = -1, field_appearance_threshold = 0, "
-                                        "records = true, hive_partitioning = false)",
-                                        duckdb::QuoteList(paths), format));
+  return OpenQuery(cleaned,
+                   fmt::format("SELECT * FROM read_json({}, format = '{}', sample_size = -1, "
+                               "maximum_object_size = 268435456, union_by_name = true, "
+                               "map_inference_threshold = -1, field_appearance_threshold = 0, "
+                               "records = true, hive_partitioning = false)",
+                               duckdb::QuoteList(paths), format));
 }
 
 bool Recognises(std::string_view bytes) {
   const std::string_view text = Trim(bytes);
   if (text.empty() || (text[0] != '{' && text[0] != '[')) return false;
   const std::string_view rest = Trim(text.substr(1));
-  return rest.empty() || (text[0] == '{' ? rest[0] == '"' || rest[0] == '}' : rest[0] == '{' || rest[0] == ']');
+  return rest.empty() ||
+         (text[0] == '{' ? rest[0] == '"' || rest[0] == '}' : rest[0] == '{' || rest[0] == ']');
 }
 
 class Encoder final : public FormatEncoder {

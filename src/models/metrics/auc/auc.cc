@@ -1,6 +1,7 @@
 // AUC: area under the ROC curve, two classes. Weights count as so many rows.
 //
-// Source   Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27 (2006), 861-874;
+// Source   Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27 (2006),
+// 861-874;
 //          scikit-learn roc_auc_score. Interval: DeLong et al. 1988, on the logit scale (Pepe, "The
 //          Statistical Evaluation of Medical Tests for Classification and Prediction", 2003, §5.2).
 

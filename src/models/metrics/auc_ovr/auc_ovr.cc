@@ -1,8 +1,8 @@
 // AUC of each class against the rest, averaged over the classes that have rows of both kinds.
 //
 // Source   Provost and Domingos, "Well-trained PETs", CeDER working paper 00-04, NYU 2001;
-//          scikit-learn roc_auc_score(multi_class="ovr", average="macro"), which refuses absent classes.
-//          Interval: DeLong's influences averaged over the classes, row by row.
+//          scikit-learn roc_auc_score(multi_class="ovr", average="macro"), which refuses absent
+//          classes. Interval: DeLong's influences averaged over the classes, row by row.
 
 #include <vector>
 

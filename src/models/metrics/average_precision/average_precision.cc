@@ -1,4 +1,5 @@
-// Average precision: the precision at each step of recall, Σ (R[n] − R[n−1]) · P[n]; ties are one step.
+// Average precision: the precision at each step of recall, Σ (R[n] − R[n−1]) · P[n]; ties are one
+// step.
 //
 // Source   Zhu, "Recall, precision and average precision", University of Waterloo 2004-09;
 //          scikit-learn average_precision_score.

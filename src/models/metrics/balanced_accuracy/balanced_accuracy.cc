@@ -1,6 +1,7 @@
 // Balanced accuracy: the recall of each class, averaged over the classes that occur.
 //
-// Source   Brodersen et al., "The balanced accuracy and its posterior distribution", ICPR 2010, 3121-3124;
+// Source   Brodersen et al., "The balanced accuracy and its posterior distribution", ICPR 2010,
+// 3121-3124;
 //          scikit-learn balanced_accuracy_score.
 
 #include <vector>

@@ -1,7 +1,8 @@
-// Brier score: two classes: the mean of (p − y)², 0..1; more classes: the mean over rows of the sum of
-// (p[k] − y[k])² over the classes, 0..2.
+// Brier score: two classes: the mean of (p − y)², 0..1; more classes: the mean over rows of the sum
+// of (p[k] − y[k])² over the classes, 0..2.
 //
-// Source   Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather Review 78
+// Source   Brier, "Verification of forecasts expressed in terms of probability", Monthly Weather
+// Review 78
 //          (1950), 1-3; scikit-learn brier_score_loss (scale_by_half="auto").
 
 #include "models/metric.h"

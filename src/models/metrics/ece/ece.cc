@@ -1,8 +1,11 @@
-// Expected calibration error over 15 bins of equal width: how far stated probabilities and what happened lie
-// apart, weighted by the rows of each bin. Two classes: the probability of the second; more: of the decided one.
+// Expected calibration error over 15 bins of equal width: how far stated probabilities and what
+// happened lie apart, weighted by the rows of each bin. Two classes: the probability of the second;
+// more: of the decided one.
 //
-// Source   Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning",
-//          AAAI 2015, 2901-2907; 15 bins: Guo et al., "On calibration of modern neural networks", ICML 2017.
+// Source   Naeini, Cooper, Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
+// binning",
+//          AAAI 2015, 2901-2907; 15 bins: Guo et al., "On calibration of modern neural networks",
+//          ICML 2017.
 
 #include <algorithm>
 #include <array>

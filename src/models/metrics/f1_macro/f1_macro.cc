@@ -1,5 +1,5 @@
-// F1, macro: the harmonic mean of precision and recall of each class, averaged over the classes that occur
-// among the actual or the predicted ones. A class that was never hit counts 0.
+// F1, macro: the harmonic mean of precision and recall of each class, averaged over the classes
+// that occur among the actual or the predicted ones. A class that was never hit counts 0.
 //
 // Source   Lewis et al., "Training algorithms for linear text classifiers", SIGIR 1996;
 //          scikit-learn f1_score(average="macro", zero_division=0).

@@ -1,7 +1,8 @@
 // Logarithmic loss: the mean of −ln of the probability that was given to what happened (nats).
 //
 // Probabilities are kept 2.2e-16 away from 0 and 1, as scikit-learn log_loss does.
-// Source   Good, "Rational decisions", Journal of the Royal Statistical Society B 14 (1952), 107-114.
+// Source   Good, "Rational decisions", Journal of the Royal Statistical Society B 14 (1952),
+// 107-114.
 
 #include <algorithm>
 #include <cmath>

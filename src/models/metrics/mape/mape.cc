@@ -1,6 +1,7 @@
 // Mean absolute percentage error: the mean of |actual − predicted| / |actual|; 0.12 is 12 %.
 //
-// Source   Hyndman and Koehler, "Another look at measures of forecast accuracy", International Journal of
+// Source   Hyndman and Koehler, "Another look at measures of forecast accuracy", International
+// Journal of
 //          Forecasting 22 (2006), 679-688; not defined where an actual value is 0 (use wape there).
 
 #include <cmath>
@@ -17,7 +18,8 @@ Result<double> Compute(const MetricInput& input) {
     if (input.weight(i) == 0.0) continue;
     const double actual = input.actual[i];
     if (actual == 0.0) {
-      return Fail(ErrorCode::kUnprocessable, "MAPE is not defined where an actual value is 0; use wape");
+      return Fail(ErrorCode::kUnprocessable,
+                  "MAPE is not defined where an actual value is 0; use wape");
     }
     sum += input.weight(i) * std::abs(input.predicted[i] - actual) / std::abs(actual);
     weights += input.weight(i);

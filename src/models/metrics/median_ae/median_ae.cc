@@ -1,5 +1,6 @@
-// Median absolute error, in the unit of the target. With weights: the middle of the two values at which half of
-// the weight is reached from below and from above; equal weights give the ordinary median.
+// Median absolute error, in the unit of the target. With weights: the middle of the two values at
+// which half of the weight is reached from below and from above; equal weights give the ordinary
+// median.
 //
 // Source   scikit-learn median_absolute_error (averaged inverted CDF for weights).
 

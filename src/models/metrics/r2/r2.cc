@@ -24,7 +24,8 @@ Result<double> Compute(const MetricInput& input) {
     spread += input.weight(i) * (actual - mean) * (actual - mean);
   }
   if (spread <= 0.0) {
-    return Fail(ErrorCode::kUnprocessable, "R² is not defined where every actual value is the same");
+    return Fail(ErrorCode::kUnprocessable,
+                "R² is not defined where every actual value is the same");
   }
   return 1.0 - error / spread;
 }
@@ -32,10 +33,8 @@ Result<double> Compute(const MetricInput& input) {
 }  // namespace
 
 void Register(MetricRegistry& registry) {
-  registry.Add({.name = "r2",
-                .label = {"R²", "决定系数 R²"},
-                .regression = true,
-                .compute = Compute});
+  registry.Add(
+      {.name = "r2", .label = {"R²", "决定系数 R²"}, .regression = true, .compute = Compute});
 }
 
 }  // namespace aimass::metrics::r2

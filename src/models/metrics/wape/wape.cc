@@ -1,6 +1,7 @@
 // Weighted absolute percentage error: Σ |actual − predicted| / Σ |actual|; 0.12 is 12 %.
 //
-// Source   Kolassa and Schütz, "Advantages of the MAD/mean ratio over the MAPE", Foresight 6 (2007), 40-43.
+// Source   Kolassa and Schütz, "Advantages of the MAD/mean ratio over the MAPE", Foresight 6
+// (2007), 40-43.
 
 #include <cmath>
 
