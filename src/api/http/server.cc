@@ -121,10 +121,10 @@ void Server::State::Welcome(tcp::socket socket, IoThread& home) {
 Server::Server(const Router& router, Pool& io, Metrics& metrics, Authenticate authenticate,
                ServerOptions options)
     : state_(std::unique_ptr<State>(new State{.shared = {.router = router,
-                                  .io = io,
-                                  .metrics = metrics,
-                                  .authenticate = std::move(authenticate),
-                                  .options = std::move(options)}}) {
+                                                         .io = io,
+                                                         .metrics = metrics,
+                                                         .authenticate = std::move(authenticate),
+                                                         .options = std::move(options)}})) {
   metrics.Add("aimass_http_connections", "gauge", "Open connections.", "", [state = state_.get()] {
     return static_cast<double>(state->shared.connections.load());
   });
@@ -136,10 +136,8 @@ Server::~Server() {
   for (auto& thread : state_->threads) thread->Join();
 }
 
-const std::string& Server::address() const {
-  return state_->address; }
-std::size_t Server::connections() const {
-  return state_->shared.connections; }
+const std::string& Server::address() const { return state_->address; }
+std::size_t Server::connections() const { return state_->shared.connections; }
 
 void Server::OnStop(std::function<void()> call) {
   state_->on_stop.With([&](auto& calls) { calls.push_back(std::move(call)); });
