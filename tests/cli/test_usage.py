@@ -88,7 +88,7 @@ def test_wrong_usage(words, says):
     assert run.status == 2
     assert run.out == ""
     assert says in run.err
-    machine = run_aimass(*words, "--json", check=False)
+    machine = run_aimass("--json", *words, check=False)
     assert machine.status == 2
     if machine.out:
         assert machine.json["error"]["code"] == "invalid_argument"
