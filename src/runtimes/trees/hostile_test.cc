@@ -2,6 +2,7 @@
 // wrong.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "base/file.h"
@@ -153,19 +154,23 @@ TEST(HostileFiles, ADeepChainIsRefusedBeforeItCostsMemory) {
 // x <= t in double must decide as the float threshold does, on both sides of it and at the ends.
 TEST(LightgbmThreshold, DecidesAsDoubleDoes) {
   for (const char* text : {"0.1", "-0.1", "1.0000000180025095e-35", "1e300", "-1e300", "16777217",
-                           "0.30000001192092896", "3.4028234663852886e+38", "1e-46", "-1e-46"}) {
+                           "0.30000001192092896", "3.4028234663852886e+38", "1e-46", "-1e-46",
+                           "-1.0000000180025095e-35"}) {
     std::string model(kLightgbm);
     model.replace(model.find("threshold=0.5"), 13, "threshold=" + std::string(text));
     const auto built = Build(model);
     ASSERT_TRUE(built) << text;
     const double threshold = std::strtod(text, nullptr);
     const auto near = static_cast<float>(threshold);
-    for (const float x : {near, std::nextafter(near, 1e38F), std::nextafter(near, -1e38F), 0.0F,
-                          -0.0F, 1e38F, -1e38F}) {
+    for (const float x :
+         {near, std::nextafter(near, 1e38F), std::nextafter(near, -1e38F), 0.0F, -0.0F, 1e-35F,
+          -1e-35F, 1e-40F, -1e-40F, 1.1e-35F, -1.1e-35F, 1e38F, -1e38F}) {
       const float row[2] = {x, 0.0F};
       float margin = 0;
       (*built)->Predict(row, std::span(&margin, 1));
-      EXPECT_EQ(margin, static_cast<double>(x) <= threshold ? -1.0F : 1.0F) << text << " " << x;
+      const double seen =
+          std::fabs(x) <= 1e-35F ? 0.0 : static_cast<double>(x);  // the library's zero
+      EXPECT_EQ(margin, seen <= threshold ? -1.0F : 1.0F) << text << " " << x;
     }
   }
 }

@@ -1,4 +1,5 @@
 // Reads LightGBM models: the text of model_to_string, as versions 2.x to 4.x write it.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -65,11 +66,19 @@ Result<std::int64_t> Integer(const Section& section, std::string_view key, std::
   return numbers[0];
 }
 
-// x <= t in double, for every float32 x, is the same as x < FloatThreshold(t).
+// x <= t in double, for every float32 x, is the same as x < FloatThreshold(t). The library takes
+// |x| <= 1e-35 as 0 before it compares, so a threshold inside that range moves to the end where all
+// of it decides as 0 does.
 float FloatThreshold(double threshold) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kZero = 1e-35F;
   if (threshold == std::numeric_limits<double>::infinity())
     return std::nanf("");  // nothing goes right
+  if (threshold >= 0) {
+    threshold = std::max(threshold, static_cast<double>(kZero));
+  } else if (threshold >= -static_cast<double>(kZero)) {
+    threshold = static_cast<double>(std::nextafter(-kZero, -kInfinity));
+  }
   auto nearest = static_cast<float>(threshold);
   if (static_cast<double>(nearest) > threshold) nearest = std::nextafter(nearest, -kInfinity);
   return std::nextafter(nearest, kInfinity);
