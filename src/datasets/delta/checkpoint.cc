@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/file.h"
@@ -70,7 +71,12 @@ Status WriteCheckpointFile(const std::string& path, const std::vector<Json>& act
   const std::string source = path + ".tmp-" + NewId() + ".json";
   const std::string target = path + ".tmp-" + NewId();
   std::string text;
-  for (const Json& action : actions) text += action.dump() + "\n";
+  std::size_t longest = std::size_t{1} << 16;  // DuckDB reserves twice as much at once
+  for (const Json& action : actions) {
+    const std::string line = action.dump() + "\n";
+    longest = std::max(longest, line.size());
+    text += line;
+  }
   const auto write = [&]() -> Status {
     RETURN_IF_ERROR(WriteFileAtomic(source, text));
     ASSIGN_OR_RETURN(auto session, Session({source, target}));

@@ -54,9 +54,18 @@ Result<Shape> ShapeOf(const FormatFile& file, std::string_view bytes) {
   return Shape::kObjects;
 }
 
+constexpr std::size_t kSmallestObject = std::size_t{1} << 20;
+constexpr std::size_t kLargestObject = std::size_t{32} << 20;  // of a document that is not written in lines
+
+// What is known of the files: DuckDB reserves memory for several of the largest objects.
+struct Census {
+  std::int64_t rows = 0;
+  std::size_t largest = kSmallestObject;  // bytes of an object, at most
+};
+
 // Checks every line; `clean` gets the path of a copy without the broken ones, where there are any.
 Status CheckLines(const FormatRequest& request, const FormatFile& file, std::string_view bytes,
-                  const std::string& copy, std::string* clean, std::int64_t* rows) {
+                  const std::string& copy, std::string* clean, Census* census) {
   simdjson::dom::parser parser;
   std::unique_ptr<std::ofstream> out;
   std::int64_t number = 0;
@@ -78,7 +87,8 @@ Status CheckLines(const FormatRequest& request, const FormatFile& file, std::str
                                                               : Msg("the line is not valid JSON"),
                                       .raw = std::string(line)}));
     } else if (!line.empty()) {
-      ++*rows;
+      ++census->rows;
+      census->largest = std::max(census->largest, line.size() + 16);
     }
     at = next;
   }
@@ -103,7 +113,7 @@ class NoRows final : public FormatReader {
 Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
   FormatRequest cleaned = request;
   std::optional<Shape> shape;
-  std::int64_t rows = 0;
+  Census census;
   for (std::size_t i = 0; i < cleaned.files.size(); ++i) {
     FormatFile& file = cleaned.files[i];
     ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(file.path));
@@ -115,7 +125,8 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
     }
     shape = its;
     if (its != Shape::kLines) {
-      rows = 1;
+      census.rows = 1;
+      census.largest = std::max(census.largest, std::min(mapped.bytes().size() + 16, kLargestObject));
       continue;
     }
     std::string clean;
@@ -124,7 +135,7 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
                                &rows));
     if (!clean.empty()) file.path = clean;
   }
-  if (rows == 0) return std::make_unique<NoRows>();
+  if (census.rows == 0) return std::make_unique<NoRows>();
   std::vector<std::string> paths;
   for (const FormatFile& file : cleaned.files) paths.push_back(file.path);
   const char* const format = *shape == Shape::kLines   ? "newline_delimited"
@@ -133,10 +144,10 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
   // Every row takes part in finding the types; objects stay structs whatever their keys are.
   return OpenQuery(cleaned,
                    fmt::format("SELECT * FROM read_json({}, format = '{}', sample_size = -1, "
-                               "maximum_object_size = 268435456, union_by_name = true, "
+                               "maximum_object_size = {}, union_by_name = true, "
                                "map_inference_threshold = -1, field_appearance_threshold = 0, "
                                "records = true, hive_partitioning = false)",
-                               duckdb::QuoteList(paths), format));
+                               duckdb::QuoteList(paths), format, census.largest));
 }
 
 bool Recognises(std::string_view bytes) {
