@@ -55,7 +55,8 @@ Result<Shape> ShapeOf(const FormatFile& file, std::string_view bytes) {
 }
 
 constexpr std::size_t kSmallestObject = std::size_t{1} << 20;
-constexpr std::size_t kLargestObject = std::size_t{32} << 20;  // of a document that is not written in lines
+constexpr std::size_t kLargestObject = std::size_t{32}
+                                       << 20;  // of a document that is not written in lines
 
 // What is known of the files: DuckDB reserves memory for several of the largest objects.
 struct Census {
@@ -126,13 +127,14 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
     shape = its;
     if (its != Shape::kLines) {
       census.rows = 1;
-      census.largest = std::max(census.largest, std::min(mapped.bytes().size() + 16, kLargestObject));
+      census.largest =
+          std::max(census.largest, std::min(mapped.bytes().size() + 16, kLargestObject));
       continue;
     }
     std::string clean;
     RETURN_IF_ERROR(CheckLines(request, file, mapped.bytes(),
                                fmt::format("{}/clean-{}.ndjson", request.temp_folder, i), &clean,
-                               &rows));
+                               &census));
     if (!clean.empty()) file.path = clean;
   }
   if (census.rows == 0) return std::make_unique<NoRows>();
