@@ -252,8 +252,8 @@ Result<Json> DatasetService::CommitJob(const Job& job, const Json& output) {
   } else {
     Json source = parameters.value("source", Json::object());
     if (source.contains("upload")) source.erase("path");
-    for (const auto& [key, value] : output.value("source", Json::object()).items())
-      source[key] = value;
+    const Json fetched = output.value("source", Json::object());
+    for (const auto& [key, value] : fetched.items()) source[key] = value;
     Json options = parameters.value("options", Json::object());
     if (parameters.value("encoding", "auto") != "auto")
       options["encoding"] = parameters["encoding"];

@@ -396,6 +396,11 @@ Conversion Choose(Candidates candidates, std::int64_t real, bool* ambiguous) {
   return {.type = TypeOf(first), .candidate = first};
 }
 
+Conversion FirstOf(Candidates candidates) {
+  if (candidates == 0 || std::countr_zero(candidates) >= kFirstDate) return {};
+  return {.type = TypeOf(std::countr_zero(candidates)), .candidate = std::countr_zero(candidates)};
+}
+
 Candidates CandidateBit(const Conversion& conversion) {
   return conversion.candidate < 0 ? 0 : Bit(conversion.candidate);
 }

@@ -159,7 +159,8 @@ class Import {
   Result<std::unique_ptr<FormatReader>> OpenReader(const Prepared& prepared) {
     ASSIGN_OR_RETURN(const FormatType* const format, formats_.Find(prepared.format));
     Settings given;
-    for (const auto& [name, value] : parameters_.value("options", Json::object()).items()) {
+    const Json options = parameters_.value("options", Json::object());
+    for (const auto& [name, value] : options.items()) {
       given[name] = value.get<std::string>();
     }
     FormatRequest request{

@@ -686,6 +686,10 @@ Status SampleTypes(const Source& source, std::int64_t sample_rows, std::vector<C
     }
     bool ambiguous = false;
     columns[i].conversion = Choose(likely[i], real[i], &ambiguous);
+    if (real[i] > 0 && likely[i] == 0 && source.request.wanted.Find(source.names[i])) {
+      // It cannot become what the dataset has; loading by that type finds the line to name.
+      columns[i].conversion = FirstOf(possible[i]);
+    }
     columns[i].alive = OpenBeside(head[i], columns[i].conversion);
     columns[i].real = head_real[i];
     columns[i].watch = real[i] == 0;
