@@ -1,0 +1,61 @@
+// The contract of every file format that this build has.
+#include "datasets/format.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+namespace aimass {
+namespace {
+
+FormatRegistry All() {
+  FormatRegistry formats("format");
+  RegisterAllFormats(formats);
+  return formats;
+}
+
+TEST(EveryFormat, IsDeclaredWhole) {
+  const FormatRegistry formats = All();
+  EXPECT_EQ(formats.types().size(), 4U);
+  std::set<std::string> endings;
+  for (const auto& [name, format] : formats.types()) {
+    EXPECT_FALSE(format.label.en.empty()) << name;
+    EXPECT_FALSE(format.label.zh.empty()) << name;
+    EXPECT_FALSE(format.media_type.empty()) << name;
+    EXPECT_NE(format.open, nullptr) << name;
+    EXPECT_NE(format.recognises, nullptr) << name;
+    std::string_view rest = format.endings;
+    while (!rest.empty()) {
+      const std::size_t space = std::min(rest.find(' '), rest.size());
+      const std::string ending(rest.substr(0, space));
+      EXPECT_TRUE(ending.starts_with('.')) << name;
+      EXPECT_TRUE(endings.insert(ending).second) << ending << " is of two formats";
+      rest.remove_prefix(std::min(space + 1, rest.size()));
+    }
+    for (const Field& field : format.fields) {
+      EXPECT_FALSE(field.label.zh.empty()) << name << "." << field.name;
+      EXPECT_FALSE(field.required)
+          << name << "." << field.name << ": an import by itself must work";
+    }
+    EXPECT_TRUE(CheckSettings("format", format.fields, {})) << name;
+  }
+}
+
+TEST(EveryFormat, KnowsItsOwnBeginningOnly) {
+  const FormatRegistry formats = All();
+  const std::map<std::string, std::string> beginnings{{"parquet", "PAR1...."},
+                                                      {"excel", "PK\x03\x04"},
+                                                      {"json", "{\"a\":1}\n"},
+                                                      {"csv", "a,b\n1,2\n"}};
+  for (const auto& [name, bytes] : beginnings) {
+    EXPECT_TRUE(formats.types().find(name)->second.recognises(bytes)) << name;
+    for (const auto& [other, format] : formats.types()) {
+      if (other != name && other != "csv")
+        EXPECT_FALSE(format.recognises(bytes)) << other << " takes " << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace aimass
