@@ -165,7 +165,7 @@ def train_and_deploy() -> None:
     if ask("endpoints", "show", "buys-again"):
         say("\nThe model is trained and deployed already.")
         return
-    run("train", "retail_customers", "--target", "buys_again", "--time-column", "cutoff", "--drop", "customer",
+    run("train", "retail_customers", "--target", "buys_again", "--time-column", "cutoff", "--drop", "customer", "--drop", "cutoff",
         "--time", "40s", "--name", "retail_buys_again", "--deploy", "buys-again")
 
 

@@ -8,120 +8,17 @@
     postgres       address of a private PostgreSQL server: "postgresql://postgres@127.0.0.1:PORT/postgres"
 """
 
-import dataclasses
-import json
 import os
 import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
-import httpx
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARY = pathlib.Path(os.environ.get("AIMASS_BINARY", ROOT / "build" / "aimass"))
-START_TIMEOUT_S = 60
-
-
-class Server:
-    """One `aimass serve` process. `address` is like http://127.0.0.1:PORT."""
-
-    def __init__(self, data: pathlib.Path, *arguments: str, env: dict[str, str] | None = None):
-        self.data = data
-        self.log_path = data.parent / f"{data.name}.log"
-        (data / "server.json").unlink(missing_ok=True)
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [str(BINARY), "serve", "--data", str(data), "--listen", "127.0.0.1:0", *arguments],
-                stdout=log, stderr=subprocess.STDOUT, env=clean_environment() | (env or {}))
-        self._await_ready()
-
-    def _await_ready(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                pytest.fail(f"the server ended with {self.process.returncode} at start:\n{self.log()[-4000:]}")
-            try:
-                state = json.loads((self.data / "server.json").read_text())
-                if state["pid"] == self.process.pid:
-                    self.address = state["address"]
-                    if httpx.get(self.address + "/readyz", timeout=5).status_code == 200:
-                        self.key = (self.data / "admin.key").read_text().strip()
-                        return
-            except (OSError, ValueError, KeyError, httpx.HTTPError):
-                pass
-            time.sleep(0.05)
-        self.kill()
-        pytest.fail(f"the server was not ready after {START_TIMEOUT_S} s:\n{self.log()[-4000:]}")
-
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace")
-
-    def client(self, **options) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
-        return httpx.Client(base_url=self.address, headers=headers, timeout=options.pop("timeout", 60), **options)
-
-    def stop(self, timeout_s: float = 30) -> int:
-        """SIGTERM, then the exit status of the drained server."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(30)
-
-
-@dataclasses.dataclass
-class Run:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without AIMASS_* and with an English locale."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIMASS_")}
-    return kept | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "LANGUAGE": ""}
-
-
-def run_aimass(*arguments, env: dict[str, str] | None = None, stdin: bytes | None = None, check: bool = True,
-               timeout_s: float = 280) -> Run:
-    """Runs the binary; with `check`, a status other than 0 fails the test with its output."""
-    done = subprocess.run([str(BINARY), *map(str, arguments)], input=stdin if stdin is not None else b"",
-                          capture_output=True, env=clean_environment() | (env or {}), timeout=timeout_s)
-    run = Run(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
-    if check and run.status != 0:
-        pytest.fail(f"aimass {' '.join(map(str, arguments))}: exit {run.status}\n{run.out[-2000:]}\n{run.err[-4000:]}")
-    return run
-
-
-def wait_for_job(client: httpx.Client, job_id: str, timeout_s: float = 240) -> dict:
-    """The job once it has ended, whatever its state."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        answer = client.get(f"/api/v1/jobs/{job_id}")
-        answer.raise_for_status()
-        job = answer.json()
-        job = job.get("job", job)
-        if job["state"] not in ("queued", "running"):
-            return job
-        time.sleep(0.1)
-    pytest.fail(f"job {job_id} had not ended after {timeout_s} s: {job}")
+from harness import BINARY, ROOT, START_TIMEOUT_S, Run, Server, free_port, run_aimass
 
 
 @pytest.fixture(scope="session")
@@ -181,12 +78,6 @@ def node():
                               timeout=timeout_s)
 
     return run
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def postgres_programs() -> pathlib.Path:

@@ -13,7 +13,7 @@ import subprocess
 import httpx
 import pytest
 
-from conftest import ROOT, clean_environment, wait_for_job
+from harness import ROOT, clean_environment, wait_for_job
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLES = int(os.environ.get("AIMASS_CONTRACT_EXAMPLES", "100"))

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BINARY, clean_environment, run_aimass
+from harness import BINARY, clean_environment, run_aimass
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import BINARY, clean_environment, run_aimass
+from harness import BINARY, clean_environment, run_aimass
 
 NOUNS = ["datasets", "sql", "train", "models", "predict", "endpoints", "jobs", "keys", "serve", "config", "doctor",
          "backup", "restore", "version", "completion"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conftest import wait_for_job
+from harness import wait_for_job
 
 xgb = pytest.importorskip("xgboost")
 NAMES = ["age", "spend", "visits"]

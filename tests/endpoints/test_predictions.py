@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import wait_for_job
+from harness import wait_for_job
 from serving import NAMES, add_version, probability, train
 
 pq = pytest.importorskip("pyarrow.parquet")

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from conftest import ROOT
+from harness import ROOT
 
 
 def test_every_operation_has_what_a_reader_needs(client):

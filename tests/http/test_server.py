@@ -11,7 +11,7 @@ import time
 
 import httpx
 
-from conftest import clean_environment, free_port
+from harness import clean_environment, free_port
 
 
 def test_health_needs_no_key(server):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import BINARY, clean_environment, wait_for_job
+from harness import BINARY, clean_environment, wait_for_job
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-from conftest import wait_for_job
+from harness import wait_for_job
 
 
 def customers(rows: int = 2000, seed: int = 3) -> str:

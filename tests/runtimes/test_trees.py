@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from conftest import wait_for_job
+from harness import wait_for_job
 
 lgb = pytest.importorskip("lightgbm")
 xgb = pytest.importorskip("xgboost")
