@@ -146,7 +146,7 @@ def slow_csv(path: pathlib.Path, megabytes: int) -> pathlib.Path:
 
 
 def test_a_terminal_sees_a_bar_and_colours(tmp_path):
-    csv = slow_csv(tmp_path / "big.csv", 30)
+    csv = slow_csv(tmp_path / "big.csv", 120)
     terminal = Terminal("datasets", "import", "big", csv, "--data", tmp_path / "data")
     assert terminal.end() == 0, terminal.text
     assert "\r\033[K" in terminal.text and "█" in terminal.text
@@ -160,7 +160,7 @@ def test_a_terminal_sees_a_bar_and_colours(tmp_path):
 
 
 def test_a_pipe_sees_plain_lines(tmp_path):
-    csv = slow_csv(tmp_path / "big.csv", 30)
+    csv = slow_csv(tmp_path / "big.csv", 120)
     started = time.monotonic()
     run = run_aimass("datasets", "import", "big", csv, "--data", tmp_path / "data")
     seconds = time.monotonic() - started

@@ -129,7 +129,7 @@ def test_kill_loses_at_most_one_batch(start_server, tmp_path):
         deadline = time.monotonic() + 120
         while finished(client) < 4 and time.monotonic() < deadline:
             time.sleep(.02)
-        assert client.get(f"/api/v1/jobs/{job}").json()["job"]["state"] == "running"
+        assert client.get(f"/api/v1/jobs/{job}").json()["state"] == "running"
     server.kill()
     server = start_server(data)
     with server.client() as client:

@@ -17,7 +17,7 @@ def big_csv(tmp_path_factory):
     numbers = random.Random(1)
     with path.open("w") as file:
         file.write("id,amount,city\n")
-        for i in range(1_500_000):
+        for i in range(6_000_000):
             file.write(f"{i},{numbers.random():.6f},{'上海北京广州'[i % 6]}\n")
     return path
 
@@ -124,7 +124,7 @@ def test_a_job_survives_kill_9_of_the_server(start_server, tmp_path_factory, big
     data.mkdir()
     server = start_server(data)
     process, job_id = start_import(server, "survivor", big_csv)
-    time.sleep(1)
+    time.sleep(0.5)
     server.kill()
     process.kill()
     process.wait()
@@ -136,4 +136,4 @@ def test_a_job_survives_kill_9_of_the_server(start_server, tmp_path_factory, big
         log = client.get(f"/api/v1/jobs/{job_id}/log").json()["items"]
         assert any("the server was restarted" in line["message"] for line in log)
         answer = client.post("/api/v1/sql", json={"query": "SELECT COUNT(*), COUNT(DISTINCT id) FROM survivor"})
-        assert answer.json()["rows"] == [[1_500_000, 1_500_000]]
+        assert answer.json()["rows"] == [[6_000_000, 6_000_000]]

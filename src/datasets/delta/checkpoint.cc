@@ -82,9 +82,8 @@ Status WriteCheckpointFile(const std::string& path, const std::vector<Json>& act
     ASSIGN_OR_RETURN(auto session, Session({source, target}));
     RETURN_IF_ERROR(session.Execute(
         fmt::format("COPY (SELECT * FROM read_json({}, format = 'newline_delimited', "
-                    "maximum_object_size = 1073741824, "
-                    "columns = {})) TO {} (FORMAT parquet)",
-                    duckdb::QuoteText(source), kColumns, duckdb::QuoteText(target))));
+                    "maximum_object_size = {}, columns = {})) TO {} (FORMAT parquet)",
+                    duckdb::QuoteText(source), longest, kColumns, duckdb::QuoteText(target))));
     RETURN_IF_ERROR(SyncPath(target));
     std::error_code error;
     fs::rename(target, path, error);

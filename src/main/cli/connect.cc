@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -18,6 +19,8 @@
 namespace aimass::cli {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr std::int64_t kFolderWaitMs = 15'000;
 
 std::string Variable(const char* name) {
   const char* const value = std::getenv(name);
@@ -108,20 +111,23 @@ Result<std::unique_ptr<Connection>> Connection::Open(const CommonOptions& common
     RETURN_IF_ERROR(MakeLayout(connection->data_));
     RETURN_IF_ERROR(MakeFolder(connection->data_ + "/logs"));
     RETURN_IF_ERROR(LogToFile(connection->data_ + "/logs/cli.log"));
-    auto started = ServerInstance::Start(config);
-    if (!started && started.error().code == ErrorCode::kConflict) {
-      // Another command was quicker, or a server is just starting: it is ours as well.
-      for (int i = 0; i < 50 && address.empty(); ++i) {
-        if (Interrupted()) return Fail(ErrorCode::kCancelled, "stopped by Ctrl-C");
-        SleepMs(100);
-        address = LiveServer(connection->data_);
+    // Where another command was quicker, or a server is just starting, it is ours as well; where
+    // one is ending, the folder becomes free.
+    const std::int64_t deadline_ms = SteadyMs() + kFolderWaitMs;
+    for (;;) {
+      auto started = ServerInstance::Start(config);
+      if (started) {
+        connection->embedded_ = std::move(*started);
+        address = connection->embedded_->address();
+        break;
       }
-      if (address.empty()) return std::unexpected(started.error());
-    } else if (!started) {
-      return std::unexpected(started.error());
-    } else {
-      connection->embedded_ = std::move(*started);
-      address = connection->embedded_->address();
+      address = LiveServer(connection->data_);
+      if (!address.empty()) break;
+      if (started.error().code != ErrorCode::kConflict || SteadyMs() > deadline_ms) {
+        return std::unexpected(started.error());
+      }
+      if (Interrupted()) return Fail(ErrorCode::kCancelled, "stopped by Ctrl-C");
+      SleepMs(100);
     }
   }
   if (key.empty()) {
