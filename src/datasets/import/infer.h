@@ -63,7 +63,8 @@ struct Conversion {
 /// `ambiguous` is set where only day-first and month-first are left: then it is text.
 [[nodiscard]] Conversion Choose(Candidates candidates, std::int64_t real, bool* ambiguous);
 
-/// The conversion of the first candidate; text where there is none, or it is a date (of unknown order).
+/// The conversion of the first candidate; text where there is none, or it is a date (of unknown
+/// order).
 [[nodiscard]] Conversion FirstOf(Candidates candidates);
 /// The candidate of a conversion as a set; none for text.
 [[nodiscard]] Candidates CandidateBit(const Conversion& conversion);
