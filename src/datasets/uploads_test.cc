@@ -93,7 +93,7 @@ TEST_F(UploadTest, Expires) {
 TEST(ParseUploadMetadata, NamesTheBrokenPair) {
   EXPECT_EQ(ParseUploadMetadata("a Yg==, c").value(),
             (std::map<std::string, std::string>{{"a", "b"}, {"c", ""}}));
-  for (const std::string_view text : {"a !", "a Yg==,a Yg==", " Yg==", ","}) {
+  for (const std::string_view text : {"a !", "a Yg==,a Yg==", "a Yg", ","}) {
     EXPECT_FALSE(ParseUploadMetadata(text)) << text;
   }
 }

@@ -10,6 +10,7 @@ namespace aimass {
 namespace {
 
 constexpr std::int64_t kUsPerDay = 86'400'000'000;
+constexpr std::size_t kMaxTextBytes = std::numeric_limits<std::int32_t>::max();
 
 /// The memory of one finished column; an ArrowArray points into it until it is released.
 struct ColumnData {
@@ -45,6 +46,23 @@ void ReleaseBatch(ArrowArray* array) {
 void PushBit(std::vector<std::uint8_t>& bits, std::size_t index, bool value) {
   if (index % 8 == 0) bits.push_back(0);
   if (value) bits.back() = static_cast<std::uint8_t>(bits.back() | (1U << (index % 8)));
+}
+
+bool IsBuildable(TypeKind kind) {
+  switch (kind) {
+    case TypeKind::kNull:
+    case TypeKind::kBool:
+    case TypeKind::kInt64:
+    case TypeKind::kFloat64:
+    case TypeKind::kText:
+    case TypeKind::kBinary:
+    case TypeKind::kDate:
+    case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::int32_t DayOf(std::int64_t unix_us) {
@@ -184,19 +202,26 @@ void BatchBuilder::AppendCell(std::size_t index, const Cell& cell) {
 
 Result<Batch> BatchBuilder::Finish() {
   const std::size_t rows = columns_.empty() ? 0 : columns_.front()->size;
+  // All are checked before the first is handed over: what is refused stays with the builder.
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const ColumnInfo& info = schema_->columns[i];
+    if (columns_[i]->size != rows) {
+      return Fail(ErrorCode::kInternal, "column '{}' got {} values where the first column got {}",
+                  info.name, columns_[i]->size, rows);
+    }
+    if (columns_[i]->data->bytes.size() > kMaxTextBytes) {
+      return Fail(ErrorCode::kPayloadTooLarge,
+                  "column '{}' holds more than 2 GB of text in one batch", info.name);
+    }
+    if (!IsBuildable(columns_[i]->kind)) {
+      return Fail(ErrorCode::kInternal, "a batch cannot be built with column '{}' of type {}",
+                  info.name, TypeName(info.type));
+    }
+  }
   auto batch = std::make_unique<BatchData>();
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     Column& column = *columns_[i];
     ColumnData& data = *column.data;
-    const ColumnInfo& info = schema_->columns[i];
-    if (column.size != rows) {
-      return Fail(ErrorCode::kInternal, "column '{}' got {} values where the first column got {}",
-                  info.name, column.size, rows);
-    }
-    if (data.bytes.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-      return Fail(ErrorCode::kPayloadTooLarge,
-                  "column '{}' holds more than 2 GB of text in one batch", info.name);
-    }
     std::int64_t buffers = 2;
     data.buffers[0] = column.nulls == 0 ? nullptr : data.validity.data();
     switch (column.kind) {
@@ -225,8 +250,7 @@ Result<Batch> BatchBuilder::Finish() {
         buffers = 3;
         break;
       default:
-        return Fail(ErrorCode::kInternal, "a batch cannot be built with column '{}' of type {}",
-                    info.name, TypeName(info.type));
+        break;
     }
     auto array = std::make_unique<ArrowArray>();
     *array = ArrowArray{.length = static_cast<std::int64_t>(rows),

@@ -167,7 +167,7 @@ TEST(Import, GoesOnBehindTheLastFinishedFile) {
   const std::string path = folder.Write("data.csv", text);
   const auto whole = RunImport(folder, path);
   ASSERT_TRUE(whole) << whole.error().ToString();
-  for (int die_after = 0; die_after < 5; ++die_after) {
+  for (int die_after = 0; die_after < 4; ++die_after) {
     const JobSpec spec = ImportSpec(folder, path, R"({"rows_per_file": 30000})");
     FakeContext first(spec, die_after);
     ASSERT_FALSE(RunImport(first));
