@@ -209,7 +209,8 @@ TEST(TrainTest, KeepsItsBudget) {
   ASSERT_TRUE(output) << output.error().ToString();
   const std::string folder = (*output)["staged_folder"];
   double longest_ms = 0.0;
-  for (const Json& trial : ReadJson(folder + "/trials.json")["trials"]) {
+  const Json trials = ReadJson(folder + "/trials.json");
+  for (const Json& trial : trials["trials"]) {
     longest_ms = std::max(longest_ms, trial["duration_ms"].get<double>());
   }
   // The search ends in time, or with the trial that was under way; what follows does not depend on
