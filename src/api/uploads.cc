@@ -48,8 +48,8 @@ Status CheckVersion(const Request& request) {
 }
 
 Result<std::optional<std::int64_t>> IntegerHeader(const Request& request, std::string_view name) {
+  if (!request.headers.contains(name)) return std::nullopt;
   const std::string_view text = request.Header(name);
-  if (text.empty()) return std::nullopt;
   std::int64_t value = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value < 0) {

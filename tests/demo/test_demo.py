@@ -30,9 +30,8 @@ def test_demo_ends_with_a_live_prediction_and_a_second_one_reuses_it(binary, tmp
     try:
         said = demo(data)
         assert "1,067,371 sales lines in, 0 unreadable" in said
-        assert "243,007" not in said or "without a customer" in said
-        model, recency = map(float, re.search(r"AUC of the model ([\d.]+); of ranking by the last purchase alone "
-                                              r"([\d.]+)", said).groups())
+        model, recency = map(float, re.search(r"AUC of the model (\d\.\d+); of ranking by the last purchase alone "
+                                              r"(\d\.\d+)", said).groups())
         assert abs(recency - 0.7615) < 0.001  # as scikit-learn computes it
         assert model > recency + 0.03
         assert len(re.findall(r"speaks (?:for|against) it, [+-]", said)) == 3
