@@ -231,7 +231,20 @@ Result<std::vector<AccessKey>> Access::ListKeys(const Caller& caller) const {
   return keys;
 }
 
-Status Access::RevokeKey(const Caller& caller, std::string_view id) {
+Status Access::RevokeKey(const Caller& caller, std::string_view id_or_name) {
+  std::string id(id_or_name);
+  if (!IsId(id)) {
+    ASSIGN_OR_RETURN(
+        const auto named,
+        state_->database.Select("SELECT id FROM access_keys WHERE name = ? AND workspace = ? "
+                                "AND revoked_ms = 0",
+                                {id, caller.workspace}));
+    if (named.size() > 1) {
+      return Fail(ErrorCode::kConflict, "{} keys are called '{}'; name the id of one", named.size(),
+                  id);
+    }
+    if (named.size() == 1) id = named.front().Text(0);
+  }
   if (caller.kind == "key" && caller.id == id) {
     return Fail(ErrorCode::kConflict, "a key cannot revoke itself; use another one");
   }
@@ -239,7 +252,7 @@ Status Access::RevokeKey(const Caller& caller, std::string_view id) {
       const auto changed,
       state_->database.Execute(
           "UPDATE access_keys SET revoked_ms = ? WHERE id = ? AND workspace = ? AND revoked_ms = 0",
-          {NowUnixMs(), std::string(id), caller.workspace}));
+          {NowUnixMs(), id, caller.workspace}));
   if (changed == 0) return Fail(ErrorCode::kNotFound, "no valid key '{}' in this workspace", id);
   state_->cache.With([](auto& map) { map.clear(); });
   return {};

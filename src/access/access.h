@@ -57,7 +57,7 @@ class Access {
   [[nodiscard]] Result<NewKey> CreateKey(const Caller& caller, std::string_view name);
   [[nodiscard]] Result<std::vector<AccessKey>> ListKeys(const Caller& caller) const;
   /// Errors   kNotFound; kConflict for the key that the caller itself uses.
-  [[nodiscard]] Status RevokeKey(const Caller& caller, std::string_view id);
+  [[nodiscard]] Status RevokeKey(const Caller& caller, std::string_view id_or_name);
 
   [[nodiscard]] Result<std::vector<Workspace>> ListWorkspaces(const Caller& caller) const;
 

@@ -111,6 +111,12 @@ Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& reques
     const auto existing = datasets_.Get(caller, name);
     if (!existing && existing.error().code != ErrorCode::kNotFound)
       return std::unexpected(existing.error());
+    for (const Json& read : parameters["inputs"]) {
+      if (existing && read.value("id", "") == existing->id) {
+        return Fail(ErrorCode::kConflict,
+                    "dataset '{}' is the input; the predictions need another one", name);
+      }
+    }
     const std::string id = existing ? existing->id : NewId();
     parameters["into"] = datasets_.Folder(caller.workspace, id);
     parameters["out"] = {{"id", id}, {"name", name}, {"mode", existing ? "replace" : "create"}};

@@ -46,6 +46,12 @@ Result<TrainParameters> TrainParametersFromJson(const Json& json) {
   out.seed = static_cast<std::uint64_t>(seed);
   ASSIGN_OR_RETURN(out.keep, GetStrings(json, "keep"));
   ASSIGN_OR_RETURN(out.drop, GetStrings(json, "drop"));
+  for (const auto& [key, columns] : {std::pair{"keep", &out.keep}, std::pair{"drop", &out.drop}}) {
+    if (std::ranges::find(*columns, out.target) != columns->end()) {
+      return Fail(ErrorCode::kUnprocessable, "'{}' names the target '{}', which is never a feature",
+                  key, out.target);
+    }
+  }
   ASSIGN_OR_RETURN(out.time_column, GetString(json, "time_column", ""));
   ASSIGN_OR_RETURN(out.metric, GetString(json, "metric", "auto"));
   ASSIGN_OR_RETURN(out.baseline_column, GetString(json, "baseline_column", ""));

@@ -293,8 +293,12 @@ Result<Json> SyntaxTree(duckdb::Connection& connection, std::string_view sql) {
     return Fail(ErrorCode::kInternal, "DuckDB failed: {}", "no syntax tree");
   }
   auto tree = ParseJson(batch->column(0).Bytes(0), kMaxDepth);
-  if (!tree) return Fail(ErrorCode::kInvalidArgument, "the SQL is nested too deeply");
-  return tree;
+  if (tree) return tree;
+  if (tree.error().message.format.starts_with("the JSON is nested")) {
+    return Fail(ErrorCode::kInvalidArgument, "the SQL is nested too deeply");
+  }
+  // DuckDB writes a number beyond its range as a word that JSON does not have.
+  return Fail(ErrorCode::kInvalidArgument, "a number in the SQL is out of range");
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ void AddVerbs(Verb& root, const CommandLine& line) {
                Msg("train and deploy"))
       .Example("aimass predict churn new-customers.csv --out scored.csv", Msg("score a file"))
       .Example("aimass serve --data my-data",
-               Msg("start the server: console, REST, every protocol"));
+               Msg("start the server: REST, events, metrics, documentation"));
   AddDatasetsCommands(root);
   AddSqlCommand(root);
   AddTrainCommand(root);

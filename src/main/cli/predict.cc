@@ -91,6 +91,11 @@ Status PredictRows(Context& context, const PredictOptions& given) {
   if (given.out && given.into) {
     return Fail(ErrorCode::kInvalidArgument, "--out and --into exclude each other");
   }
+  std::error_code error;
+  if (to_file && std::filesystem::equivalent(given.rows, *given.out, error)) {
+    return Fail(ErrorCode::kInvalidArgument, "'{}' is the input; the output needs another file",
+                *given.out);
+  }
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   ASSIGN_OR_RETURN(Json body, FindAnswerer(*server, given.by));
   ASSIGN_OR_RETURN(const Json rows, FindRows(context, given.rows));
@@ -98,7 +103,9 @@ Status PredictRows(Context& context, const PredictOptions& given) {
   if (given.into) {
     body["out"] = *given.into;
   } else {
-    body["format"] = given.format.value_or(to_file ? FormatOfFile(*given.out) : "csv");
+    const std::string format = given.format.value_or(to_file ? FormatOfFile(*given.out) : "csv");
+    body["format"] =
+        format == "ndjson" ? "json" : format;  // the API's name for one object per line
   }
   ASSIGN_OR_RETURN(const Json started, server->Post("/api/v1/predictions", body));
   ASSIGN_OR_RETURN(const Json job, AwaitJob(context, started));
