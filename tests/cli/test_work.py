@@ -30,7 +30,7 @@ def customers(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(aimass, customers):
     """What `aimass train FILE … --deploy` says to a person."""
-    return aimass("train", customers, "--target", "churn", "--time", "4s", "--deploy", "churn")
+    return aimass("train", customers, "--target", "churn", "--time", "8s", "--deploy", "churn")
 
 
 def test_train_tells_in_plain_words(trained):
