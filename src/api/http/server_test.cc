@@ -301,7 +301,12 @@ TEST_F(ServerTest, SpoolsABodyAndTakesTheFileAway) {
   const auto json = ParseJson(answer.body);
   ASSERT_TRUE(json.has_value()) << answer.body;
   EXPECT_EQ((*json)["sha256"], Sha256(body));
-  EXPECT_FALSE(std::filesystem::exists((*json)["file"].get<std::string>()));
+  // It goes when the request is over, which is just after its answer.
+  const std::string file = (*json)["file"];
+  for (int i = 0; i < 200 && std::filesystem::exists(file); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(std::filesystem::exists(file));
 }
 
 TEST_F(ServerTest, RefusesWithoutAKeyBeforeTheBody) {

@@ -87,6 +87,7 @@ class Import {
                 {"rejected_file", ""},
                 {"format", prepared.format},
                 {"source", state_.value("fetched", Json::object())}};
+    if (state_.contains("sha256")) output["source"]["sha256"] = state_["sha256"];
     Json texts = Json::array();
     for (const Message& warning : warnings) texts.push_back(ToJson(warning));
     output["warnings"] = std::move(texts);
@@ -116,6 +117,10 @@ class Import {
       ASSIGN_OR_RETURN(request.path, Download(source));
     } else {
       ASSIGN_OR_RETURN(request.path, GetString(source, "path"));
+    }
+    std::error_code error;
+    if (std::filesystem::is_regular_file(request.path, error)) {
+      ASSIGN_OR_RETURN(state_["sha256"], Sha256File(request.path));
     }
     request.progress = [this](double fraction, const Message& step) {
       Report(kFetched + (kPrepared - kFetched) * fraction, step);

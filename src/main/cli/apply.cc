@@ -69,7 +69,7 @@ class Applier {
     if (fields.contains("sql")) {
       if (TextOf(origin, "sql") != fields["sql"])
         return Step{Action::kChange, Msg("the SQL differs")};
-      for (const Json& input : MemberOf(origin, "inputs")) {
+      for (const Json& input : MemberOf(found, "inputs")) {
         const std::string name = TextOf(input, "name");
         if (changed_.contains("dataset " + name)) {
           return Step{Action::kChange, Msg("dataset '{}' changes", name)};
