@@ -14,7 +14,8 @@ function(aimass_module name)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(REMOVE_ITEM sources ${folder}/main.cc)
+  set(scratch ${CMAKE_SOURCE_DIR}/src/base/testing/scratch.cc)
+  list(REMOVE_ITEM sources ${folder}/main.cc ${scratch})
   get_property(left GLOBAL PROPERTY aimass_modules)
   list(TRANSFORM left PREPEND aimass_)
 
@@ -31,7 +32,7 @@ function(aimass_module name)
   target_link_libraries(aimass_${name} ${scope} ${left} ${arg_LINKS})
 
   if(tests)
-    add_executable(${name}_test EXCLUDE_FROM_ALL ${tests})
+    add_executable(${name}_test EXCLUDE_FROM_ALL ${tests} ${scratch})
     target_link_libraries(${name}_test PRIVATE aimass_${name} GTest::gmock GTest::gtest GTest::gtest_main)
     add_dependencies(unit_tests ${name}_test)
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
