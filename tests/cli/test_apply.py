@@ -9,7 +9,7 @@ FILE = """
 format: 1
 resources:
   - {kind: dataset, name: visits, file: visits.csv}
-  - {kind: dataset, name: long, sql: "SELECT * FROM visits WHERE minutes > 1"}
+  - {kind: dataset, name: long, sql: "SELECT *\\nFROM visits -- long ones\\nWHERE minutes > 1\\n"}
   - {kind: model, name: buys, dataset: long, target: bought, time_s: 3}
   - {kind: endpoint, name: shop, routes: [{model: buys}]}
 """
@@ -57,7 +57,7 @@ def test_apply_makes_changes_and_then_has_nothing_to_do(aimass, client, shop):
 def test_export_is_what_apply_reads(aimass, shop, tmp_path):
     exported = aimass("export").out
     declared = {(each["kind"], each["name"]): each for each in yaml.safe_load(exported)["resources"]}
-    assert declared["dataset", "long"]["sql"] == "SELECT * FROM visits WHERE minutes > 1"
+    assert declared["dataset", "long"]["sql"] == "SELECT *\nFROM visits -- long ones\nWHERE minutes > 1\n"
     assert declared["model", "buys"]["target"] == "bought"
     file = tmp_path / "exported.yaml"
     file.write_text(exported)

@@ -11,17 +11,24 @@ import time
 import httpx
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from harness import ROOT, clean_environment, run_aimass
 
 
 def demo(data: pathlib.Path, *arguments: str, timeout_s: float = 540) -> str:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("AIMASS_")}
-    if "AIMASS_CACHE" in os.environ:
-        env["AIMASS_CACHE"] = os.environ["AIMASS_CACHE"]
     done = subprocess.run([sys.executable, ROOT / "scripts" / "demo.py", *arguments], capture_output=True, text=True,
-                          env=env | {"AIMASS_DEMO_DATA": str(data), "LC_ALL": "C.UTF-8"}, timeout=timeout_s)
+                          env=environment() | {"AIMASS_DEMO_DATA": str(data)}, timeout=timeout_s)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
+
+
+def environment() -> dict[str, str]:
+    cache = {name: value for name, value in os.environ.items() if name == "AIMASS_CACHE"}
+    return clean_environment() | cache
+
+
+def sales_folder() -> str:
+    return subprocess.run([sys.executable, ROOT / "scripts" / "fetch_deps.py", "--data", "online-retail"], check=True,
+                          capture_output=True, text=True, env=environment()).stdout.strip()
 
 
 @pytest.mark.timeout(900)
@@ -49,7 +56,24 @@ def test_demo_ends_with_a_live_prediction_and_a_second_one_reuses_it(binary, tmp
         again = demo(data)
         assert time.monotonic() - started < 60
         assert "trained and deployed already" in again
+
+        declared = run_aimass("--data", data, "solutions", "apply", "retail", "--files", sales_folder(), "--dry-run",
+                              "--json").json["resources"]
+        assert [each["action"] for each in declared if each["kind"] == "dataset"] == ["unchanged"] * 4, declared
     finally:
         demo(data, "--stop")
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"{server['address']}/healthz", timeout=5)
+
+
+@pytest.mark.models
+@pytest.mark.timeout(900)
+def test_the_same_declaratively(binary, tmp_path):
+    apply = ("--data", tmp_path / "data", "solutions", "apply", "retail", "--files", sales_folder(), "--json")
+    assert [each["action"] for each in run_aimass(*apply, timeout_s=600).json["resources"]] == ["create"] * 6
+    row = run_aimass("--data", tmp_path / "data", "sql", "SELECT * FROM retail_customers ORDER BY customer LIMIT 1",
+                     "--json").json
+    row = json.dumps(dict(zip((column["name"] for column in row["columns"]), row["rows"][0])))
+    answer = run_aimass("--data", tmp_path / "data", "predict", "buys-again", "--row", row, "--json").json
+    assert 0 < answer["predictions"][0]["probabilities"]["yes"] < 1
+    assert {each["action"] for each in run_aimass(*apply).json["resources"]} == {"unchanged"}

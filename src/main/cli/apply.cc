@@ -67,7 +67,7 @@ class Applier {
     const Json& origin = MemberOf(found, "origin");
     const Json& fields = resource.fields;
     if (fields.contains("sql")) {
-      if (TextOf(origin, "sql") != fields["sql"])
+      if (MemberOf(origin, "sql") != fields["sql"])
         return Step{Action::kChange, Msg("the SQL differs")};
       for (const Json& input : MemberOf(found, "inputs")) {
         const std::string name = TextOf(input, "name");
@@ -83,7 +83,7 @@ class Applier {
     }
     const Json& source = MemberOf(origin, "source");
     if (fields.contains("url")) {
-      if (TextOf(source, "url") == fields["url"]) return Step{};
+      if (MemberOf(source, "url") == fields["url"]) return Step{};
       return Step{Action::kChange, Msg("the address differs")};
     }
     ASSIGN_OR_RETURN(const std::string checksum, Sha256File(fields["file"].get<std::string>()));
