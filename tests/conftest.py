@@ -8,17 +8,13 @@
     postgres       address of a private PostgreSQL server: "postgresql://postgres@127.0.0.1:PORT/postgres"
 """
 
-import os
 import pathlib
-import pwd
 import shutil
-import signal
 import subprocess
-import time
 
 import pytest
 
-from harness import BINARY, ROOT, START_TIMEOUT_S, Run, Server, free_port, run_aimass
+from harness import BINARY, ROOT, Postgres, Run, Server, run_aimass
 
 
 @pytest.fixture(scope="session")
@@ -80,41 +76,10 @@ def node():
     return run
 
 
-def postgres_programs() -> pathlib.Path:
-    folders = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
-    if not folders:
-        pytest.fail("PostgreSQL's server programs are missing; run scripts/install.sh test")
-    return folders[-1]
-
-
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory):
-    """A PostgreSQL server of this test run, on loopback; it refuses to run as root, so then as user postgres."""
-    programs = postgres_programs()
-    home = tmp_path_factory.mktemp("postgres")
-    prefix = []
-    if os.geteuid() == 0:
-        account = pwd.getpwnam("postgres")
-        os.chown(home, account.pw_uid, account.pw_gid)
-        for folder in [home, *home.parents][:3]:  # pytest makes them 0700
-            folder.chmod(folder.stat().st_mode | 0o055 if folder != home else 0o700)
-        prefix = ["runuser", "-u", "postgres", "--"]
-    data = home / "data"
-    subprocess.run([*prefix, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                    "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, cwd="/")
-    port = free_port()
-    with open(home.parent / f"{home.name}.log", "ab") as log:
-        process = subprocess.Popen([*prefix, programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port),
-                                    "-k", home, "-c", "fsync=off", "-c", "max_connections=200"],
-                                   stdout=log, stderr=log, cwd="/")
-    deadline = time.monotonic() + START_TIMEOUT_S
-    ready = [programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-q"]
-    while subprocess.run(ready).returncode != 0:
-        if process.poll() is not None or time.monotonic() > deadline:
-            pytest.fail("the private PostgreSQL server did not start")
-        time.sleep(0.1)
-    yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    pid = int((data / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGINT)
-    process.wait(30)
-    shutil.rmtree(home, ignore_errors=True)
+    """The address of a PostgreSQL server of this test run. Tests that stop theirs make a Postgres of their own."""
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server.address()
+    server.remove()

@@ -121,3 +121,65 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Postgres:
+    """A private PostgreSQL server on 127.0.0.1, in `home`. It refuses to run as root, so then it is user postgres."""
+
+    def __init__(self, home: pathlib.Path):
+        folders = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
+        if not folders:
+            pytest.fail("PostgreSQL's server programs are missing; run scripts/install.sh test")
+        self.programs = folders[-1]
+        self.home = home
+        self.data = home / "data"
+        self.port = free_port()
+        self.prefix: list[str] = []
+        self.process: subprocess.Popen | None = None
+        if os.geteuid() == 0:
+            account = pwd.getpwnam("postgres")
+            os.chown(home, account.pw_uid, account.pw_gid)
+            for folder in [home, *home.parents][:3]:  # pytest makes them 0700
+                folder.chmod(folder.stat().st_mode | 0o055 if folder != home else 0o700)
+            self.prefix = ["runuser", "-u", "postgres", "--"]
+        subprocess.run([*self.prefix, self.programs / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust",
+                        "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, cwd="/")
+
+    def address(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        command = [*self.prefix, self.programs / "postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port),
+                   "-k", self.home, "-c", "fsync=off", "-c", "max_connections=200"]
+        ready = [self.programs / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-q"]
+        deadline = time.monotonic() + START_TIMEOUT_S
+        self.process = None
+        with open(self.home.parent / f"{self.home.name}.log", "ab") as log:
+            while subprocess.run(ready).returncode != 0:
+                # After a crash the processes of its connections may still hold its shared memory: once more, then.
+                if self.process is None or self.process.poll() is not None:
+                    self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+                if time.monotonic() > deadline:
+                    pytest.fail("the private PostgreSQL server did not start")
+                time.sleep(0.1)
+
+    def start_again(self) -> None:
+        """Starts it where it does not run."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT: ends every connection at once (`fast`); SIGQUIT: like a crash (`immediate`)."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), how)
+        self.process.wait(60)
+
+    def run(self, sql: str, database: str = "postgres") -> str:
+        """What psql prints, columns divided by |."""
+        return subprocess.run([self.programs / "psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql,
+                               self.address(database)], check=True, capture_output=True, text=True).stdout.strip()
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)

@@ -5,6 +5,7 @@
 
 #include "datasets/files.h"
 #include "jobs/files.h"
+#include "main/schema.h"
 #include "models/files.h"
 #include "store/database.h"
 #include "store/doctor.h"
@@ -54,7 +55,15 @@ Result<Json> ExamineData(const Config& config, bool deep, bool clean, Language l
 Result<BackupSummary> BackUpData(const Config& config, const std::string& target,
                                  const BackupProgress& progress) {
   ASSIGN_OR_RETURN(const Opened opened, OpenExisting(config));
-  return Backup(*opened.database, opened.folder, target, {}, progress);
+  return Backup(*opened.database, AllMigrations(), opened.folder, target, {}, progress);
+}
+
+Result<BackupSummary> RestoreData(const Config& config, const std::string& source) {
+  const std::string& url = config.Text("store.url");
+  if (url.empty()) return Restore(source, config.Text("data"));
+  ASSIGN_OR_RETURN(const auto database, Database::Open(url));
+  const RestoreInto into{.database = *database, .schema = AllMigrations()};
+  return Restore(source, config.Text("data"), &into);
 }
 
 }  // namespace aimass

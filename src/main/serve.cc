@@ -25,6 +25,7 @@
 #include "endpoints/batch.h"
 #include "endpoints/endpoint.h"
 #include "jobs/queue.h"
+#include "main/schema.h"
 #include "models/registry.h"
 #include "models/service.h"
 #include "store/data_folder.h"
@@ -116,13 +117,7 @@ struct ServerInstance::State {
 Status ServerInstance::State::OpenStore() {
   const std::string& url = config.Text("store.url");
   ASSIGN_OR_RETURN(database, Database::Open(url.empty() ? folder.DatabaseUrl() : url));
-  std::vector<Migration> migrations;
-  for (const auto& steps :
-       {Access::Migrations(), JobQueue::Migrations(), DatasetCatalog::Migrations(),
-        ModelRegistry::Migrations(), EndpointService::Migrations()}) {
-    migrations.insert(migrations.end(), steps.begin(), steps.end());
-  }
-  RETURN_IF_ERROR(database->Migrate(migrations));
+  RETURN_IF_ERROR(database->Migrate(AllMigrations()));
   access = std::make_unique<Access>(*database, folder.path());
   return access->Start();
 }

@@ -17,6 +17,7 @@
 #include "store/backup_file.h"
 #include "store/data_folder.h"
 #include "store/hash.h"
+#include "store/transfer.h"
 
 namespace aimass {
 namespace fs = std::filesystem;
@@ -36,12 +37,12 @@ class Snapshot {
     fs::remove_all(folder_, error);
   }
 
-  Status Take(Database& database) {
+  Status Take(Database& database, const std::vector<Migration>& schema) {
     RETURN_IF_ERROR(MakeFolder(folder_));
     ASSIGN_OR_RETURN(const DeletionGate gate, DeletionGate::Enter(data_.string()));
     // Metadata first: what it references is there already, and nothing is deleted before the gate
     // opens.
-    RETURN_IF_ERROR(database.BackupTo((folder_ / "metadata.db").string()));
+    RETURN_IF_ERROR(SaveMetadata(database, schema, (folder_ / "metadata.db").string()));
     RETURN_IF_ERROR(LinkFile("aimass.json"));
     RETURN_IF_ERROR(LinkTree("workspaces"));
     std::error_code error;
@@ -207,11 +208,22 @@ Result<BackupSummary> Unpack(const std::string& source, const fs::path& into,
   return summary;
 }
 
+Status MoveMetadata(const fs::path& file, const RestoreInto& into) {
+  {
+    ASSIGN_OR_RETURN(const auto metadata, Database::Open("sqlite://" + file.string()));
+    RETURN_IF_ERROR(TransferMetadata(*metadata, into.schema, into.database));
+  }
+  std::error_code error;
+  fs::remove(file, error);
+  if (error) return std::unexpected(SystemError(error.value(), "delete", file));
+  return {};
+}
+
 }  // namespace
 
-Result<BackupSummary> Backup(Database& database, const std::string& data_folder,
-                             const std::string& target, const CancelToken& cancel,
-                             const BackupProgress& progress) {
+Result<BackupSummary> Backup(Database& database, const std::vector<Migration>& schema,
+                             const std::string& data_folder, const std::string& target,
+                             const CancelToken& cancel, const BackupProgress& progress) {
   std::error_code error;
   const fs::path inside =
       fs::weakly_canonical(fs::absolute(target), error)
@@ -223,7 +235,7 @@ Result<BackupSummary> Backup(Database& database, const std::string& data_folder,
   }
   ASSIGN_OR_RETURN(const auto writer, store::BackupWriter::Open(target));
   Snapshot snapshot(data_folder);
-  RETURN_IF_ERROR(snapshot.Take(database));
+  RETURN_IF_ERROR(snapshot.Take(database, schema));
   ASSIGN_OR_RETURN(const auto files, snapshot.Files());
   BackupSummary total;
   for (const auto& file : files) {
@@ -257,7 +269,7 @@ Result<BackupSummary> Backup(Database& database, const std::string& data_folder,
 }
 
 Result<BackupSummary> Restore(const std::string& source, const std::string& data_folder,
-                              const CancelToken& cancel) {
+                              const RestoreInto* into, const CancelToken& cancel) {
   std::error_code error;
   const fs::path target = fs::absolute(data_folder, error).lexically_normal();
   if (fs::exists(target, error) &&
@@ -274,6 +286,10 @@ Result<BackupSummary> Restore(const std::string& source, const std::string& data
   };
   RETURN_IF_ERROR(MakeFolder(staged));
   auto summary = Unpack(source, staged, cancel);
+  if (summary && into != nullptr) {
+    if (auto moved = MoveMetadata(staged / "metadata.db", *into); !moved)
+      summary = std::unexpected(std::move(moved).error());
+  }
   if (!summary) {
     clean();
     return summary;

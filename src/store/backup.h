@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/error.h"
@@ -21,20 +22,29 @@ using BackupProgress = std::function<void(const BackupSummary& so_far, const Bac
 /// `target` is a new folder, or a new file whose name ends in .tar, .tar.gz or .tar.zst. The
 /// metadata is copied first, the files after it; files are immutable and deletions wait
 /// (DeletionGate), so every file that the copied metadata references is in the backup. It holds
-/// manifest.json with the SHA-256 of each file. It contains hashes of keys but neither a key nor
-/// admin.key. Errors   kConflict where `target` exists; kUnsupported for a database that is not
-/// SQLite; kStorageFull.
-[[nodiscard]] Result<BackupSummary> Backup(Database& database, const std::string& data_folder,
+/// manifest.json with the SHA-256 of each file. The metadata is a SQLite file in it, whatever
+/// database it came from (`schema`: every migration of this build). It contains hashes of keys but
+/// neither a key nor admin.key.
+/// Errors   kConflict where `target` exists; kStorageFull.
+[[nodiscard]] Result<BackupSummary> Backup(Database& database, const std::vector<Migration>& schema,
+                                           const std::string& data_folder,
                                            const std::string& target,
                                            const CancelToken& cancel = {},
                                            const BackupProgress& progress = {});
 
+struct RestoreInto {
+  Database& database;
+  std::vector<Migration> schema;  // every migration of this build
+};
+
 /// Unpacks a backup into `data_folder`, which must not exist or be empty; nothing is left there
-/// unless every file has the checksum of the manifest. Errors   kConflict: not empty;
-/// kUnprocessable: not a backup, or damaged, naming the file; kUnsupported: of
-///          a newer release.
+/// unless every file has the checksum of the manifest. With `into`, a PostgreSQL database that is
+/// empty, the metadata goes there and not into the folder.
+/// Errors   kConflict: not empty; kUnprocessable: not a backup, or damaged, naming the file;
+///          kUnsupported: of a newer release.
 [[nodiscard]] Result<BackupSummary> Restore(const std::string& source,
                                             const std::string& data_folder,
+                                            const RestoreInto* into = nullptr,
                                             const CancelToken& cancel = {});
 
 /// The same checks without writing the data anywhere.

@@ -140,7 +140,11 @@ Result<Address> ParseAddress(const std::string& url) {
   if (url.starts_with("postgresql://") || url.starts_with("postgres://")) {
     std::string conninfo = url;
     conninfo += conninfo.find('?') == std::string::npos ? '?' : '&';
-    conninfo += "connect_timeout=10&application_name=aimass";
+    conninfo +=
+        "connect_timeout=10&application_name=aimass"
+        // A server that fell off the network is noticed in half a minute, not in two hours.
+        "&keepalives_idle=10&keepalives_interval=5&keepalives_count=4&"
+        "tcp_user_timeout=30000";
     return Address{.sqlite = false, .path = {}, .conninfo = std::move(conninfo)};
   }
   return Fail(ErrorCode::kInvalidArgument,

@@ -156,11 +156,21 @@ class SociDatabase final : public Database {
     for (int run = 1;; ++run) {
       ASSIGN_OR_RETURN(auto connection, pool_.Take());
       bool again = false;
-      Status done = RunOnce(*connection, work, &again);
+      Status done = RunOnce(
+          *connection, address_.sqlite ? "BEGIN IMMEDIATE" : "BEGIN ISOLATION LEVEL SERIALIZABLE",
+          work, &again);
       if (done || !again || run == kMaxTransactionRuns) return done;
       std::this_thread::sleep_for(
           std::chrono::milliseconds(std::uniform_int_distribution(1, 10 * run)(random())));
     }
+  }
+
+  Status Snapshot(const std::function<Status(SqlSession&)>& work) override {
+    ASSIGN_OR_RETURN(auto connection, pool_.Take());
+    bool again = false;
+    return RunOnce(*connection,
+                   address_.sqlite ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                   work, &again);
   }
 
   Status Migrate(const std::vector<Migration>& migrations) override {
@@ -210,19 +220,16 @@ class SociDatabase final : public Database {
 
   Status BackupTo(const std::string& path) override {
     if (!address_.sqlite) {
-      return WithHint(
-          Fail(ErrorCode::kUnsupported, "a copy of the metadata can be made of SQLite only"),
-          Msg("use pg_dump for the PostgreSQL database"));
+      return Fail(ErrorCode::kUnsupported, "a copy of the metadata can be made of SQLite only");
     }
     ASSIGN_OR_RETURN(auto connection, pool_.Take());
     return connection->CopyTo(path);
   }
 
  private:
-  Status RunOnce(Connection& connection, const std::function<Status(SqlSession&)>& work,
-                 bool* again) {
+  Status RunOnce(Connection& connection, std::string_view begin,
+                 const std::function<Status(SqlSession&)>& work, bool* again) {
     *again = false;
-    const auto begin = address_.sqlite ? "BEGIN IMMEDIATE" : "BEGIN ISOLATION LEVEL SERIALIZABLE";
     Status done;
     if (auto begun = connection.Run(begin, {}, nullptr); !begun) {
       *again = !connection.usable();  // nothing has happened yet: a fresh connection may do

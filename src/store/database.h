@@ -26,6 +26,7 @@ class SqlRow {
   [[nodiscard]] std::int64_t Integer(std::size_t i) const;     // 0 for null
   [[nodiscard]] double Number(std::size_t i) const;            // 0 for null
   [[nodiscard]] const std::string& Text(std::size_t i) const;  // "" for null
+  [[nodiscard]] const std::vector<SqlValue>& values() const { return values_; }
 
  private:
   std::vector<SqlValue> values_;
@@ -73,9 +74,10 @@ class Database {
   /// it runs again, so `work` has no other side effects. Inside, use the session, never the
   /// Database itself.
   [[nodiscard]] virtual Status Transact(const std::function<Status(SqlSession&)>& work) = 0;
+  /// Runs `work`, once, in a read-only transaction that sees one moment; writers go on meanwhile.
+  [[nodiscard]] virtual Status Snapshot(const std::function<Status(SqlSession&)>& work) = 0;
   [[nodiscard]] virtual std::string_view dialect() const = 0;  // "sqlite" or "postgresql"
-  /// SQLite: a consistent copy to `path` while others write. PostgreSQL: kUnsupported (use
-  /// pg_dump).
+  /// SQLite only: a consistent copy to `path` while others write (SaveMetadata works on both).
   [[nodiscard]] virtual Status BackupTo(const std::string& path) = 0;
 };
 

@@ -9,6 +9,7 @@
 
 #include "store/connection.h"
 #include "store/testing/databases.h"
+#include "store/transfer.h"
 
 namespace aimass {
 namespace {
@@ -207,6 +208,64 @@ TEST(SqliteMigration, TakesABackupBeforeExistingTablesChange) {
     if (entry.path().string().find(".before-") != std::string::npos) ++copies;
   }
   EXPECT_EQ(copies, 1);
+}
+
+TEST_P(DatabaseTest, ASnapshotSeesOneMoment) {
+  ASSERT_TRUE(Put("a", std::int64_t{1}, 1.0, std::string()));
+  const Status done = database_->Snapshot([this](SqlSession& session) -> Status {
+    ASSIGN_OR_RETURN(auto rows, session.Select("SELECT COUNT(*) FROM things"));
+    EXPECT_EQ(rows.at(0).Integer(0), 1);
+    EXPECT_TRUE(Put("b", std::int64_t{1}, 1.0, std::string())) << "others go on writing";
+    ASSIGN_OR_RETURN(rows, session.Select("SELECT COUNT(*) FROM things"));
+    EXPECT_EQ(rows.at(0).Integer(0), 1);
+    return {};
+  });
+  EXPECT_TRUE(done) << done.error().ToString();
+  EXPECT_EQ(database_->Select("SELECT COUNT(*) FROM things")->at(0).Integer(0), 2);
+}
+
+TEST_P(DatabaseTest, TransfersToTheOtherKindAndBack) {
+  const std::vector<Migration> schema{
+      {"m", 1,
+       "CREATE TABLE parents (id TEXT PRIMARY KEY, x DOUBLE PRECISION); CREATE TABLE children (id "
+       "BIGINT NOT NULL, parent TEXT NOT NULL REFERENCES parents (id), t TEXT, PRIMARY KEY "
+       "(parent, "
+       "id))"},
+      {"n", 1, "CREATE TABLE late (id TEXT)"}};
+  const std::vector<Migration> had{schema[0]};
+  ASSERT_TRUE(database_->Execute("DROP TABLE things"));
+  ASSERT_TRUE(database_->Migrate(had));
+  ASSERT_TRUE(database_->Execute("INSERT INTO parents VALUES ('p', ?)", {0.1 + 0.2}));
+  ASSERT_TRUE(database_->Transact([](SqlSession& session) -> Status {
+    for (std::int64_t i = 0; i < 1'201; ++i) {
+      RETURN_IF_ERROR(
+          session.Execute("INSERT INTO children VALUES (?, 'p', ?)",
+                          {(std::int64_t{1} << 60) + i,
+                           i % 7 == 0 ? SqlValue() : SqlValue("中文 '?' " + std::to_string(i))}));
+    }
+    return {};
+  }));
+  const TestDatabase other(GetParam() == Dialect::kSqlite ? Dialect::kPostgres : Dialect::kSqlite);
+  const auto there = other.Open();
+  const Status moved = TransferMetadata(*database_, schema, *there);
+  ASSERT_TRUE(moved) << moved.error().ToString();
+  const auto all = "SELECT c.id, c.parent, c.t, p.x FROM children c, parents p ORDER BY c.id";
+  const auto rows = there->Select(all);
+  const auto expected = database_->Select(all);
+  ASSERT_EQ(rows->size(), 1'201U);
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    ASSERT_EQ(rows->at(i).values(), expected->at(i).values()) << i;
+  }
+  EXPECT_FALSE(there->Select("SELECT * FROM late")) << "a step that the source has not done";
+  EXPECT_EQ(there->Execute("INSERT INTO children VALUES (1, 'nobody', '')").error().code,
+            ErrorCode::kConflict);
+  const Status again = TransferMetadata(*database_, schema, *there);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().ToString(), "the metadata database is not empty: 'parents' has rows");
+  const TestDatabase third(GetParam());
+  EXPECT_TRUE(TransferMetadata(*there, schema, *third.Open()));
+  EXPECT_EQ(third.Open()->Select("SELECT COUNT(*) FROM children")->at(0).Integer(0), 1'201);
+  EXPECT_EQ(TransferMetadata(*database_, {}, *there).error().code, ErrorCode::kUnsupported);
 }
 
 struct AddressCase {

@@ -158,13 +158,13 @@ TEST_P(BackupTest, GoesThereAndBack) {
   AddFile("models/m/empty", "");
   ASSERT_TRUE(WriteFileAtomic(data_ + "/admin.key", "aim_secret", 0600));
   ASSERT_TRUE(WriteFileAtomic(data_ + "/tmp/upload", "temporary"));
-  const auto done = Backup(*database_, data_, Target());
+  const auto done = Backup(*database_, {}, data_, Target());
   ASSERT_TRUE(done) << ErrorOf(done);
   EXPECT_EQ(done->files, 4);  // metadata.db, aimass.json and the two
   EXPECT_EQ(VerifyBackup(Target())->files, 4);
   EXPECT_TRUE(fs::is_empty(data_ + "/tmp") ||
               fs::directory_iterator(data_ + "/tmp")->path().filename() == "upload");
-  EXPECT_THAT(ErrorOf(Backup(*database_, data_, Target())), HasSubstr("exists"));
+  EXPECT_THAT(ErrorOf(Backup(*database_, {}, data_, Target())), HasSubstr("exists"));
   EXPECT_EQ(Restore(Target(), data_).error().code, ErrorCode::kConflict)
       << "what is there is not overwritten";
 
@@ -195,7 +195,7 @@ TEST_P(BackupTest, HasEveryFileThatItsMetadataNamesWhileOthersWriteAndDelete) {
   });
   for (int round = 0; round < 3; ++round) {
     const std::string target = temp_.path() + "/" + std::to_string(round) + GetParam();
-    const auto done = Backup(*database_, data_, target);
+    const auto done = Backup(*database_, {}, data_, target);
     ASSERT_TRUE(done) << ErrorOf(done);
     const std::string restored = temp_.path() + "/restored" + std::to_string(round);
     ASSERT_TRUE(Restore(target, restored));
@@ -212,7 +212,7 @@ TEST_P(BackupTest, DamageIsFoundAndNothingIsLeft) {
   for (unsigned int i = 0, x = 1; i < 200'000; ++i)
     noise += static_cast<char>((x = x * 1664525U + 1013904223U) >> 24);
   AddFile("datasets/d/part", noise);
-  ASSERT_TRUE(Backup(*database_, data_, Target()));
+  ASSERT_TRUE(Backup(*database_, {}, data_, Target()));
   const fs::path victim = fs::is_directory(Target())
                               ? fs::path(Target()) / "workspaces/w/datasets/d/part"
                               : fs::path(Target());
@@ -238,7 +238,7 @@ TEST_P(BackupTest, StopsWhenCancelled) {
   AddFile("datasets/d/part", "x");
   const CancelToken cancel;
   cancel.Cancel();
-  EXPECT_EQ(Backup(*database_, data_, Target(), cancel).error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(Backup(*database_, {}, data_, Target(), cancel).error().code, ErrorCode::kCancelled);
   EXPECT_FALSE(fs::exists(Target()));
 }
 
@@ -246,7 +246,7 @@ TEST(Backup, RefusesBadPlacesAndStrangers) {
   TempFolder temp;
   const auto folder = DataFolder::Open(temp.path() + "/data");
   auto database = std::move(*Database::Open(folder->DatabaseUrl()));
-  EXPECT_THAT(ErrorOf(Backup(*database, folder->path(), folder->path() + "/b")),
+  EXPECT_THAT(ErrorOf(Backup(*database, {}, folder->path(), folder->path() + "/b")),
               HasSubstr("inside the data folder"));
   EXPECT_EQ(Restore(temp.path() + "/nothing", temp.path() + "/r").error().code,
             ErrorCode::kNotFound);

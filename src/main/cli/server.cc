@@ -180,12 +180,13 @@ Status RunRestore(Context& context, const CopyOptions& given) {
         context, Json{{"file", given.file}, {"files", found.files}, {"bytes", found.bytes}},
         Msg("The backup is whole: {} files ({})", Thousands(found.files), Bytes(found.bytes)));
   }
-  const std::string data = DataFolderOf(context.common.data);
+  ASSIGN_OR_RETURN(const Config config, LoadConfig(context, {}));
+  const std::string& data = config.Text("data");
   if (!LiveServer(data).empty()) {
     return WithHint(Fail(ErrorCode::kConflict, "a server runs on '{}'", data),
                     Msg("name another, empty folder with --data"));
   }
-  ASSIGN_OR_RETURN(const BackupSummary done, Restore(given.file, data));
+  ASSIGN_OR_RETURN(const BackupSummary done, RestoreData(config, given.file));
   return ShowDone(
       context, Json{{"data", data}, {"files", done.files}, {"bytes", done.bytes}},
       Msg("Restored {} files ({}) into {}", Thousands(done.files), Bytes(done.bytes), data));

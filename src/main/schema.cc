@@ -1,0 +1,21 @@
+#include "main/schema.h"
+
+#include "access/access.h"
+#include "datasets/catalog.h"
+#include "endpoints/endpoint.h"
+#include "jobs/queue.h"
+#include "models/registry.h"
+
+namespace aimass {
+
+std::vector<Migration> AllMigrations() {
+  std::vector<Migration> migrations;
+  for (const auto& steps :
+       {Access::Migrations(), JobQueue::Migrations(), DatasetCatalog::Migrations(),
+        ModelRegistry::Migrations(), EndpointService::Migrations()}) {
+    migrations.insert(migrations.end(), steps.begin(), steps.end());
+  }
+  return migrations;
+}
+
+}  // namespace aimass
