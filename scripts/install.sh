@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs the Debian packages of deps/apt-build.txt, and with "test" those of deps/apt-test.txt too.
+# Installs the Debian packages of deps/apt-build.txt, with "test" those of deps/apt-test.txt too, and with "bench"
+# those of deps/apt-bench.txt beside these.
 #
-#   scripts/install.sh [build|test]
+#   scripts/install.sh [build|test|bench]
 #
 # Does nothing, in well under a second, when all are there. Works as root, and through sudo otherwise.
 set -eu
@@ -10,7 +11,8 @@ cd "$(dirname "$0")/.."
 case "${1:-build}" in
   build) lists="deps/apt-build.txt" ;;
   test) lists="deps/apt-build.txt deps/apt-test.txt" ;;
-  *) echo "usage: scripts/install.sh [build|test]" >&2; exit 2 ;;
+  bench) lists="deps/apt-build.txt deps/apt-test.txt deps/apt-bench.txt" ;;
+  *) echo "usage: scripts/install.sh [build|test|bench]" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Resolves tests/requirements.in into tests/requirements.txt: every package with its version and SHA-256.
+"""Resolves FOLDER/requirements.in into FOLDER/requirements.txt: every package with its version and SHA-256.
+
+    scripts/pin_requirements.py [FOLDER]        FOLDER: tests (the default), bench
 
 The resolution is for CPython 3.11 on x86-64 Linux, Debian 12's own Python.
 """
@@ -16,7 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 def main() -> None:
     if sys.version_info[:2] != (3, 11):
         sys.exit(f"pin_requirements: expected Python 3.11, found {sys.version.split()[0]}")
-    wanted = ROOT / "tests" / "requirements.in"
+    folder = sys.argv[1] if len(sys.argv) > 1 else "tests"
+    wanted = ROOT / folder / "requirements.in"
     with tempfile.TemporaryDirectory() as scratch:
         report = pathlib.Path(scratch) / "report.json"
         venv = pathlib.Path(scratch) / "venv"
@@ -28,8 +31,8 @@ def main() -> None:
             name = item["metadata"]["name"].lower().replace("_", "-")
             digest = item["download_info"]["archive_info"]["hashes"]["sha256"]
             rows.append(f"{name}=={item['metadata']['version']} \\\n    --hash=sha256:{digest}\n")
-    target = ROOT / "tests" / "requirements.txt"
-    target.write_text("# Written by scripts/pin_requirements.py from tests/requirements.in.\n" + "".join(sorted(rows)))
+    target = ROOT / folder / "requirements.txt"
+    target.write_text(f"# Written by scripts/pin_requirements.py from {folder}/requirements.in.\n" + "".join(sorted(rows)))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #   link   the tests of native/ in the release build: each used function of a library whose header is of another release
 #   http   tests/: the release binary from outside
 #   all    unit, link, http
+#   bench  bench/run.py: measurements beside peers, into bench/results/
 # The others run the tests below tests/ with that pytest marker. JOBS limits parallel compilers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,10 +40,14 @@ run_pytest() {
 }
 
 case "$what" in
-  all) run_unit; run_link; run_pytest -m "not models and not soak and not bench and not fuzz" "$@" ;;
+  all) run_unit; run_link; run_pytest -m "not models and not soak and not fuzz" "$@" ;;
   unit) run_unit ;;
   link) run_link ;;
-  http) run_pytest -m "not models and not soak and not bench and not fuzz" "$@" ;;
-  models | soak | bench | fuzz) run_pytest -m "$what" "$@" ;;
-  *) sed -n '2,8p' "$0" >&2; exit 2 ;;
+  http) run_pytest -m "not models and not soak and not fuzz" "$@" ;;
+  bench)
+    scripts/install.sh bench
+    exec "$(scripts/venv.sh bench)/bin/python" bench/run.py "$@"
+    ;;
+  models | soak | fuzz) run_pytest -m "$what" "$@" ;;
+  *) sed -n '2,9p' "$0" >&2; exit 2 ;;
 esac
