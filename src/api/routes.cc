@@ -15,7 +15,7 @@ namespace aimass {
 std::function<void()> BindApi(const ApiParts& parts, http::Router& router) {
   BindDatasetsApi(parts.datasets, parts.dataset_service, parts.io, parts.data_folder, router);
   BindUploadsApi(parts.uploads, parts.io, router);
-  BindSqlApi(parts.datasets, parts.sql_functions, parts.sql, parts.io, parts.sql_limits, router);
+  BindSqlApi(parts.datasets, parts.sql_workers, parts.sql, parts.io, router);
   BindModelsApi(parts.models, parts.model_service, parts.uploads, parts.data_folder, parts.io,
                 router);
   BindEndpointsApi(parts.endpoints, parts.io, parts.infer, router);

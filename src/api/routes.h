@@ -25,8 +25,7 @@ struct ApiParts {
   std::string data_folder;
   Pool& io;
   Pool& sql;
-  SqlLimits sql_limits;
-  const SqlFunctionRegistry& sql_functions;
+  SqlWorkers& sql_workers;
   Access& access;
   JobQueue& jobs;
   EventHub& events;

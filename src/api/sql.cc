@@ -9,10 +9,7 @@
 
 #include "base/guarded.h"
 #include "base/id.h"
-#include "datasets/read.h"
-#include "datasets/sql/check.h"
 #include "table/ipc.h"
-#include "table/json_rows.h"
 
 namespace aimass {
 namespace {
@@ -25,8 +22,7 @@ constexpr std::int64_t kMaxJsonRows = 100'000;
 constexpr std::int64_t kMaxArrowRows = std::int64_t{1} << 53;
 constexpr double kMaxSeconds = 600;
 constexpr std::size_t kMaxJsonBytes = 128 << 20;
-constexpr std::size_t kPieceBytes = 256 << 10;  // of an Arrow stream
-constexpr std::size_t kMaxStreams = 32;         // each holds a DuckDB instance
+constexpr std::size_t kMaxStreams = 32;  // each holds a process
 constexpr std::size_t kMaxIdBytes = 64;
 
 /// The queries that run now, so that they can be cancelled by their id.
@@ -99,10 +95,9 @@ class RunningQueries {
 /// What the handlers share.
 struct SqlApi {
   const DatasetCatalog& catalog;
-  const SqlFunctionRegistry& functions;
+  SqlWorkers& workers;
   Pool& sql;
   Pool& io;
-  SqlLimits limits;
   std::shared_ptr<RunningQueries> running = std::make_shared<RunningQueries>();
 };
 
@@ -147,7 +142,7 @@ Result<Query> QueryOf(const SqlApi& api, const Request& request) {
                     Msg("with Accept: {} there is no limit", kIpcStreamMediaType));
   }
   const double default_s =
-      query.arrow ? kMaxSeconds : static_cast<double>(api.limits.time_ms) / 1000.0;
+      query.arrow ? kMaxSeconds : static_cast<double>(api.workers.limits().time_ms) / 1000.0;
   ASSIGN_OR_RETURN(const double seconds, GetNumber(body, "timeout_s", default_s));
   if (!(seconds > 0.0) || (seconds > kMaxSeconds && seconds != default_s)) {
     return Fail(ErrorCode::kUnprocessable, "'timeout_s' must be above 0 and at most {}, got {}",
@@ -158,82 +153,43 @@ Result<Query> QueryOf(const SqlApi& api, const Request& request) {
   return query;
 }
 
-/// The snapshots that the SQL names, under the names by which it knows them.
-Result<std::unique_ptr<BatchReader>> Open(const SqlApi& api, const Caller& caller,
-                                          const Query& query, const CancelToken& cancel) {
-  ASSIGN_OR_RETURN(const CheckedSql checked, CheckUserSql(query.sql, &api.functions));
-  ReadRequest read{.sql = query.sql,
-                   .threads = api.limits.threads,
-                   .memory_bytes = api.limits.memory_bytes,
-                   .temp_folder = api.limits.temp_folder,
-                   .cancel = cancel,
-                   .timeout_ms = query.timeout_ms,
-                   .functions = &api.functions};
-  for (const TableReference& table : checked.tables) {
-    ASSIGN_OR_RETURN(DatasetSnapshot snapshot,
-                     api.catalog.Snapshot(caller, table.dataset, table.version));
-    snapshot.name = table.table;
-    read.datasets.push_back(std::move(snapshot));
-  }
-  return Read(caller.For("sql"), read);
+/// Starts the query. It may name the datasets of its caller's workspace.
+Result<std::unique_ptr<SqlWorkers::Answer>> Ask(const SqlApi& api, const Caller& caller,
+                                                const Query& query, const CancelToken& cancel) {
+  return api.workers.Ask(caller.For("sql"),
+                         {.sql = query.sql,
+                          .format = query.arrow ? SqlFormat::kArrow : SqlFormat::kJson,
+                          .max_rows = query.limit,
+                          .timeout_ms = query.timeout_ms,
+                          .cancel = cancel},
+                         [&](const TableReference& table) {
+                           return api.catalog.Snapshot(caller, table.dataset, table.version);
+                         });
 }
 
-Result<std::string> JsonAnswer(BatchReader& rows, std::int64_t limit) {
-  std::string body = "{\"columns\":[";
-  for (const ColumnInfo& column : rows.schema().columns) {
-    if (body.back() != '[') body += ',';
-    body += "{\"name\":";
-    AppendJsonText(body, column.name);
-    body += ",\"type\":";
-    AppendJsonText(body, TypeName(column.type));
-    body += '}';
-  }
-  body += "],\"rows\":[";
-  std::int64_t left = limit;
-  bool truncated = false;
-  while (!truncated) {
-    ASSIGN_OR_RETURN(const std::optional<Batch> batch, rows.Next());
-    if (!batch) break;
-    if (batch->num_rows() == 0) continue;
-    const auto count = std::min<std::int64_t>(left, static_cast<std::int64_t>(batch->num_rows()));
-    truncated = count < static_cast<std::int64_t>(batch->num_rows());
-    if (count > 0 && left < limit) body += ',';
-    AppendJsonRows(body, *batch, 0, static_cast<std::size_t>(count));
-    left -= count;
+Result<std::string> JsonAnswer(SqlWorkers::Answer& answer) {
+  std::string body;
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> piece, answer.Next());
+    if (!piece) return body;
+    body += *piece;
     if (body.size() > kMaxJsonBytes) {
       return WithHint(Fail(ErrorCode::kUnprocessable, "the answer is larger than {} MB of JSON",
                            kMaxJsonBytes >> 20),
                       Msg("ask for fewer rows, or for Accept: {}", kIpcStreamMediaType));
     }
   }
-  body += truncated ? "],\"truncated\":true}" : "],\"truncated\":false}";
-  return body;
 }
 
 /// A result on its way out as Arrow; closing the connection destroys it, which ends the query.
 struct ArrowStream {
   RunningQueries::Entry entry;
-  std::unique_ptr<BatchReader> rows;
-  std::int64_t left;
-  bool ended = false;
+  std::unique_ptr<SqlWorkers::Answer> answer;
 
-  /// The next messages, about kPieceBytes of them; empty after the end.
+  /// The next bytes; empty after the end.
   Result<std::string> NextPiece() {
-    std::string piece;
-    while (!ended && piece.size() < kPieceBytes) {
-      ASSIGN_OR_RETURN(std::optional<Batch> batch, rows->Next());
-      if (batch) {
-        const auto count = static_cast<std::int64_t>(batch->num_rows());
-        piece += count <= left ? IpcBatchMessage(*batch)
-                               : IpcBatchMessage(FirstRows(std::move(*batch), left));
-        left -= std::min(count, left);
-      }
-      if (!batch || left == 0) {
-        ended = true;
-        piece += IpcEndOfStream();
-      }
-    }
-    return piece;
+    ASSIGN_OR_RETURN(std::optional<std::string> piece, answer->Next());
+    return std::move(piece).value_or(std::string());
   }
 };
 
@@ -262,25 +218,23 @@ Task<Result<Response>> PostSql(std::shared_ptr<SqlApi> api, const Request& reque
   response.headers.emplace_back("X-Query-Id", query.id);
   if (!query.arrow) {
     CO_ASSIGN_OR_RETURN(response.body, co_await RunOn(api->sql, [&]() -> Result<std::string> {
-                          ASSIGN_OR_RETURN(const auto rows,
-                                           Open(*api, request.caller, query, cancel));
-                          return JsonAnswer(*rows, query.limit);
+                          ASSIGN_OR_RETURN(const auto answer,
+                                           Ask(*api, request.caller, query, cancel));
+                          return JsonAnswer(*answer);
                         }));
     co_return response;
   }
   // Ending a query can take a moment, which the I/O thread that closes the connection does not
   // have.
   const std::shared_ptr<ArrowStream> stream(
-      std::make_unique<ArrowStream>(std::move(entry), nullptr, query.limit).release(),
-      [api](ArrowStream* done) {
+      std::make_unique<ArrowStream>(std::move(entry), nullptr).release(), [api](ArrowStream* done) {
         std::unique_ptr<ArrowStream> owned(done);
         (void)api->io.Submit([owned = std::move(owned)] {});
       });
   // The first rows come with the head, so that an error in them still has its status.
   CO_ASSIGN_OR_RETURN(response.body, co_await RunOn(api->sql, [&]() -> Result<std::string> {
-                        ASSIGN_OR_RETURN(stream->rows, Open(*api, request.caller, query, cancel));
-                        ASSIGN_OR_RETURN(const std::string piece, stream->NextPiece());
-                        return IpcSchemaMessage(stream->rows->schema()) + piece;
+                        ASSIGN_OR_RETURN(stream->answer, Ask(*api, request.caller, query, cancel));
+                        return stream->NextPiece();
                       }));
   response.content_type = kIpcStreamMediaType;
   response.async_stream = std::make_shared<http::AsyncBodyStream>(
@@ -297,9 +251,9 @@ Task<Result<Response>> PostCancel(std::shared_ptr<SqlApi> api, const Request& re
 
 }  // namespace
 
-void BindSqlApi(const DatasetCatalog& catalog, const SqlFunctionRegistry& functions, Pool& sql,
-                Pool& io, SqlLimits limits, http::Router& router) {
-  const auto api = std::make_shared<SqlApi>(catalog, functions, sql, io, std::move(limits));
+void BindSqlApi(const DatasetCatalog& catalog, SqlWorkers& workers, Pool& pool, Pool& io,
+                http::Router& router) {
+  const auto api = std::make_shared<SqlApi>(catalog, workers, pool, io);
   router.Post("/api/v1/sql", [api](const Request& request) { return PostSql(api, request); });
   router.Post("/api/v1/sql/{id}/cancel",
               [api](const Request& request) { return PostCancel(api, request); });

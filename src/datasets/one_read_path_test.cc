@@ -37,6 +37,11 @@ const std::map<std::string_view, std::set<std::string_view>> kDoors{
     {"duckdb::Database::Open",
      {"datasets/read.cc", "datasets/sql/check.cc", "datasets/formats/", "datasets/import/",
       "datasets/delta/checkpoint.cc"}},
+    // User SQL is parsed and run in processes that can be killed.
+    {"CheckUserSql(",
+     {"datasets/sql/check.cc", "datasets/sql/check.h", "datasets/sql/worker.cc",
+      "datasets/read.cc"}},
+    {"run-sql", {"datasets/sql/workers.cc", "main/cli/cli.cc"}},
     // Other libraries that read Parquet.
     {"<parquet/", {}},
     {"<arrow/", {}},
@@ -81,6 +86,7 @@ TEST(OneReadPath, NobodyElseOpensDataFiles) {
   EXPECT_GE(seen["read_parquet"], 1);
   EXPECT_GE(seen["duckdb::Database::Open"], 2);
   EXPECT_GE(seen["duckdb.h>"], 2);
+  EXPECT_GE(seen["CheckUserSql("], 3);
 }
 
 }  // namespace

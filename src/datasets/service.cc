@@ -27,8 +27,12 @@ std::string GroupOf(const Caller& caller, const std::string& name) {
 }  // namespace
 
 DatasetService::DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads,
-                               std::string data_folder)
-    : catalog_(catalog), queue_(queue), uploads_(uploads), data_folder_(std::move(data_folder)) {
+                               SqlWorkers& sql, std::string data_folder)
+    : catalog_(catalog),
+      queue_(queue),
+      uploads_(uploads),
+      sql_(sql),
+      data_folder_(std::move(data_folder)) {
   RegisterAllFormats(formats_);
 }
 
@@ -180,7 +184,7 @@ Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name
     return Fail(ErrorCode::kUnprocessable,
                 "a dataset made by SQL is created or replaced, not appended to");
   }
-  auto checked = CheckUserSql(sql);
+  auto checked = sql_.Check(sql);
   if (!checked) {
     Error error = std::move(checked).error();
     if (error.code == ErrorCode::kInvalidArgument) error.code = ErrorCode::kUnprocessable;

@@ -7,6 +7,7 @@
 
 #include "datasets/catalog.h"
 #include "datasets/format.h"
+#include "datasets/sql/workers.h"
 #include "datasets/uploads.h"
 #include "jobs/queue.h"
 
@@ -30,7 +31,7 @@ struct ImportRequest {
 /// Threads  any.
 class DatasetService {
  public:
-  DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads,
+  DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads, SqlWorkers& sql,
                  std::string data_folder);
 
   /// The commits of "import" and "derive"; before JobQueue::Start().
@@ -68,6 +69,7 @@ class DatasetService {
   DatasetCatalog& catalog_;
   JobQueue& queue_;
   UploadStore& uploads_;
+  SqlWorkers& sql_;
   std::string data_folder_;
   FormatRegistry formats_{"format"};
 };

@@ -528,7 +528,8 @@ TEST_P(QueueTest, AMissingBinaryIsAnError) {
   Start([](auto& options) { options.binary = "/no/such/aimass"; });
   const Job job = Run("echo", {}, {.max_attempts = 1});
   ASSERT_EQ(job.state, JobState::kFailed);
-  EXPECT_THAT(job.error->ToString(), HasSubstr("/no/such/aimass: No such file or directory"));
+  EXPECT_THAT(job.error->ToString(),
+              HasSubstr("cannot run '/no/such/aimass': No such file or directory"));
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ struct ServerInstance::State {
   std::unique_ptr<Database> database;
   std::unique_ptr<Access> access;
   UploadStore uploads;
-  SqlFunctionRegistry sql_functions{"SQL function"};
+  std::unique_ptr<SqlWorkers> sql_workers;
   std::unique_ptr<DatasetCatalog> datasets;
   std::unique_ptr<ModelRegistry> models;
   RuntimeRegistry runtimes{"runtime"};
@@ -132,7 +132,14 @@ void ServerInstance::State::AddModules() {
   options.default_limits.memory_bytes = config.Integer("jobs.memory_mb") << 20;
   options.default_limits.threads = static_cast<int>(config.Integer("jobs.threads"));
   jobs = std::make_unique<JobQueue>(*database, std::move(options));
-  dataset_service = std::make_unique<DatasetService>(*datasets, *jobs, uploads, folder.path());
+  sql_workers = std::make_unique<SqlWorkers>(
+      SqlWorkers::Options{.binary = OwnBinary(),
+                          .temp_folder = folder.TempFolder(),
+                          .limits = {.memory_bytes = config.Integer("sql.memory_mb") << 20,
+                                     .time_ms = config.Integer("sql.time_s") * 1000},
+                          .max_idle = Threads("pools.sql_threads")});
+  dataset_service =
+      std::make_unique<DatasetService>(*datasets, *jobs, uploads, *sql_workers, folder.path());
   dataset_service->RegisterCommits();
   model_service = std::make_unique<ModelService>(*models, *datasets, *jobs, folder.path());
   model_service->RegisterCommits();
@@ -153,10 +160,7 @@ void ServerInstance::State::BindRoutes() {
   end_waiting = BindApi({.data_folder = folder.path(),
                          .io = io,
                          .sql = sql,
-                         .sql_limits = {.memory_bytes = config.Integer("sql.memory_mb") << 20,
-                                        .time_ms = config.Integer("sql.time_s") * 1000,
-                                        .temp_folder = folder.TempFolder()},
-                         .sql_functions = sql_functions,
+                         .sql_workers = *sql_workers,
                          .access = *access,
                          .jobs = *jobs,
                          .events = events,

@@ -257,6 +257,9 @@ std::unexpected<Error> NotSelect(std::string_view sql) {
 /// Adds line and column; DuckDB counts characters from the start of the text.
 std::unexpected<Error> ParseFailure(std::string_view sql, const Json& answer) {
   const std::string message = Text(answer, "error_message");
+  if (message.starts_with("memory exhausted") || message.contains("expression depth limit")) {
+    return Fail(ErrorCode::kInvalidArgument, "the SQL is nested too deeply");
+  }
   const std::string digits = Text(answer, "position");
   std::size_t position = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
@@ -335,12 +338,10 @@ Result<CheckedSql> CheckUserSql(duckdb::Connection& connection, std::string_view
   return CheckedSql{.tables = walker.TakeTables()};
 }
 
-Result<CheckedSql> CheckUserSql(std::string_view sql, const SqlFunctionRegistry* functions) {
-  static constexpr std::int64_t kParserMemory = 128 << 20;
+Result<duckdb::Connection> OpenSqlParser(std::int64_t memory_bytes) {
   ASSIGN_OR_RETURN(auto database,
-                   duckdb::Database::Open({.threads = 1, .memory_bytes = kParserMemory}));
-  ASSIGN_OR_RETURN(auto connection, database.Connect());
-  return CheckUserSql(connection, sql, functions);
+                   duckdb::Database::Open({.threads = 1, .memory_bytes = memory_bytes}));
+  return database.Connect();
 }
 
 }  // namespace aimass

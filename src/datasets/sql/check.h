@@ -23,19 +23,20 @@ struct CheckedSql {
   std::vector<TableReference> tables;  // each once
 };
 
+/// A session that parses, for CheckUserSql.
+[[nodiscard]] Result<duckdb::Connection> OpenSqlParser(std::int64_t memory_bytes);
+
 /// Whether `sql` may run: exactly one SELECT (also VALUES, FROM-first, WITH, DESCRIBE and SUMMARIZE
 /// of a query) that reads datasets only, by name, and calls only functions that compute from their
 /// arguments. What stands in no allow-list is refused: files, settings, the catalogue, other
 /// databases, parameters.
 ///
-/// The text is parsed by the DuckDB that will run it, so that there is one reading of it.
+/// The text is parsed by the DuckDB that will run it, so that there is one reading of it. Parsing
+/// cannot be interrupted and can be made to take for ever: it belongs in a process that can be
+/// killed (datasets/sql/workers.h).
 ///
 /// Errors   kInvalidArgument naming what is not allowed, or line and column where it does not
-/// parse. Threads  any.
-[[nodiscard]] Result<CheckedSql> CheckUserSql(std::string_view sql,
-                                              const SqlFunctionRegistry* functions = nullptr);
-
-/// The same with an instance that is open already.
+/// parse. Threads  one at a time for each connection.
 [[nodiscard]] Result<CheckedSql> CheckUserSql(duckdb::Connection& connection, std::string_view sql,
                                               const SqlFunctionRegistry* functions = nullptr);
 

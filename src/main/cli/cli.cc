@@ -13,6 +13,7 @@
 #include "main/cli/nouns.h"
 #include "main/cli/verb.h"
 #include "main/run_job.h"
+#include "main/run_sql.h"
 
 namespace aimass::cli {
 namespace {
@@ -105,9 +106,10 @@ int RunParsed(CommandLine& line, Context& context, const std::vector<std::string
 
 int RunCli(int argc, char** argv) {
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-  // What the server's executor calls; not for people, and its process has nothing of the command
+  // What the server calls; not for people, and its process has nothing of the command
   // line.
   if (arguments.size() == 2 && arguments[0] == "run-job") return RunJob(arguments[1]);
+  if (arguments.size() == 2 && arguments[0] == "run-sql") return RunSql(arguments[1]);
   if (!arguments.empty() && arguments[0] == "--version") arguments[0] = "version";
   const Language language = ChooseLanguage(arguments);
   Context context(language);

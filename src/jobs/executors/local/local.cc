@@ -3,14 +3,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -19,54 +16,14 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "jobs/executor.h"
 
 namespace aimass::executors::local {
 namespace {
 
-constexpr int kEventDescriptor = 3;
 constexpr int kWatchEveryMs = 50;
 constexpr std::size_t kMaxLine = std::size_t{256} << 20;
-constexpr std::size_t kTailBytes = 2'000;
-
-// The number behind `label` in a file of /proc; 0 where there is none.
-std::int64_t ProcNumber(const std::string& path, std::string_view label) {
-  const auto text = ReadFile(path, 1 << 20);
-  if (!text) return 0;
-  auto at = text->find(label);
-  if (at == std::string::npos) return 0;
-  at = text->find_first_of("0123456789", at + label.size());
-  std::int64_t number = 0;
-  if (at != std::string::npos)
-    std::from_chars(text->data() + at, text->data() + text->size(), number);
-  return number;
-}
-
-// Anonymous memory only: mapped libraries and data files can be dropped and cost nobody anything.
-std::int64_t MemoryOf(pid_t pid) {
-  return ProcNumber("/proc/" + std::to_string(pid) + "/status", "RssAnon:") * 1024;
-}
-
-// How many processes the system has killed for want of memory since it started.
-std::int64_t SystemMemoryKills() { return ProcNumber("/proc/vmstat", "\noom_kill "); }
-
-// The last lines of what a process wrote, as valid UTF-8 whatever it was.
-std::string TailOf(const std::string& path) {
-  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return {};
-  const off_t size = lseek(fd.get(), 0, SEEK_END);
-  const off_t from =
-      size > static_cast<off_t>(kTailBytes) ? size - static_cast<off_t>(kTailBytes) : 0;
-  std::string text(static_cast<std::size_t>(size > 0 ? size - from : 0), '\0');
-  const ssize_t got = pread(fd.get(), text.data(), text.size(), from);
-  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  if (from > 0) {
-    if (const auto line = text.find('\n'); line != std::string::npos) text.erase(0, line + 1);
-  }
-  while (text.ends_with('\n')) text.pop_back();
-  const std::string quoted = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-  return Json::parse(quoted).get<std::string>();
-}
 
 std::vector<std::string> Environment(const JobLimits& limits) {
   const std::string threads = std::to_string(limits.threads);
@@ -83,47 +40,12 @@ std::vector<std::string> Environment(const JobLimits& limits) {
   return environment;
 }
 
-struct Spawned {
-  pid_t pid = -1;
-  int error = 0;
-};
-
-Spawned Spawn(const JobLaunch& launch, int events) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, events, kEventDescriptor);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, launch.output_path.c_str(),
-                                   O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawn_file_actions_addclosefrom_np(&actions, kEventDescriptor + 1);
-
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigset_t all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-
-  std::vector<std::string> arguments{launch.binary, "run-job", launch.spec_path};
-  std::vector<std::string> environment = Environment(launch.limits);
-  const auto pointers = [](std::vector<std::string>& texts) {
-    std::vector<char*> raw;
-    for (std::string& text : texts) raw.push_back(text.data());
-    raw.push_back(nullptr);
-    return raw;
-  };
-  Spawned spawned;
-  spawned.error = posix_spawn(&spawned.pid, launch.binary.c_str(), &actions, &attributes,
-                              pointers(arguments).data(), pointers(environment).data());
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  return spawned;
+Result<pid_t> Spawn(const JobLaunch& launch, int events) {
+  return StartProcess({.binary = launch.binary,
+                       .arguments = {"run-job", launch.spec_path},
+                       .environment = Environment(launch.limits),
+                       .channel = events,
+                       .output_path = launch.output_path});
 }
 
 class LocalProcess final : public JobProcess {
@@ -163,21 +85,21 @@ class LocalProcess final : public JobProcess {
     FileDescriptor writer(pipe_ends[1]);
     fcntl(reader.get(), F_SETFL, O_NONBLOCK);
     const std::int64_t kills_before = SystemMemoryKills();
-    const Spawned spawned = Spawn(launch_, writer.get());
+    const Result<pid_t> spawned = Spawn(launch_, writer.get());
     writer.Reset();
-    if (spawned.error != 0) {
+    if (!spawned) {
       end.lost = true;
-      end.output_tail = fmt::format("{}: {}", launch_.binary, std::strerror(spawned.error));
+      end.output_tail = spawned.error().ToString();
       events_.on_end(std::move(end));
       return;
     }
     {
       const std::scoped_lock lock(mutex_);
-      pid_ = spawned.pid;
+      pid_ = *spawned;
       if (stopped_) kill(pid_, SIGTERM);  // asked before it existed
       if (killed_) kill(-pid_, SIGKILL);
     }
-    const int status = Watch(spawned.pid, reader.get(), end);
+    const int status = Watch(*spawned, reader.get(), end);
     Read(reader.get());
     if (WIFSIGNALED(status)) {
       end.signal = WTERMSIG(status);
@@ -204,7 +126,7 @@ class LocalProcess final : public JobProcess {
       if (pipe_fd >= 0 && wait[0].revents != 0 && !Read(reader))
         pipe_fd = -1;  // closed: only the end is left
       if (!end.out_of_memory && launch_.limits.memory_bytes > 0 &&
-          MemoryOf(pid) > launch_.limits.memory_bytes) {
+          AnonymousMemoryOf(pid) > launch_.limits.memory_bytes) {
         end.out_of_memory = true;
         kill(-pid, SIGKILL);
       }
@@ -214,12 +136,8 @@ class LocalProcess final : public JobProcess {
       if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
           info.si_pid == pid) {
         const std::scoped_lock lock(mutex_);
-        kill(-pid, SIGKILL);  // what the job started ends with it
         pid_ = -1;
-        int status = 0;
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-        }
-        return status;
+        return KillAndReap(pid);  // what the job started ends with it
       }
     }
   }
