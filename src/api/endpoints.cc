@@ -1,10 +1,12 @@
 #include "api/endpoints.h"
 
+#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "base/clock.h"
 #include "endpoints/rows.h"
+#include "table/json_rows.h"
 
 namespace aimass {
 namespace {
@@ -136,55 +138,48 @@ Task<Result<Response>> DeleteEndpoint(Parts& parts, const Request& request) {
   co_return response;
 }
 
-struct PredictBody {
-  Json rows;
-  bool explain = false;
-};
-
 Result<PredictBody> BodyOf(const Request& request) {
-  ASSIGN_OR_RETURN(Json body, request.JsonBody());
-  RETURN_IF_ERROR(CheckObject(body));
-  RETURN_IF_ERROR(RejectUnknown(body, {"rows", "explain"}));
-  PredictBody result;
-  ASSIGN_OR_RETURN(result.explain, GetBool(body, "explain", false));
-  const auto rows = body.find("rows");
-  if (rows == body.end() || !rows->is_array()) {
-    return Fail(ErrorCode::kInvalidArgument, "'rows' must be a list of rows, found {}",
-                rows == body.end() ? std::string("nothing") : std::string(rows->type_name()));
-  }
-  if (rows->empty()) return Fail(ErrorCode::kUnprocessable, "'rows' must hold at least one row");
-  const std::size_t most = result.explain ? kMaxExplained : kMaxRows;
-  if (rows->size() > most) {
+  RETURN_IF_ERROR(request.CheckJsonType());
+  ASSIGN_OR_RETURN(PredictBody body, PredictBody::Parse(request.body));
+  const std::size_t most = body.explain() ? kMaxExplained : kMaxRows;
+  if (body.rows() > most) {
     return WithHint(Fail(ErrorCode::kPayloadTooLarge, "{} rows in one request, expected at most {}",
-                         rows->size(), most),
+                         body.rows(), most),
                     Msg("score files and datasets by POST /api/v1/predictions"));
   }
-  result.rows = std::move(*rows);
-  return result;
+  return body;
 }
 
 Result<Response> Answer(const Target& target, const PredictBody& body, Language language) {
   const LoadedModel& model = *target.loaded;
-  ASSIGN_OR_RETURN(const RequestRows rows, CellsOf(model, body.rows));
+  ASSIGN_OR_RETURN(const RequestRows rows, body.CellsOf(model));
   const std::size_t columns = model.columns().size();
   std::vector<double> margins(model.outputs());
-  Json predictions = Json::array();
-  for (std::size_t i = 0; i < rows.count; ++i) {
+  Response response;
+  std::string& out = response.body;
+  out.reserve(128 + 128 * body.rows());
+  out = "{\"predictions\":[";
+  for (std::size_t i = 0; i < body.rows(); ++i) {
     const auto cells = std::span(rows.cells).subspan(i * columns, columns);
     model.Predict(cells, margins);
-    Json prediction = PredictionJson(model, margins);
-    if (body.explain) {
-      ASSIGN_OR_RETURN(const Explanation why, model.Explain(cells));
-      prediction["explanation"] = ExplanationJson(model, why, body.rows[i]);
+    if (i > 0) out += ',';
+    if (!body.explain()) {
+      AppendPrediction(out, model, margins, nullptr);
+      continue;
     }
-    predictions.push_back(std::move(prediction));
+    ASSIGN_OR_RETURN(const Explanation why, model.Explain(cells));
+    const Json explanation = ExplanationJson(model, why, body, i);
+    AppendPrediction(out, model, margins, &explanation);
   }
-  Json warnings = Json::array();
-  for (const Message& warning : rows.warnings) warnings.push_back(Render(warning, language));
-  return Response::Of({{"predictions", std::move(predictions)},
-                       {"model", target.model},
-                       {"version", target.version},
-                       {"warnings", std::move(warnings)}});
+  out += "],\"model\":";
+  AppendJsonText(out, target.model);
+  fmt::format_to(std::back_inserter(out), ",\"version\":{},\"warnings\":[", target.version);
+  for (std::size_t i = 0; i < rows.warnings.size(); ++i) {
+    if (i > 0) out += ',';
+    AppendJsonText(out, Render(rows.warnings[i], language));
+  }
+  out += "]}";
+  return response;
 }
 
 // POST /api/v1/endpoints/{name}/predict
@@ -196,7 +191,7 @@ Task<Result<Response>> PredictByEndpoint(Parts& parts, const Request& request) {
                    sticky.size(), kMaxRouteKeyBytes);
   }
   const std::string& name = request.params.at("name");
-  if (!body.explain && body.rows.size() <= kRowsInPlace) {
+  if (!body.explain() && body.rows() <= kRowsInPlace) {
     if (const auto target = parts.endpoints.Ready(request.caller, name, sticky)) {
       co_return Answer(*target, body, request.language);
     }
@@ -213,7 +208,7 @@ Task<Result<Response>> PredictByModel(Parts& parts, const Request& request) {
   const auto given = request.query.find("version");
   const std::string version = given == request.query.end() ? std::string() : given->second;
   const std::string& name = request.params.at("name");
-  if (!body.explain && body.rows.size() <= kRowsInPlace) {
+  if (!body.explain() && body.rows() <= kRowsInPlace) {
     if (const auto target = parts.endpoints.ReadyModel(request.caller, name, version)) {
       co_return Answer(*target, body, request.language);
     }

@@ -1,22 +1,31 @@
 #include "endpoints/rows.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <set>
 
 #include "models/features/text.h"
+#include "table/json_rows.h"
 #include "table/schema.h"
 
 namespace aimass {
 namespace {
 
+namespace dom = simdjson::dom;
+using dom::element_type;
+
 constexpr std::size_t kMaxNamed = 10;  // columns that a warning names
+constexpr std::size_t kMaxDepth = 64;  // ParseJson's
 
 enum class Wants : std::uint8_t { kNumber, kBool, kTime, kText };
 
-Wants WantsOf(const std::string& type_name) {
-  const auto type = TypeFromName(type_name);
+Wants WantsOf(const std::optional<Type>& type) {
   if (!type) return Wants::kText;
   if (IsNumeric(*type)) return Wants::kNumber;
   if (IsTemporal(*type)) return Wants::kTime;
@@ -45,26 +54,65 @@ bool IsBoolText(std::string_view text) {
          lower == "0" || lower == "t" || lower == "f" || lower == "y" || lower == "n";
 }
 
-bool Fits(const Json& value, Wants wants) {
-  if (value.is_object() || value.is_array()) return false;
-  if (wants == Wants::kText || value.is_null()) return true;
-  if (!value.is_string()) return wants != Wants::kTime;
-  const std::string_view text = features::Trim(value.get_ref<const std::string&>());
+bool Fits(const dom::element& value, Wants wants) {
+  switch (value.type()) {
+    case element_type::OBJECT:
+    case element_type::ARRAY:
+      return false;
+    case element_type::NULL_VALUE:
+      return true;
+    case element_type::STRING:
+      break;
+    default:
+      return wants != Wants::kTime;
+  }
+  if (wants == Wants::kText) return true;
+  const std::string_view text = features::Trim(value.get_string().value_unsafe());
   if (text.empty()) return true;
   if (wants == Wants::kNumber) return features::ParseNumber(text).has_value() || IsBoolText(text);
   if (wants == Wants::kTime) return features::ParseTime(text).has_value();
   return IsBoolText(text);
 }
 
-Cell ToCell(const Json& value) {
-  if (value.is_boolean()) return Cell::Bool(value.get<bool>());
-  if (value.is_number()) return Cell::Number(value.get<double>());
-  if (value.is_string()) return Cell::Text(value.get_ref<const std::string&>());
-  return Cell::Null();
+Cell ToCell(const dom::element& value) {
+  switch (value.type()) {
+    case element_type::BOOL:
+      return Cell::Bool(value.get_bool().value_unsafe());
+    case element_type::STRING:
+      return Cell::Text(value.get_string().value_unsafe());
+    case element_type::INT64:
+    case element_type::UINT64:
+    case element_type::DOUBLE:
+      return Cell::Number(value.get_double().value_unsafe());
+    default:
+      return Cell::Null();
+  }
 }
 
-std::string Shown(const Json& value) {
-  std::string text = value.dump();
+// One value; of a list or an object only that it is one.
+Json ToJson(const dom::element& value) {
+  switch (value.type()) {
+    case element_type::OBJECT:
+      return Json::object();
+    case element_type::ARRAY:
+      return Json::array();
+    case element_type::STRING:
+      return std::string(value.get_string().value_unsafe());
+    case element_type::BOOL:
+      return value.get_bool().value_unsafe();
+    case element_type::INT64:
+      return value.get_int64().value_unsafe();
+    case element_type::UINT64:
+      return value.get_uint64().value_unsafe();
+    case element_type::DOUBLE:
+      return value.get_double().value_unsafe();
+    default:
+      return nullptr;
+  }
+}
+
+std::string Shown(const dom::element& value) {
+  std::string text = simdjson::minify(value);
   if (text.size() > 40) {
     std::size_t end = 40;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
@@ -73,7 +121,7 @@ std::string Shown(const Json& value) {
   return text;
 }
 
-std::string Listed(const std::set<std::string>& names) {
+std::string Listed(const std::set<std::string, std::less<>>& names) {
   std::string text;
   std::size_t shown = 0;
   for (const std::string& name : names) {
@@ -86,6 +134,16 @@ std::string Listed(const std::set<std::string>& names) {
   return text;
 }
 
+// The shortest digits that read back as the same double, with a fraction, as JSON libraries write
+// it.
+void AppendNumber(std::string& out, double value) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), Finite(value)).ptr;
+  const std::string_view text(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  out += text;
+  if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
+
 }  // namespace
 
 double Finite(double value) {
@@ -93,41 +151,110 @@ double Finite(double value) {
   return std::isnan(value) ? 0.0 : std::clamp(value, -kLargest, kLargest);
 }
 
-Result<RequestRows> CellsOf(const LoadedModel& model, const Json& rows) {
+struct PredictBody::State {
+  dom::parser parser;  // owns the texts that cells point to
+  std::vector<dom::element> rows;
+  bool explain = false;
+
+  Result<dom::element> Read(std::string_view text) {
+    // One level more is refused, as by ParseJson.
+    if (parser.allocate(std::max<std::size_t>(text.size(), 64), kMaxDepth + 1) !=
+        simdjson::SUCCESS) {
+      return Fail(ErrorCode::kResourceExhausted, "no memory for a body of {} bytes", text.size());
+    }
+    const auto parsed = parser.parse(text.data(), text.size());
+    if (parsed.error() == simdjson::SUCCESS) return parsed.value_unsafe();
+    // The other parser says where and why, or reads what this one does not: integers beyond 64
+    // bits, a byte order mark.
+    ASSIGN_OR_RETURN(const Json json, ParseJson(text));
+    const std::string plain = json.dump();
+    const auto again = parser.parse(plain.data(), plain.size());
+    if (again.error() == simdjson::SUCCESS) return again.value_unsafe();
+    return Fail(ErrorCode::kInvalidArgument, "not valid JSON: {}",
+                simdjson::error_message(again.error()));
+  }
+};
+
+PredictBody::PredictBody(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PredictBody::PredictBody(PredictBody&&) noexcept = default;
+PredictBody& PredictBody::operator=(PredictBody&&) noexcept = default;
+PredictBody::~PredictBody() = default;
+
+std::size_t PredictBody::rows() const { return state_->rows.size(); }
+bool PredictBody::explain() const { return state_->explain; }
+
+Result<PredictBody> PredictBody::Parse(std::string_view body) {
+  auto state = std::make_unique<State>();
+  ASSIGN_OR_RETURN(const dom::element document, state->Read(body));
+  if (!document.is_object()) {
+    return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}",
+                ToJson(document).type_name());
+  }
+  std::optional<dom::element> rows;
+  Json others = Json::object();
+  const dom::object members = document.get_object().value_unsafe();
+  for (const auto field : members) {
+    if (field.key == "rows") {
+      rows = field.value;
+    } else {
+      others[std::string(field.key)] = ToJson(field.value);
+    }
+  }
+  RETURN_IF_ERROR(RejectUnknown(others, {"rows", "explain"}));
+  ASSIGN_OR_RETURN(state->explain, GetBool(others, "explain", false));
+  if (!rows || !rows->is_array()) {
+    return Fail(ErrorCode::kInvalidArgument, "'rows' must be a list of rows, found {}",
+                rows ? std::string(ToJson(*rows).type_name()) : std::string("nothing"));
+  }
+  const dom::array list = rows->get_array().value_unsafe();
+  for (const dom::element row : list) state->rows.push_back(row);
+  if (state->rows.empty())
+    return Fail(ErrorCode::kUnprocessable, "'rows' must hold at least one row");
+  return PredictBody(std::move(state));
+}
+
+Result<RequestRows> PredictBody::CellsOf(const LoadedModel& model) const {
   const auto columns = model.columns();
   std::vector<Wants> wants;
-  for (std::size_t c = 0; c < columns.size(); ++c) {
-    wants.push_back(c < model.types().size() ? WantsOf(model.types()[c]) : Wants::kText);
-  }
+  wants.reserve(columns.size());
+  for (const std::optional<Type>& type : model.column_types()) wants.push_back(WantsOf(type));
   RequestRows result;
-  result.count = rows.size();
-  result.cells.resize(rows.size() * columns.size());
-  std::set<std::string> missing;
-  std::set<std::string> unknown;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Json& row = rows[i];
+  result.cells.resize(state_->rows.size() * columns.size());
+  std::set<std::string, std::less<>> missing;
+  std::set<std::string, std::less<>> unknown;
+  std::vector<std::uint8_t> seen(columns.size());
+  std::size_t i = 0;
+  for (const dom::element row : state_->rows) {
     if (!row.is_object()) {
       return Fail(ErrorCode::kUnprocessable, "row {} must be an object of columns, got {}", i,
                   Shown(row));
     }
-    std::size_t found_columns = 0;
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-      const auto found = row.find(columns[c]);
-      if (found == row.end()) {
-        missing.insert(columns[c]);
-        continue;
+    std::ranges::fill(seen, std::uint8_t{0});
+    std::size_t found = 0;
+    std::size_t next = 0;
+    const dom::object fields = row.get_object().value_unsafe();
+    for (const auto field : fields) {
+      // Most clients send the columns in the model's own order.
+      if (next >= columns.size() || columns[next] != field.key) {
+        const auto at = model.FindColumn(field.key);
+        if (!at) {
+          unknown.emplace(field.key);
+          continue;
+        }
+        next = *at;
       }
-      ++found_columns;
-      if (!Fits(*found, wants[c])) {
+      if (!Fits(field.value, wants[next])) {
         return Fail(ErrorCode::kUnprocessable, "row {}: column '{}' must be {}, got {}", i,
-                    columns[c], NameOf(wants[c]), Shown(*found));
+                    columns[next], NameOf(wants[next]), Shown(field.value));
       }
-      result.cells[i * columns.size() + c] = ToCell(*found);
+      result.cells[i * columns.size() + next] = ToCell(field.value);
+      found += seen[next] == 0 ? 1 : 0;
+      seen[next++] = 1;
     }
-    if (found_columns == row.size()) continue;
-    for (const auto& [name, value] : row.items()) {
-      if (std::ranges::find(columns, name) == columns.end()) unknown.insert(name);
+    for (std::size_t c = 0; found < columns.size() && c < columns.size(); ++c) {
+      if (seen[c] == 0) missing.insert(columns[c]);
     }
+    ++i;
   }
   if (!missing.empty()) {
     result.warnings.push_back(Msg("missing columns count as empty: {}", Listed(missing)));
@@ -139,31 +266,61 @@ Result<RequestRows> CellsOf(const LoadedModel& model, const Json& rows) {
   return result;
 }
 
-Json PredictionJson(const LoadedModel& model, std::span<const double> margins) {
+std::vector<Json> PredictBody::ValuesOf(const LoadedModel& model, std::size_t row) const {
+  std::vector<Json> values(model.columns().size());
+  if (!state_->rows[row].is_object()) return values;
+  const dom::object fields = state_->rows[row].get_object().value_unsafe();
+  for (const auto field : fields) {
+    if (const auto column = model.FindColumn(field.key)) values[*column] = ToJson(field.value);
+  }
+  return values;
+}
+
+void AppendPrediction(std::string& out, const LoadedModel& model, std::span<const double> margins,
+                      const Json* explanation) {
   static thread_local std::vector<double> finished;
   finished.resize(model.width());
   model.Finish(margins, finished);
   if (model.labels().empty()) {
-    Json json{{"value", Finite(finished[0])}, {"interval", nullptr}};
+    out += "{\"value\":";
+    AppendNumber(out, finished[0]);
     if (const auto interval = model.Interval(finished[0])) {
-      json["interval"] = Json::array({Finite(interval->first), Finite(interval->second)});
+      out += ",\"interval\":[";
+      AppendNumber(out, interval->first);
+      out += ',';
+      AppendNumber(out, interval->second);
+      out += ']';
+    } else {
+      out += ",\"interval\":null";
     }
-    return json;
+  } else {
+    const auto best =
+        static_cast<std::size_t>(std::ranges::max_element(finished) - finished.begin());
+    out += "{\"label\":";
+    AppendJsonText(out, model.labels()[best]);
+    out += ",\"probabilities\":{";
+    for (std::size_t i = 0; i < finished.size(); ++i) {
+      if (i > 0) out += ',';
+      AppendJsonText(out, model.labels()[i]);
+      out += ':';
+      AppendNumber(out, finished[i]);
+    }
+    out += '}';
   }
-  Json probabilities = Json::object();
-  for (std::size_t i = 0; i < finished.size(); ++i)
-    probabilities[model.labels()[i]] = Finite(finished[i]);
-  const auto best = static_cast<std::size_t>(std::ranges::max_element(finished) - finished.begin());
-  return {{"label", model.labels()[best]}, {"probabilities", std::move(probabilities)}};
+  if (explanation != nullptr) {
+    out += ",\"explanation\":";
+    out += explanation->dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  out += '}';
 }
 
-Json ExplanationJson(const LoadedModel& model, const Explanation& why, const Json& row) {
+Json ExplanationJson(const LoadedModel& model, const Explanation& why, const PredictBody& body,
+                     std::size_t row) {
+  std::vector<Json> values = body.ValuesOf(model, row);
   Json list = Json::array();
   for (const ColumnContribution& each : why.contributions) {
-    const std::string& column = model.columns()[each.column];
-    const auto value = row.find(column);
-    list.push_back({{"column", column},
-                    {"value", value == row.end() ? Json() : *value},
+    list.push_back({{"column", model.columns()[each.column]},
+                    {"value", std::move(values[each.column])},
                     {"contribution", Finite(each.value)}});
   }
   Json output;

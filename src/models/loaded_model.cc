@@ -182,10 +182,20 @@ Result<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& 
     }
     model->column_of_.push_back(static_cast<std::size_t>(found - columns.begin()));
   }
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const auto type = TypeFromName(c < model->types().size() ? model->types()[c] : "");
+    model->column_types_.push_back(type ? std::optional(*type) : std::nullopt);
+    model->column_at_.emplace(columns[c], c);
+  }
   RETURN_IF_ERROR(model->ReadModel(json, folder, runtimes));
   ASSIGN_OR_RETURN(const Json golden, ReadJsonFile(folder + "/golden.json"));
   RETURN_IF_ERROR(model->CheckGolden(golden));
   return std::shared_ptr<const LoadedModel>(std::move(model));
+}
+
+std::optional<std::size_t> LoadedModel::FindColumn(std::string_view name) const {
+  const auto found = column_at_.find(name);
+  return found == column_at_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::vector<std::string_view> LoadedModel::paths() const {

@@ -6,12 +6,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
 #include "models/features/pipeline.h"
 #include "models/learner.h"
 #include "runtimes/runtime.h"
+#include "table/schema.h"
 
 namespace aimass {
 
@@ -45,6 +47,10 @@ class LoadedModel {
   [[nodiscard]] std::span<const std::string> labels() const { return labels_; }
   [[nodiscard]] std::span<const std::string> columns() const { return pipeline_.columns(); }
   [[nodiscard]] std::span<const std::string> types() const { return pipeline_.types(); }
+  /// The same, parsed: [columns()], empty where this build knows no such type.
+  [[nodiscard]] std::span<const std::optional<Type>> column_types() const { return column_types_; }
+  /// The place of a column in columns().
+  [[nodiscard]] std::optional<std::size_t> FindColumn(std::string_view name) const;
   [[nodiscard]] std::size_t outputs() const { return bias_.size(); }
   /// How each member runs: "flat", "linear".
   [[nodiscard]] std::vector<std::string_view> paths() const;
@@ -83,6 +89,8 @@ class LoadedModel {
   std::optional<std::pair<double, double>> residuals_;  // quantiles, added to the value
   FeaturePipeline pipeline_;
   std::vector<std::size_t> column_of_;  // [features] → raw column
+  std::vector<std::optional<Type>> column_types_;
+  std::unordered_map<std::string_view, std::size_t> column_at_;  // by the pipeline's own names
 };
 
 }  // namespace aimass

@@ -25,6 +25,7 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t kReadBlock = 64u << 10;
+constexpr std::size_t kIdleBlock = 4u << 10;         // what a connection holds while it waits
 constexpr std::size_t kSpoolBlock = 1u << 20;        // of a body that goes to a file
 constexpr std::size_t kCompressFrom = 1u << 10;      // smaller bodies are not compressed
 constexpr std::size_t kCompressInline = 256u << 10;  // larger ones on the `io` pool
@@ -52,13 +53,17 @@ struct SocketAwaiter {
 template <typename Operation>
 SocketAwaiter(Operation) -> SocketAwaiter<Operation>;
 
-std::string HttpDate() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  std::array<char, 40> text;
-  const std::size_t size =
-      std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+/// Written anew once a second.
+std::string_view HttpDate() {
+  static thread_local std::time_t written_at = -1;
+  static thread_local std::array<char, 40> text;
+  static thread_local std::size_t size = 0;
+  if (const std::time_t now = std::time(nullptr); now != written_at) {
+    std::tm utc{};
+    gmtime_r(&now, &utc);
+    size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    written_at = now;
+  }
   return {text.data(), size};
 }
 
@@ -196,7 +201,8 @@ Task<std::size_t> Connection::ReadMore(std::size_t most) {
     begin_ = 0;
   }
   const std::size_t had = buffer_.size();
-  buffer_.resize(had + most);
+  // Filling with zeros what the next read overwrites would cost more than the read.
+  buffer_.resize_and_overwrite(had + most, [](char*, std::size_t size) { return size; });
   const boost::asio::mutable_buffer space(buffer_.data() + had, most);
   const auto [error, bytes] = co_await SocketAwaiter{
       [this, space](auto done) { socket_.async_read_some(space, std::move(done)); }};
@@ -294,7 +300,9 @@ Task<bool> Connection::ReadHead(RequestParser& parser) {
       }
     }
     if (idle_ && shared_.draining) co_return false;
-    const std::size_t bytes = co_await ReadMore(kReadBlock);
+    // Thousands of connections wait here: they hold no more than a usual head needs.
+    if (idle_ && buffer_.capacity() > 2 * kIdleBlock) buffer_ = std::string();
+    const std::size_t bytes = co_await ReadMore(buffered().empty() ? kIdleBlock : kReadBlock);
     if (bytes > 0) continue;
     if (!timed_out_ || !started) co_return false;
     failure = Timeout(shared_.options.head_ms);

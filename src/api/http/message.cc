@@ -9,16 +9,22 @@ std::string_view Request::Header(std::string_view lower_case_name) const {
   return found == headers.end() ? std::string_view() : std::string_view(found->second);
 }
 
-Result<Json> Request::JsonBody() const {
+Status Request::CheckJsonType() const {
   std::string_view type = Header("content-type");
   type = type.substr(0, type.find(';'));
   while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
+  if (type == "application/json") return {};
   std::string lower(type);
   for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
   if (lower != "application/json" && !lower.ends_with("+json")) {
     return Fail(ErrorCode::kUnsupported, "the body must be application/json, got '{}'",
                 lower.empty() ? std::string("nothing in Content-Type") : lower);
   }
+  return {};
+}
+
+Result<Json> Request::JsonBody() const {
+  RETURN_IF_ERROR(CheckJsonType());
   return ParseJson(body);
 }
 

@@ -34,6 +34,8 @@ struct Request {
   [[nodiscard]] std::string_view Header(std::string_view lower_case_name) const;
   /// The body as JSON. Errors: kUnsupported for another Content-Type, kInvalidArgument.
   [[nodiscard]] Result<Json> JsonBody() const;
+  /// kUnsupported unless the Content-Type is JSON: for those who read the body themselves.
+  [[nodiscard]] Status CheckJsonType() const;
   /// `limit` (1..1000, default 50) and other integer query parameters, checked.
   [[nodiscard]] Result<std::int64_t> QueryInteger(std::string_view name, std::int64_t fallback,
                                                   std::int64_t min, std::int64_t max) const;
