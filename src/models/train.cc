@@ -86,8 +86,8 @@ struct Searched {
 
 Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& parameters,
                                 const LearnerRegistry& learners, const TargetColumn& target,
-                                const FittedFeatures& features, const Folds& folds, int fits_after,
-                                std::int64_t start_ms, double* used_ms) {
+                                const FittedFeatures& features, const Folds& folds, double gap,
+                                int fits_after, std::int64_t start_ms, double* used_ms) {
   MetricRegistry metrics("metric");
   RegisterAllMetrics(metrics);
   ASSIGN_OR_RETURN(const Scorer scorer,
@@ -100,7 +100,8 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
                .out_of_fold = {}};
   const Matrix& matrix = features.matrix;
   out.scored_folds =
-      std::min(folds.count, ScoredFolds(matrix, scorer.outputs(), parameters.time_s));
+      std::min(folds.measurable(), ScoredFolds(matrix, scorer.outputs(), parameters.time_s));
+  const std::vector<FoldRows> fold_rows = RowsOfFolds(folds, out.scored_folds, gap);
   out.scored = ScoredRowNumbers(folds.of, out.scored_folds);
   const std::size_t outputs = scorer.outputs();
 
@@ -119,7 +120,7 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
       .matrix = matrix,
       .cross_fit = features.cross_fit,
       .folds = folds.of,
-      .num_folds = folds.count,
+      .rows = fold_rows,
       .scored_folds = out.scored_folds,
       .threads = parameters.threads,
       .seed = parameters.seed,
@@ -324,9 +325,21 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                    ReadTarget(table, parameters.target, parameters.task));
   context.Log(Msg("the task is {}: {} rows, {} of them without a value of '{}'",
                   TaskName(target.task), table.rows(), target.missing, parameters.target));
+  ASSIGN_OR_RETURN(const RowGroups groups, GroupRows(table, target,
+                                                     {.target = parameters.target,
+                                                      .drop = parameters.drop,
+                                                      .column = parameters.group_column}));
+  if (groups.duplicates > 0) {
+    context.Log(groups.by == "none"
+                    ? Msg("{} of {} rows repeat the features of another row", groups.duplicates,
+                          table.rows() - target.missing)
+                    : Msg("{} of {} rows repeat the features of another row; a split keeps such "
+                          "rows on one side",
+                          groups.duplicates, table.rows() - target.missing));
+  }
   ASSIGN_OR_RETURN(
       const Split split,
-      SplitRows(table, target,
+      SplitRows(table, target, groups,
                 {.seed = parameters.seed,
                  .fraction = parameters.test_fraction,
                  .time_column = parameters.time_column,
@@ -341,6 +354,8 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                 .time_column = split.time_column,
                 .after = parameters.test_after,
                 .fraction = parameters.test_fraction,
+                .group_by = groups.by,
+                .group_column = groups.column,
                 .rows = parameters.final_rows,
                 .seed = parameters.seed,
                 .threads = parameters.threads,
@@ -357,22 +372,22 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                   .rows = std::nullopt,
                   .eta_ms = std::nullopt});
   ASSIGN_OR_RETURN(const FittedFeatures features,
-                   FitFeatures(recipe, table, target, split.training));
+                   FitFeatures(recipe, table, target, groups, split.training));
   for (const LeftOutColumn& column : features.left_out) {
     context.Log(Msg("column '{}' is left out:", column.column));
     context.Log(column.reason);
   }
   const Folds folds =
-      MakeFolds(table, target, split.training, split.method == "time" ? split.time_column : "",
-                kFolds, parameters.seed);
+      MakeFolds(table, target, groups, split.training,
+                split.method == "time" ? split.time_column : "", kFolds, parameters.seed);
   RETURN_IF_ERROR(context.cancel().Check());
   take_lap("features");
 
   double used_ms = 0.0;
   const int fits = recipe.rows == "all" ? 2 : 1;
   ASSIGN_OR_RETURN(const Searched searched,
-                   SearchAndBlend(context, parameters, learners, target, features, folds, fits,
-                                  start_ms, &used_ms));
+                   SearchAndBlend(context, parameters, learners, target, features, folds,
+                                  GapOf(table, split), fits, start_ms, &used_ms));
   FillRecipe(searched, target, features.matrix, &recipe);
   take_lap("search");
 
@@ -408,7 +423,7 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
     std::vector<std::uint32_t> all(split.training);
     all.insert(all.end(), split.holdout.begin(), split.holdout.end());
     std::ranges::sort(all);
-    ASSIGN_OR_RETURN(of_all, FitFeatures(recipe, table, target, all));
+    ASSIGN_OR_RETURN(of_all, FitFeatures(recipe, table, target, groups, all));
     shipped = &*of_all;
     golden = MakeGoldenRows(shipped->pipeline, table, all, parameters.seed);
     ASSIGN_OR_RETURN(members, FitMembers(recipe, learners, target.labels.size(), shipped->matrix,
@@ -466,7 +481,10 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
   report.split = {{"method", split.method},
                   {"training_rows", split.training.size()},
                   {"holdout_rows", split.holdout.size()},
+                  {"duplicates", groups.duplicates},
+                  {"group_by", groups.by},
                   {"final_rows", recipe.rows}};
+  if (!groups.column.empty()) report.split["group_column"] = groups.column;
   if (split.method == "time") report.split["column"] = split.time_column;
   if (parameters.test_after) report.split["after"] = *parameters.test_after;
   Json chosen = Json::array();

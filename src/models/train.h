@@ -26,6 +26,7 @@ struct TrainParameters {
   std::vector<std::string> keep;
   std::vector<std::string> drop;
   std::string time_column;
+  std::string group_column;  // rows with the same value here stay on one side of every split
   std::string metric = "auto";
   std::string final_rows = "auto";  // "all", "training"
   std::string baseline_column;  // what the report compares with: the ranking by this column alone

@@ -175,6 +175,38 @@ TEST(TrainTest, ManyCategoriesDoNotLeakTheTarget) {
     EXPECT_LT(trial["score"].get<double>(), 0.56) << trial.dump();
 }
 
+// Labels of pure noise, every row there twice: who has seen the twin knows the label.
+TEST(TrainTest, CopiesOfRowsDoNotMakeNoisePredictable) {
+  Random random(21);
+  std::vector<std::array<double, 4>> rows;
+  for (int i = 0; i < 1500; ++i)
+    rows.push_back({random.Unit(), random.Unit(), random.Unit(), random.Unit() < 0.5 ? 1.0 : 0.0});
+  const RowTable table = MakeTable(SchemaOf({{"a", TypeKind::kFloat64},
+                                             {"b", TypeKind::kFloat64},
+                                             {"c", TypeKind::kFloat64},
+                                             {"y", TypeKind::kInt64}}),
+                                   3000, [&](BatchBuilder& builder, std::size_t row) {
+                                     const auto& values = rows[row % 1500];
+                                     for (std::size_t c = 0; c < 3; ++c)
+                                       builder.AppendDouble(c, values[c]);
+                                     builder.AppendInt64(3, static_cast<std::int64_t>(values[3]));
+                                   });
+  FakeJob job;
+  const auto output = Train(job, Parameters("y", 4), table);
+  ASSERT_TRUE(output) << output.error().ToString();
+  EXPECT_NEAR(AucOf(*output), 0.5, 0.09);  // 300 different rows: three standard errors
+  const std::string folder = (*output)["staged_folder"];
+  const Json trials = ReadJson(folder + "/trials.json");
+  for (const Json& trial : trials["trials"])
+    EXPECT_LT(trial["score"].get<double>(), 0.56) << trial.dump();
+  const Json report = ReadJson(folder + "/report.json");
+  EXPECT_EQ(report["split"]["duplicates"], 1500);
+  EXPECT_EQ(report["split"]["group_by"], "rows");
+  const auto replay = ReplayTraining(folder, table, job.spec().work_folder + "/again", {});
+  ASSERT_TRUE(replay) << replay.error().ToString();
+  EXPECT_TRUE((*replay)["identical"].get<bool>()) << replay->dump(1);
+}
+
 TEST(TrainTest, GoesOnAfterAKillWithTheTrialsThatWereDone) {
   const RowTable table = Customers(800, 9);
   FakeJob job;

@@ -19,7 +19,9 @@ Json ToJson(const Recipe& recipe) {
                {"split",
                 {{"method", recipe.split_method},
                  {"time_column", recipe.time_column},
-                 {"fraction", recipe.fraction}}},
+                 {"fraction", recipe.fraction},
+                 {"group_by", recipe.group_by},
+                 {"group_column", recipe.group_column}}},
                {"rows", recipe.rows},
                {"seed", recipe.seed},
                {"threads", recipe.threads},
@@ -44,6 +46,9 @@ Result<Recipe> RecipeFromJson(const Json& json) {
     recipe.split_method = split.at("method").get<std::string>();
     recipe.time_column = split.at("time_column").get<std::string>();
     recipe.fraction = split.at("fraction").get<double>();
+    // Versions of earlier releases kept no rows together.
+    recipe.group_by = split.value("group_by", "none");
+    recipe.group_column = split.value("group_column", "");
     if (split.contains("after")) recipe.after = split.at("after");
     recipe.rows = json.at("rows").get<std::string>();
     recipe.seed = json.at("seed").get<std::uint64_t>();
@@ -77,11 +82,18 @@ Cell CellOfJson(const Json& json) {
   return Cell::Null();
 }
 
+Result<RowGroups> GroupsOf(const Recipe& recipe, const RowTable& table,
+                           const TargetColumn& target) {
+  if (recipe.group_by == "none") return RowGroups{};
+  return GroupRows(table, target,
+                   {.target = recipe.target, .drop = recipe.drop, .column = recipe.group_column});
+}
+
 Result<FittedFeatures> FitFeatures(const Recipe& recipe, const RowTable& table,
-                                   const TargetColumn& target,
+                                   const TargetColumn& target, const RowGroups& groups,
                                    std::span<const std::uint32_t> rows) {
   const std::string by_time = recipe.split_method == "time" ? recipe.time_column : "";
-  const Folds folds = MakeFolds(table, target, rows, by_time, recipe.folds, recipe.seed);
+  const Folds folds = MakeFolds(table, target, groups, rows, by_time, recipe.folds, recipe.seed);
   std::vector<float> values;
   values.reserve(rows.size());
   for (const std::uint32_t row : rows) values.push_back(target.values[row]);

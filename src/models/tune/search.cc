@@ -59,13 +59,6 @@ class Searcher {
         trials_(std::move(done)),
         learners_(InOrder(input.learners)),
         own_matrices_(static_cast<std::size_t>(input.scored_folds)) {
-    for (int fold = 0; fold < input.scored_folds; ++fold) {
-      std::vector<std::uint32_t>& train = train_.emplace_back();
-      std::vector<std::uint32_t>& validation = validation_.emplace_back();
-      for (std::size_t i = 0; i < input.folds.size(); ++i) {
-        (input.folds[i] == fold ? validation : train).push_back(static_cast<std::uint32_t>(i));
-      }
-    }
     const std::vector<std::uint32_t> scored = ScoredRowNumbers(input.folds, input.scored_folds);
     position_.assign(input.folds.size(), 0);
     for (std::size_t i = 0; i < scored.size(); ++i)
@@ -232,7 +225,8 @@ class Searcher {
                                    20, (start + budget - now) / (input_.scored_folds - fold)),
           .cancel = input_.cancel};
       Result<Fitted> fitted =
-          type.fit({&MatrixOf(fold), train_[f], validation_[f]}, trial->settings, context);
+          type.fit({&MatrixOf(fold), input_.rows[f].train, input_.rows[f].validation},
+                   trial->settings, context);
       trial->duration_ms = static_cast<double>(SteadyMs() - start);
       if (!fitted) {
         if (fitted.error().code == ErrorCode::kCancelled)
@@ -242,8 +236,9 @@ class Searcher {
         return {};
       }
       std::vector<float> actual;
-      for (std::size_t i = 0; i < validation_[f].size(); ++i) {
-        const std::uint32_t row = validation_[f][i];
+      const std::vector<std::uint32_t>& validation = input_.rows[f].validation;
+      for (std::size_t i = 0; i < validation.size(); ++i) {
+        const std::uint32_t row = validation[i];
         actual.push_back(input_.matrix.target[row]);
         std::copy_n(fitted->validation_margins.data() + i * outputs, outputs,
                     margins.data() + position_[row] * outputs);
@@ -296,7 +291,6 @@ class Searcher {
   const SearchInput& input_;
   std::vector<Trial> trials_;
   std::vector<const LearnerType*> learners_;
-  std::vector<std::vector<std::uint32_t>> train_, validation_;  // by fold: row numbers
   std::vector<std::optional<Matrix>> own_matrices_;  // by fold, where encodings look at the target
   std::vector<std::uint32_t> position_;              // row → position among the scored rows
   std::size_t num_scored_ = 0;

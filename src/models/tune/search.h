@@ -37,8 +37,8 @@ struct SearchInput {
   const features::CrossFit&
       cross_fit;  // of the matrix; empty where no encoding looks at the target
   std::span<const std::uint8_t> folds;  // [training rows]
-  int num_folds = 5;
-  int scored_folds = 5;  // trials are measured on folds 0 … scored_folds-1
+  const std::vector<FoldRows>& rows;    // of the scored folds
+  int scored_folds = 5;                 // trials are measured on folds 0 … scored_folds-1
   int threads = 2;
   std::uint64_t seed = 1;
   std::int64_t deadline_ms = 0;  // SteadyMs(): no trial goes on after it
