@@ -1,6 +1,8 @@
 #include "models/tune/recipe.h"
 
+#include <algorithm>
 #include <numeric>
+#include <thread>
 
 namespace aimass {
 
@@ -117,22 +119,40 @@ Result<std::vector<FittedMember>> FitMembers(const Recipe& recipe, const Learner
   std::vector<std::uint32_t> numbers(matrix.rows());
   std::iota(numbers.begin(), numbers.end(), 0U);
   const std::span<const std::uint32_t> all(numbers);
-  std::vector<FittedMember> members;
+  std::vector<const LearnerType*> types;
   for (const RecipeMember& member : recipe.members) {
-    ASSIGN_OR_RETURN(const LearnerType* type, learners.Find(member.learner));
+    ASSIGN_OR_RETURN(types.emplace_back(), learners.Find(member.learner));
+  }
+  // Members side by side, each with its share of the threads: one of them alone seldom keeps two
+  // threads busy.
+  const std::size_t at_once =
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::max(recipe.threads, 1)), 1,
+                              std::max<std::size_t>(types.size(), 1));
+  std::vector<Result<Fitted>> fitted(types.size(), Fail(ErrorCode::kInternal, "not fitted"));
+  const auto fit = [&](std::size_t m) {
     const LearnerContext context{.task = recipe.task,
                                  .classes = static_cast<int>(classes),
-                                 .threads = recipe.threads,
+                                 .threads = std::max(1, recipe.threads / static_cast<int>(at_once)),
                                  .seed = recipe.seed,
-                                 .fixed_rounds = member.rounds,
+                                 .fixed_rounds = recipe.members[m].rounds,
                                  .deadline_ms = 0,
                                  .cancel = cancel};
-    ASSIGN_OR_RETURN(Fitted fitted, type->fit({&matrix, all.first(rows), all.subspan(rows)},
-                                              member.settings, context));
-    members.push_back({.file = fmt::format("member-{}.{}", members.size(), fitted.file_ending),
-                       .runtime = std::move(fitted.runtime),
-                       .artefact = std::move(fitted.artefact),
-                       .margins = std::move(fitted.validation_margins)});
+    fitted[m] = types[m]->fit({&matrix, all.first(rows), all.subspan(rows)},
+                              recipe.members[m].settings, context);
+  };
+  for (std::size_t first = 0; first < types.size(); first += at_once) {
+    std::vector<std::jthread> others;
+    for (std::size_t m = first + 1; m < std::min(first + at_once, types.size()); ++m)
+      others.emplace_back([&fit, m] { fit(m); });
+    fit(first);
+  }
+  std::vector<FittedMember> members;
+  for (Result<Fitted>& one : fitted) {
+    if (!one) return std::unexpected(std::move(one).error());
+    members.push_back({.file = fmt::format("member-{}.{}", members.size(), one->file_ending),
+                       .runtime = std::move(one->runtime),
+                       .artefact = std::move(one->artefact),
+                       .margins = std::move(one->validation_margins)});
   }
   return members;
 }
