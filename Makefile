@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 # Compiled objects are shared between checkouts.
 export CCACHE_BASEDIR := $(CURDIR)
-.PHONY: build demo stop run check test test-models soak bench fuzz package fmt clean
+.PHONY: build demo stop run check test test-models soak bench quality fuzz package fmt clean
 
 build:
 	@scripts/install.sh build
@@ -32,6 +32,10 @@ soak: build
 
 bench: build
 	@scripts/test.sh bench
+
+# Over an hour: 13 real tables, 60 s each for ours and for every search beside it.
+quality: build
+	@scripts/test.sh quality
 
 fuzz: build
 	@scripts/test.sh fuzz

@@ -1,11 +1,12 @@
 #!/bin/bash
-# The tests: `scripts/test.sh [all|unit|link|http|models|soak|bench|fuzz] [pytest arguments]`.
+# The tests: `scripts/test.sh [all|unit|link|http|models|soak|bench|quality|fuzz] [pytest arguments]`.
 #
 #   unit   every module's unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (build-dev)
 #   link   the tests of native/ in the release build: each used function of a library whose header is of another release
 #   http   tests/: the release binary from outside
 #   all    unit, link, http
 #   bench  bench/run.py: measurements beside peers, into bench/results/
+#   quality  bench/quality/quality.py: models on real tables beside other libraries (over an hour at 60 s)
 # The others run the tests below tests/ with that pytest marker. JOBS limits parallel compilers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,6 +45,7 @@ case "$what" in
   unit) run_unit ;;
   link) run_link ;;
   http) run_pytest -m "not models and not soak and not fuzz" "$@" ;;
+  quality) exec "$(scripts/venv.sh bench/quality)/bin/python" bench/quality/quality.py "$@" ;;
   bench)
     scripts/install.sh bench
     exec "$(scripts/venv.sh bench)/bin/python" bench/run.py "$@"

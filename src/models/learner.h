@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,11 +36,16 @@ struct Matrix {
   [[nodiscard]] std::size_t rows() const { return target.size(); }
 };
 
+/// What several fits on the same rows share: a library's binned form of them, by what it was made
+/// with. Threads  one fit at a time.
+using SharedBins = std::map<std::string, std::shared_ptr<const void>>;
+
 /// Rows of a Matrix, by index: folds share one matrix. Order matters for equal bytes.
 struct LearnerData {
   const Matrix* matrix;
   std::span<const std::uint32_t> train;
   std::span<const std::uint32_t> validation;  // for early stopping; may be empty
+  SharedBins* shared = nullptr;               // of these very rows; may be null
 };
 
 struct LearnerContext {
@@ -49,6 +55,8 @@ struct LearnerContext {
   std::uint64_t seed = 1;
   int fixed_rounds = 0;          // > 0: exactly so many, no early stopping (replay and refit)
   std::int64_t deadline_ms = 0;  // SteadyMs(); 0: none. Never set in a replay
+  int needed_rounds = 0;         // with a deadline: a run that will not come that far stops at once
+  bool margins_only = false;     // no artefact is wanted
   CancelToken cancel;
 };
 
@@ -59,6 +67,8 @@ struct Fitted {
   std::string file_ending;   // "ubj", "txt", "json"
   std::string runtime;       // "trees", "linear"
   int rounds = 0;            // chosen by early stopping
+  int rounds_run = 0;        // until it stopped
+  double round_ms = 0.0;     // time of one round, without what comes before the first
   bool out_of_time = false;  // the deadline ended it before early stopping did
   std::vector<float> validation_margins;
 };
@@ -72,10 +82,17 @@ struct LearnerType {
   /// point.
   Settings (*sample)(int trial, std::uint64_t seed, std::size_t rows, std::size_t features,
                      TaskKind task);
+  /// How many points of `sample` were chosen by hand: good on many tables, different from each
+  /// other. Later ones are random.
+  int portfolio = 1;
+  /// How many rounds a run with these settings goes, roughly, and settings that need `factor` times
+  /// fewer. Null: the learner has no such choice.
+  double (*rounds)(const Settings& settings) = nullptr;
+  Settings (*hasten)(const Settings& settings, double factor) = nullptr;
   /// Trains on `data.train`. With validation rows and no fixed rounds it stops early and keeps the
-  /// best round; past the deadline it keeps what it has. The same arguments without a deadline give
-  /// the same bytes. Errors   kInvalidArgument for no training rows, or neither validation rows nor
-  /// fixed rounds;
+  /// best round; past the deadline it keeps what it has and says so. The same arguments without a
+  /// deadline give the same bytes. Errors   kInvalidArgument for no training rows, or neither
+  /// validation rows nor fixed rounds;
   ///          kCancelled within a second of the request; kTimeout where not one round was possible.
   Result<Fitted> (*fit)(const LearnerData& data, const Settings& settings,
                         const LearnerContext& context);

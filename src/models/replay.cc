@@ -21,10 +21,11 @@ Result<Json> ReplayTraining(const std::string& model_folder, const RowTable& tab
   ASSIGN_OR_RETURN(const Recipe recipe, RecipeFromJson(trials["recipe"]));
   ASSIGN_OR_RETURN(const TargetColumn target,
                    ReadTarget(table, recipe.target, TaskName(recipe.task)));
+  ASSIGN_OR_RETURN(const RowGroups groups, GroupsOf(recipe, table, target));
   std::vector<std::uint32_t> rows;
   if (recipe.rows == "training" && recipe.split_method != "given") {
     ASSIGN_OR_RETURN(const Split split,
-                     SplitRows(table, target,
+                     SplitRows(table, target, groups,
                                {.seed = recipe.seed,
                                 .fraction = recipe.fraction,
                                 .time_column = recipe.time_column,
@@ -36,7 +37,7 @@ Result<Json> ReplayTraining(const std::string& model_folder, const RowTable& tab
       if (!std::isnan(target.values[i])) rows.push_back(static_cast<std::uint32_t>(i));
     }
   }
-  ASSIGN_OR_RETURN(const FittedFeatures features, FitFeatures(recipe, table, target, rows));
+  ASSIGN_OR_RETURN(const FittedFeatures features, FitFeatures(recipe, table, target, groups, rows));
   // The golden rows are predicted as they were then: a library may order its work by the matrices
   // it is given.
   const GoldenRows golden = MakeGoldenRows(features.pipeline, table, rows, recipe.seed);

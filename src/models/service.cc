@@ -121,10 +121,10 @@ void ModelService::RegisterCommits() {
 
 Result<Job> ModelService::Train(const Caller& caller, const Json& request,
                                 std::string_view idempotency_key) {
-  RETURN_IF_ERROR(
-      RejectUnknown(request, {"name", "dataset", "dataset_version", "target", "task", "time_s",
-                              "threads", "seed", "deploy", "time_column", "keep", "drop", "metric",
-                              "test", "final_rows", "baseline_column", "max_trials"}));
+  RETURN_IF_ERROR(RejectUnknown(
+      request, {"name", "dataset", "dataset_version", "target", "task", "time_s", "threads", "seed",
+                "deploy", "time_column", "group_column", "keep", "drop", "metric", "test",
+                "final_rows", "baseline_column", "max_trials"}));
   const Caller reader = caller.For("train");
   ASSIGN_OR_RETURN(const std::string dataset_name, GetString(request, "dataset"));
   std::optional<std::int64_t> dataset_version;
@@ -172,6 +172,7 @@ Result<Job> ModelService::Train(const Caller& caller, const Json& request,
   ASSIGN_OR_RETURN(const TrainParameters checked, TrainParametersFromJson(parameters));
   RETURN_IF_ERROR(CheckColumn(dataset, "target", checked.target));
   for (const auto& [role, column] : {std::pair{"time_column", checked.time_column},
+                                     std::pair{"group_column", checked.group_column},
                                      std::pair{"baseline_column", checked.baseline_column}}) {
     if (!column.empty()) RETURN_IF_ERROR(CheckColumn(dataset, role, column));
   }

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "datasets/dataset.h"
 #include "jobs/job.h"
 #include "models/features/rows.h"
+#include "models/learner.h"
 
 namespace aimass {
 
@@ -26,6 +28,7 @@ struct TrainParameters {
   std::vector<std::string> keep;
   std::vector<std::string> drop;
   std::string time_column;
+  std::string group_column;  // rows with the same value here stay on one side of every split
   std::string metric = "auto";
   std::string final_rows = "auto";  // "all", "training"
   std::string baseline_column;  // what the report compares with: the ranking by this column alone
@@ -40,10 +43,15 @@ struct TrainParameters {
 
 /// The run half of `train` on rows that were read already: what the job does, without a dataset.
 /// `test_from`: the number of the first row that is given as the test, 0 where none is. Returns the
-/// job's output; the model's folder is `context.spec().work_folder`/model.
+/// job's output; the model's folder is `context.spec().work_folder`/model. `start_ms`: by the
+/// environment's clock.
+struct TrainEnvironment {
+  const LearnerRegistry* learners = nullptr;  // null: all of this build
+  std::function<std::int64_t()> clock = SteadyMs;
+};
 [[nodiscard]] Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                                        const RowTable& table, std::size_t test_from,
-                                       std::int64_t start_ms);
+                                       std::int64_t start_ms, const TrainEnvironment& environment);
 
 /// Trains again as trials.json of `model_folder` says, on the rows of the same dataset version,
 /// into `out_folder`: features.json, model.json and the members. No clock is asked. Returns

@@ -20,9 +20,10 @@ Result<std::vector<std::string>> GetStrings(const Json& json, std::string_view k
 }  // namespace
 
 Result<TrainParameters> TrainParametersFromJson(const Json& json) {
-  RETURN_IF_ERROR(RejectUnknown(json, {"name", "dataset", "target", "task", "time_s", "threads",
-                                       "seed", "keep", "drop", "time_column", "test", "metric",
-                                       "final_rows", "baseline_column", "max_trials", "deploy"}));
+  RETURN_IF_ERROR(
+      RejectUnknown(json, {"name", "dataset", "target", "task", "time_s", "threads", "seed", "keep",
+                           "drop", "time_column", "group_column", "test", "metric", "final_rows",
+                           "baseline_column", "max_trials", "deploy"}));
   TrainParameters out;
   ASSIGN_OR_RETURN(out.name, GetString(json, "name"));
   ASSIGN_OR_RETURN(out.target, GetString(json, "target"));
@@ -53,6 +54,13 @@ Result<TrainParameters> TrainParametersFromJson(const Json& json) {
     }
   }
   ASSIGN_OR_RETURN(out.time_column, GetString(json, "time_column", ""));
+  ASSIGN_OR_RETURN(out.group_column, GetString(json, "group_column", ""));
+  if (!out.group_column.empty() && !out.time_column.empty()) {
+    return WithHint(Fail(ErrorCode::kUnprocessable, "'{}' and '{}' cannot be given together",
+                         "group_column", "time_column"),
+                    Msg("a test on the latest rows has earlier rows of the same groups to learn "
+                        "from; choose which of the two the test is about"));
+  }
   ASSIGN_OR_RETURN(out.metric, GetString(json, "metric", "auto"));
   ASSIGN_OR_RETURN(out.baseline_column, GetString(json, "baseline_column", ""));
   ASSIGN_OR_RETURN(out.final_rows, GetString(json, "final_rows", "auto"));

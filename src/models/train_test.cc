@@ -32,7 +32,7 @@ TrainParameters Parameters(std::string target, int trials) {
 Json ReadJson(const std::string& path) { return ParseJson(ReadFile(path).value()).value(); }
 
 Result<Json> Train(FakeJob& job, const TrainParameters& parameters, const RowTable& table) {
-  return TrainOnRows(job, parameters, table, 0, SteadyMs());
+  return TrainOnRows(job, parameters, table, 0, SteadyMs(), {});
 }
 
 double AucOf(const Json& output) { return output.at("metrics").at("auc").get<double>(); }
@@ -175,6 +175,38 @@ TEST(TrainTest, ManyCategoriesDoNotLeakTheTarget) {
     EXPECT_LT(trial["score"].get<double>(), 0.56) << trial.dump();
 }
 
+// Labels of pure noise, every row there twice: who has seen the twin knows the label.
+TEST(TrainTest, CopiesOfRowsDoNotMakeNoisePredictable) {
+  Random random(21);
+  std::vector<std::array<double, 4>> rows;
+  for (int i = 0; i < 1500; ++i)
+    rows.push_back({random.Unit(), random.Unit(), random.Unit(), random.Unit() < 0.5 ? 1.0 : 0.0});
+  const RowTable table = MakeTable(SchemaOf({{"a", TypeKind::kFloat64},
+                                             {"b", TypeKind::kFloat64},
+                                             {"c", TypeKind::kFloat64},
+                                             {"y", TypeKind::kInt64}}),
+                                   3000, [&](BatchBuilder& builder, std::size_t row) {
+                                     const auto& values = rows[row % 1500];
+                                     for (std::size_t c = 0; c < 3; ++c)
+                                       builder.AppendDouble(c, values[c]);
+                                     builder.AppendInt64(3, static_cast<std::int64_t>(values[3]));
+                                   });
+  FakeJob job;
+  const auto output = Train(job, Parameters("y", 4), table);
+  ASSERT_TRUE(output) << output.error().ToString();
+  EXPECT_NEAR(AucOf(*output), 0.5, 0.09);  // 300 different rows: three standard errors
+  const std::string folder = (*output)["staged_folder"];
+  const Json trials = ReadJson(folder + "/trials.json");
+  for (const Json& trial : trials["trials"])
+    EXPECT_LT(trial["score"].get<double>(), 0.56) << trial.dump();
+  const Json report = ReadJson(folder + "/report.json");
+  EXPECT_EQ(report["split"]["duplicates"], 1500);
+  EXPECT_EQ(report["split"]["group_by"], "rows");
+  const auto replay = ReplayTraining(folder, table, job.spec().work_folder + "/again", {});
+  ASSERT_TRUE(replay) << replay.error().ToString();
+  EXPECT_TRUE((*replay)["identical"].get<bool>()) << replay->dump(1);
+}
+
 TEST(TrainTest, GoesOnAfterAKillWithTheTrialsThatWereDone) {
   const RowTable table = Customers(800, 9);
   FakeJob job;
@@ -198,29 +230,6 @@ TEST(TrainTest, GoesOnAfterAKillWithTheTrialsThatWereDone) {
   ASSERT_TRUE(uninterrupted);
   EXPECT_EQ(ReadFile((*output)["staged_folder"].get<std::string>() + "/model.json").value(),
             ReadFile((*uninterrupted)["staged_folder"].get<std::string>() + "/model.json").value());
-}
-
-TEST(TrainTest, KeepsItsBudget) {
-  const RowTable table = Customers(3000, 11);
-  FakeJob job;
-  TrainParameters parameters = Parameters("left", 100000);
-  parameters.time_s = 6;
-  const auto output = Train(job, parameters, table);
-  ASSERT_TRUE(output) << output.error().ToString();
-  const std::string folder = (*output)["staged_folder"];
-  double longest_ms = 0.0;
-  const Json trials = ReadJson(folder + "/trials.json");
-  for (const Json& trial : trials["trials"]) {
-    longest_ms = std::max(longest_ms, trial["duration_ms"].get<double>());
-  }
-  // The search ends in time, or with the trial that was under way; what follows does not depend on
-  // the budget.
-  const Json durations = ReadJson(folder + "/report.json")["durations_ms"];
-  const double searched_ms =
-      durations["features"].get<double>() + durations["search"].get<double>();
-  EXPECT_GT(searched_ms, 1500.0);
-  EXPECT_LT(searched_ms, 6000.0 + longest_ms);
-  EXPECT_GT(job.reports.size(), 5U);
 }
 
 TEST(TrainTest, StopsWithinTwoSecondsWhenCancelled) {

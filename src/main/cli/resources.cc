@@ -22,9 +22,9 @@ Status CheckFields(std::string_view kind, std::size_t number, const Json& json) 
                          {"kind", "name", "file", "url", "sql", "sql_file", "format", "options"});
   }
   if (kind == "model") {
-    return RejectUnknown(
-        json, {"kind", "name", "dataset", "target", "task", "time_column", "keep", "drop", "metric",
-               "test", "time_s", "threads", "seed", "max_trials", "final_rows", "baseline_column"});
+    return RejectUnknown(json, {"kind", "name", "dataset", "target", "task", "time_column",
+                                "group_column", "keep", "drop", "metric", "test", "time_s",
+                                "threads", "seed", "max_trials", "final_rows", "baseline_column"});
   }
   if (kind == "endpoint") return RejectUnknown(json, {"kind", "name", "routes"});
   return Fail(ErrorCode::kInvalidArgument,

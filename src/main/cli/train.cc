@@ -12,8 +12,8 @@ namespace {
 
 struct TrainOptions {
   std::string data, target;
-  std::optional<std::string> name, task, time, metric, deploy, time_column, test_after,
-      test_dataset, test_fraction;
+  std::optional<std::string> name, task, time, metric, deploy, time_column, group_column,
+      test_after, test_dataset, test_fraction;
   std::optional<std::int64_t> threads, seed, dataset_version;
   std::vector<std::string> keep, drop;
   bool no_wait = false;
@@ -67,6 +67,7 @@ Result<Json> RequestOf(const TrainOptions& given, const std::string& dataset) {
   put("metric", given.metric);
   put("deploy", given.deploy);
   put("time_column", given.time_column);
+  put("group_column", given.group_column);
   put("threads", given.threads);
   put("seed", given.seed);
   put("dataset_version", given.dataset_version);
@@ -161,6 +162,8 @@ void AddTrainCommand(Verb& root) {
       .Option("--drop", "COLUMN", given->drop, Msg("do not use this column; repeatable"))
       .Option("--time-column", "COLUMN", given->time_column,
               Msg("test on the latest rows by this column"))
+      .Option("--group-column", "COLUMN", given->group_column,
+              Msg("keep rows with the same value here on one side of every split"))
       .Option("--test-after", "TIME", given->test_after,
               Msg("test on the rows after this value of the time column"))
       .Option("--test-dataset", "NAME", given->test_dataset, Msg("test on this dataset"))

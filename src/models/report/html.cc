@@ -412,6 +412,22 @@ void Page::AddOrigin() {
       fmt::format(
           fmt::runtime(T("{}: {} rows to train on, {} held out", "{}：训练 {} 行，留出 {} 行")),
           split, Count("/split/training_rows"), Count("/split/holdout_rows")));
+  if (const Json& column = At("/split/group_column"); column.is_string()) {
+    Row(T("Groups", "分组"), fmt::format(fmt::runtime(T("rows with the same {} stay on one side",
+                                                        "{} 相同的行不会被拆到两边")),
+                                         column.get<std::string>()));
+  }
+  if (const Json& copies = At("/split/duplicates"); copies.is_number() && copies > 0) {
+    Row(T("Repeated rows", "重复的行"),
+        fmt::format(
+            fmt::runtime(At("/split/group_by") == "none"
+                             ? T("{} rows have the features of an earlier one",
+                                 "{} 行的特征与之前的某一行相同")
+                             : T("{} rows have the features of an earlier one; they stay on its "
+                                 "side of the split",
+                                 "{} 行的特征与之前的某一行相同；划分时与它留在同一边")),
+            Count("/split/duplicates")));
+  }
   Row(T("Search", "搜索"),
       fmt::format(
           fmt::runtime(T("{} trials, {} complete, {} folds", "{} 次尝试，完成 {} 次，{} 折")),

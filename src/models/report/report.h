@@ -47,7 +47,7 @@ struct ReportInput {
   Json dataset{};       // {"id","name","version","rows"}
   Json split{};         // {"method","training_rows","holdout_rows","column"?,"after"?,"final_rows"}
   Json search{};        // {"trials","complete","folds","members":[{"learner","weight","rounds"}]}
-  Json durations_ms{};  // {"read","features","search","fit","evaluate"}
+  Json durations_ms{};  // {"read","features","search","fit","refit"?,"evaluate"}
   std::uint64_t seed = 1;
   int threads = 2;
   double time_s = 60;

@@ -128,8 +128,15 @@ Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<cons
         margins[c].push_back(candidates[c].margins[i * outputs + o]);
     }
   }
+  // The best that can be fitted in time; where none can, the one that comes closest.
   const auto best = static_cast<std::size_t>(
-      std::ranges::min_element(candidates, {}, &Candidate::loss) - candidates.begin());
+      std::ranges::min_element(candidates, {},
+                               [&](const Candidate& candidate) {
+                                 const double late =
+                                     std::max(candidate.fit_ms - options.most_fit_ms, 0.0);
+                                 return std::pair(late, candidate.loss);
+                               }) -
+      candidates.begin());
   std::vector<double> sum = margins[best];
   std::map<std::size_t, int> counts{{best, 1}};
   double fit_ms = candidates[best].fit_ms;

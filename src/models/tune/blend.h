@@ -33,10 +33,10 @@ struct BlendOptions {
 };
 
 /// Chooses members and weights greedily with replacement (they may enter again and so weigh more),
-/// starting with the best; keeps the best alone where nothing improves on it. Then fits slope and
-/// intercept on the same rows where that lowers the smooth loss noticeably. Errors   those of the
-/// metric. Source   Caruana et al., "Ensemble selection from libraries of models", ICML 2004;
-/// Platt, "Probabilistic
+/// starting with the best that fits into `most_fit_ms`; keeps the best alone where nothing improves
+/// on it. Then fits slope and intercept on the same rows where that lowers the smooth loss
+/// noticeably. Errors   those of the metric. Source   Caruana et al., "Ensemble selection from
+/// libraries of models", ICML 2004; Platt, "Probabilistic
 ///          outputs for support vector machines", 1999; Guo et al., "On calibration of modern
 ///          neural networks", ICML 2017 (temperature).
 [[nodiscard]] Result<Blend> MakeBlend(const std::vector<Candidate>& candidates,

@@ -1,6 +1,8 @@
 #include "models/tune/recipe.h"
 
+#include <algorithm>
 #include <numeric>
+#include <thread>
 
 namespace aimass {
 
@@ -19,7 +21,9 @@ Json ToJson(const Recipe& recipe) {
                {"split",
                 {{"method", recipe.split_method},
                  {"time_column", recipe.time_column},
-                 {"fraction", recipe.fraction}}},
+                 {"fraction", recipe.fraction},
+                 {"group_by", recipe.group_by},
+                 {"group_column", recipe.group_column}}},
                {"rows", recipe.rows},
                {"seed", recipe.seed},
                {"threads", recipe.threads},
@@ -44,6 +48,9 @@ Result<Recipe> RecipeFromJson(const Json& json) {
     recipe.split_method = split.at("method").get<std::string>();
     recipe.time_column = split.at("time_column").get<std::string>();
     recipe.fraction = split.at("fraction").get<double>();
+    // Versions of earlier releases kept no rows together.
+    recipe.group_by = split.value("group_by", "none");
+    recipe.group_column = split.value("group_column", "");
     if (split.contains("after")) recipe.after = split.at("after");
     recipe.rows = json.at("rows").get<std::string>();
     recipe.seed = json.at("seed").get<std::uint64_t>();
@@ -77,11 +84,18 @@ Cell CellOfJson(const Json& json) {
   return Cell::Null();
 }
 
+Result<RowGroups> GroupsOf(const Recipe& recipe, const RowTable& table,
+                           const TargetColumn& target) {
+  if (recipe.group_by == "none") return RowGroups{};
+  return GroupRows(table, target,
+                   {.target = recipe.target, .drop = recipe.drop, .column = recipe.group_column});
+}
+
 Result<FittedFeatures> FitFeatures(const Recipe& recipe, const RowTable& table,
-                                   const TargetColumn& target,
+                                   const TargetColumn& target, const RowGroups& groups,
                                    std::span<const std::uint32_t> rows) {
   const std::string by_time = recipe.split_method == "time" ? recipe.time_column : "";
-  const Folds folds = MakeFolds(table, target, rows, by_time, recipe.folds, recipe.seed);
+  const Folds folds = MakeFolds(table, target, groups, rows, by_time, recipe.folds, recipe.seed);
   std::vector<float> values;
   values.reserve(rows.size());
   for (const std::uint32_t row : rows) values.push_back(target.values[row]);
@@ -105,22 +119,40 @@ Result<std::vector<FittedMember>> FitMembers(const Recipe& recipe, const Learner
   std::vector<std::uint32_t> numbers(matrix.rows());
   std::iota(numbers.begin(), numbers.end(), 0U);
   const std::span<const std::uint32_t> all(numbers);
-  std::vector<FittedMember> members;
+  std::vector<const LearnerType*> types;
   for (const RecipeMember& member : recipe.members) {
-    ASSIGN_OR_RETURN(const LearnerType* type, learners.Find(member.learner));
+    ASSIGN_OR_RETURN(types.emplace_back(), learners.Find(member.learner));
+  }
+  // Members side by side, each with its share of the threads: one of them alone seldom keeps two
+  // threads busy.
+  const std::size_t at_once =
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::max(recipe.threads, 1)), 1,
+                              std::max<std::size_t>(types.size(), 1));
+  std::vector<Result<Fitted>> fitted(types.size(), Fail(ErrorCode::kInternal, "not fitted"));
+  const auto fit = [&](std::size_t m) {
     const LearnerContext context{.task = recipe.task,
                                  .classes = static_cast<int>(classes),
-                                 .threads = recipe.threads,
+                                 .threads = std::max(1, recipe.threads / static_cast<int>(at_once)),
                                  .seed = recipe.seed,
-                                 .fixed_rounds = member.rounds,
+                                 .fixed_rounds = recipe.members[m].rounds,
                                  .deadline_ms = 0,
                                  .cancel = cancel};
-    ASSIGN_OR_RETURN(Fitted fitted, type->fit({&matrix, all.first(rows), all.subspan(rows)},
-                                              member.settings, context));
-    members.push_back({.file = fmt::format("member-{}.{}", members.size(), fitted.file_ending),
-                       .runtime = std::move(fitted.runtime),
-                       .artefact = std::move(fitted.artefact),
-                       .margins = std::move(fitted.validation_margins)});
+    fitted[m] = types[m]->fit({&matrix, all.first(rows), all.subspan(rows)},
+                              recipe.members[m].settings, context);
+  };
+  for (std::size_t first = 0; first < types.size(); first += at_once) {
+    std::vector<std::jthread> others;
+    for (std::size_t m = first + 1; m < std::min(first + at_once, types.size()); ++m)
+      others.emplace_back([&fit, m] { fit(m); });
+    fit(first);
+  }
+  std::vector<FittedMember> members;
+  for (Result<Fitted>& one : fitted) {
+    if (!one) return std::unexpected(std::move(one).error());
+    members.push_back({.file = fmt::format("member-{}.{}", members.size(), one->file_ending),
+                       .runtime = std::move(one->runtime),
+                       .artefact = std::move(one->artefact),
+                       .margins = std::move(one->validation_margins)});
   }
   return members;
 }

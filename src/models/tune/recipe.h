@@ -28,6 +28,8 @@ struct Recipe {
   std::string time_column;    // the split's, given or found
   std::optional<Json> after;  // text or number
   double fraction = 0.2;
+  std::string group_by = "none";  // what splits and folds keep together: "none", "rows", "column"
+  std::string group_column;
   std::string rows = "all";  // or "training"
   std::uint64_t seed = 1;
   int threads = 2;
@@ -54,10 +56,15 @@ struct FittedMember {
   std::vector<float> margins;  // [extra rows × outputs]
 };
 
+/// The groups as the recipe says; none where it says none.
+[[nodiscard]] Result<RowGroups> GroupsOf(const Recipe& recipe, const RowTable& table,
+                                         const TargetColumn& target);
+
 /// The features of `rows` as the recipe says; folds for cross-fitted encodings are made of its
 /// seed.
 [[nodiscard]] Result<FittedFeatures> FitFeatures(const Recipe& recipe, const RowTable& table,
                                                  const TargetColumn& target,
+                                                 const RowGroups& groups,
                                                  std::span<const std::uint32_t> rows);
 
 /// Trains every member on the rows of `matrix`, without a clock. `extra`: encoded rows [n ×

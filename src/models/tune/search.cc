@@ -1,55 +1,26 @@
 #include "models/tune/search.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <map>
 #include <numeric>
+#include <optional>
+#include <thread>
 
-#include "base/clock.h"
-#include "models/learners/boosting.h"
-#include "models/random.h"
+#include "models/tune/propose.h"
 
 namespace aimass {
 namespace {
 
-// The order of the first trials: what is cheap comes first, so that there always is an answer.
-constexpr std::array<std::string_view, 3> kCheapFirst{"linear", "lightgbm", "xgboost"};
+// What the end of a search leaves time for: the best trials, which a blend may choose.
+constexpr std::size_t kReservedFits = 3;
+constexpr int kMostAttempts = 3;  // of one trial, each in larger steps
 
-std::vector<const LearnerType*> InOrder(const LearnerRegistry& learners) {
-  std::vector<const LearnerType*> order;
-  for (const std::string_view name : kCheapFirst) {
-    if (const auto found = learners.types().find(name); found != learners.types().end())
-      order.push_back(&found->second);
-  }
-  for (const auto& [name, type] : learners.types()) {
-    if (std::ranges::find(kCheapFirst, name) == kCheapFirst.end()) order.push_back(&type);
-  }
-  return order;
-}
-
-// A neighbour of `settings`: a third of its numbers moved by about a quarter of their (logarithmic)
-// range of use.
-Settings Neighbour(const LearnerType& learner, const Settings& settings, const Settings& sampled,
-                   Random& random) {
-  Settings out = settings;
-  for (const Field& field : learner.fields) {
-    const std::string name(field.name);
-    if (field.name == "max_rounds" || field.name == "patience" || random.Unit() > 0.4) continue;
-    if (field.kind != FieldKind::kNumber && field.kind != FieldKind::kInteger) {
-      out[name] = sampled.at(name);
-      continue;
-    }
-    const double here = NumberOf(settings, field.name);
-    const double there = NumberOf(sampled, field.name);
-    // Part of the way to a random point keeps it inside the learner's own idea of its space.
-    const double way = random.Uniform(0.1, 0.5);
-    double value = here > 0.0 && there > 0.0 && field.min > 0.0 ? here * std::pow(there / here, way)
-                                                                : here + way * (there - here);
-    if (field.kind == FieldKind::kInteger) value = std::round(value);
-    out[name] = learners::NumberText(std::clamp(value, field.min, field.max));
-  }
-  return out;
+std::string Reasons(const std::vector<Trial>& trials) {
+  std::string reasons;
+  for (const Trial& trial : trials)
+    reasons +=
+        fmt::format(" {}: {};", trial.learner, trial.error.empty() ? trial.state : trial.error);
+  return reasons;
 }
 
 class Searcher {
@@ -57,16 +28,12 @@ class Searcher {
   Searcher(const SearchInput& input, std::vector<Trial> done)
       : input_(input),
         trials_(std::move(done)),
-        learners_(InOrder(input.learners)),
-        own_matrices_(static_cast<std::size_t>(input.scored_folds)) {
-    for (int fold = 0; fold < input.scored_folds; ++fold) {
-      std::vector<std::uint32_t>& train = train_.emplace_back();
-      std::vector<std::uint32_t>& validation = validation_.emplace_back();
-      for (std::size_t i = 0; i < input.folds.size(); ++i) {
-        (input.folds[i] == fold ? validation : train).push_back(static_cast<std::uint32_t>(i));
-      }
-    }
-    const std::vector<std::uint32_t> scored = ScoredRowNumbers(input.folds, input.scored_folds);
+        at_once_(std::clamp<std::size_t>(static_cast<std::size_t>(std::max(input.threads, 1)), 1,
+                                         std::max<std::size_t>(input.rows.size(), 1))),
+        own_matrices_(input.rows.size()),
+        bins_(input.rows.size()) {
+    const std::vector<std::uint32_t> scored =
+        ScoredRowNumbers(input.folds, static_cast<int>(input.rows.size()));
     position_.assign(input.folds.size(), 0);
     for (std::size_t i = 0; i < scored.size(); ++i)
       position_[scored[i]] = static_cast<std::uint32_t>(i);
@@ -76,243 +43,245 @@ class Searcher {
   Result<std::vector<Trial>> Run() {
     while (static_cast<int>(trials_.size()) < input_.max_trials) {
       RETURN_IF_ERROR(input_.cancel.Check());
-      const std::int64_t left = TimeLeft();
-      const Trial* best = Best();
-      if (best != nullptr && left < std::max<std::int64_t>(50, ShortestTrialMs() / 3)) break;
-      if (best == nullptr && left <= 0 && !trials_.empty()) break;
-      const bool nothing_fits = trials_.size() > 1 && trials_.back().state == "timeout" &&
-                                trials_[trials_.size() - 2].state == "timeout";
-      if (best != nullptr && nothing_fits) break;
-      Trial trial = Next();
+      const double left = TimeLeft();
+      const bool answered = Best() != nullptr;
+      if (answered && (left < LeastUsefulMs() || NothingFits())) break;
+      if (!answered && left <= 0.0 && !trials_.empty()) break;
+      Trial trial = Propose({.learners = input_.learners,
+                             .scorer = input_.scorer,
+                             .rows = input_.matrix.rows(),
+                             .features = input_.matrix.features.size(),
+                             .seed = input_.seed},
+                            trials_);
       RETURN_IF_ERROR(Evaluate(&trial));
       trials_.push_back(std::move(trial));
       if (input_.after_trial) RETURN_IF_ERROR(input_.after_trial(trials_.back(), Best()));
     }
-    if (Best() == nullptr) {
-      std::string reasons;
-      for (const Trial& trial : trials_)
-        reasons +=
-            fmt::format(" {}: {};", trial.learner, trial.error.empty() ? trial.state : trial.error);
-      return Fail(ErrorCode::kTimeout, "no learner could be trained in the time given:{}", reasons);
+    if (std::ranges::all_of(trials_, [](const Trial& trial) { return trial.margins.empty(); })) {
+      return Fail(ErrorCode::kTimeout, "no learner could be trained in the time given:{}",
+                  Reasons(trials_));
     }
     return std::move(trials_);
   }
 
  private:
-  [[nodiscard]] const Trial* Best() const {
-    const Trial* best = nullptr;
-    for (const Trial& trial : trials_) {
-      if (trial.state != "complete") continue;
-      if (best == nullptr || Loss(trial) < Loss(*best)) best = &trial;
-    }
-    return best;
-  }
-  [[nodiscard]] double Loss(const Trial& trial) const { return input_.scorer.LossOf(trial.score); }
+  [[nodiscard]] const Trial* Best() const { return BestOf(input_.scorer, trials_); }
 
-  // The members that the search would choose now have to be fitted before the end.
-  [[nodiscard]] std::int64_t TimeLeft() const {
+  // The members that a blend would choose now have to be fitted before the end.
+  [[nodiscard]] double TimeLeft() const {
     std::vector<const Trial*> complete;
     for (const Trial& trial : trials_) {
       if (trial.state == "complete") complete.push_back(&trial);
     }
-    std::ranges::sort(complete, {}, [&](const Trial* t) { return Loss(*t); });
+    std::ranges::stable_sort(complete, {},
+                             [&](const Trial* t) { return input_.scorer.LossOf(t->score); });
     double fits = 0.0;
-    for (std::size_t i = 0; i < std::min<std::size_t>(complete.size(), 2); ++i)
-      fits += 1.3 * complete[i]->FoldMs();
-    const std::int64_t now = SteadyMs();
-    const double reserve = fits * input_.fits_after;
-    return std::min(input_.deadline_ms - now,
-                    input_.end_ms - now - static_cast<std::int64_t>(reserve));
+    for (std::size_t i = 0; i < std::min(complete.size(), kReservedFits); ++i)
+      fits += FullFitMs(input_, *complete[i]);
+    return static_cast<double>(input_.budget.Left()) - fits * input_.fits_after - input_.refit_ms;
   }
 
-  [[nodiscard]] std::int64_t ShortestTrialMs() const {
-    double shortest = 1e15;
+  // Less time than this is not worth another trial: the first folds of a short one.
+  [[nodiscard]] double LeastUsefulMs() const {
+    double shortest = INFINITY;
     for (const Trial& trial : trials_) {
-      if (trial.state == "complete" && trial.learner != "linear")
-        shortest = std::min(shortest, trial.duration_ms);
+      if (trial.fit_ms > 0.0 && trial.learner != "linear")
+        shortest = std::min(shortest, trial.fit_ms);
     }
-    return shortest > 1e14 ? 0 : static_cast<std::int64_t>(shortest);
+    return std::max(30.0, std::isfinite(shortest) ? shortest : 0.0);
   }
 
-  Trial Next() {
-    const int number = static_cast<int>(trials_.size());
-    Trial trial{.number = number,
-                .learner = {},
-                .settings = {},
-                .fold_rounds = {},
-                .fold_scores = {},
-                .score = 0.0,
-                .duration_ms = 0.0,
-                .state = {},
-                .error = {},
-                .margins = {}};
-    const auto sample = [&](const LearnerType& type, int n) {
-      return type.sample(n, input_.seed, input_.matrix.rows(), input_.matrix.features.size(),
-                         input_.scorer.task());
-    };
-    std::map<std::string_view, int> tried;
-    for (const Trial& done : trials_) ++tried[done.learner];
-    for (const LearnerType* type : learners_) {
-      if (tried[type->name] == 0) {
-        trial.learner = type->name;
-        trial.settings = sample(*type, 0);
-        return trial;
-      }
-    }
-    Random random(input_.seed, 0x7365617263ULL + static_cast<std::uint64_t>(number));
-    const LearnerType& type = Choose(random);
-    trial.learner = type.name;
-    trial.settings = sample(type, tried[type.name]);
-    const Trial* best = nullptr;
-    for (const Trial& done : trials_) {
-      if (done.learner == trial.learner && done.state == "complete" &&
-          (best == nullptr || Loss(done) < Loss(*best))) {
-        best = &done;
-      }
-    }
-    if (best != nullptr && tried[type.name] >= 3 && random.Unit() < 0.6) {
-      trial.settings = Neighbour(type, best->settings, trial.settings, random);
-    }
-    return trial;
+  [[nodiscard]] bool NothingFits() const {
+    return trials_.size() > 1 && trials_.back().state == "timeout" &&
+           trials_[trials_.size() - 2].state == "timeout";
   }
 
-  // Learners whose best trial is good are chosen more often; a linear model has little to tune.
-  const LearnerType& Choose(Random& random) {
-    std::vector<double> weights;
-    const Trial* best = Best();
-    for (const LearnerType* type : learners_) {
-      double loss = INFINITY;
-      int tried = 0;
-      for (const Trial& trial : trials_) {
-        if (trial.learner != type->name) continue;
-        ++tried;
-        if (trial.state == "complete") loss = std::min(loss, Loss(trial));
-      }
-      double weight = 0.05;
-      if (best != nullptr && std::isfinite(loss)) {
-        const double behind = (loss - Loss(*best)) / std::max(std::fabs(Loss(*best)), 1e-9);
-        weight = 0.05 + std::exp(-40.0 * behind);
-      }
-      if (type->name == "linear") weight *= tried < 4 ? 0.5 : 0.1;
-      weights.push_back(weight);
-    }
-    double at = random.Unit() * std::accumulate(weights.begin(), weights.end(), 0.0);
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      if (at < weights[i]) return *learners_[i];
-      at -= weights[i];
-    }
-    return *learners_.back();
+  // A default may use a third of what is left, the linear one (first, so that there always is an
+  // answer) a sixth, a later trial half of it.
+  [[nodiscard]] double SliceMs(const Trial& trial) const {
+    const double left = std::max(TimeLeft(), 200.0);
+    const bool first = std::ranges::none_of(
+        trials_, [&](const Trial& done) { return done.learner == trial.learner; });
+    if (!first) return left / 2.0;
+    return trial.learner == "linear" ? left / 6.0 : left / 3.0;
   }
 
-  // Fills in everything but the settings. Only a cancelled job is an error: a failed fit is a
-  // failed trial.
+  // How many rounds a run of these settings will go, from what runs of the learner have shown.
+  [[nodiscard]] double NeededRounds(const LearnerType& type, const Settings& settings) const {
+    if (type.rounds == nullptr) return 0.0;
+    const double expected = type.rounds(settings);
+    for (const Trial& trial : trials_) {
+      if (trial.learner == type.name && trial.state == "complete")
+        return 1.2 * expected / type.rounds(trial.settings) * trial.Rounds();
+    }
+    return expected;
+  }
+
+  // Fills in everything but the settings, which may take larger steps. Only a cancelled job is an
+  // error: a failed fit is a failed trial.
   Status Evaluate(Trial* trial) {
     const LearnerType& type = input_.learners.types().find(trial->learner)->second;
-    const Trial* best = Best();
-    const std::size_t outputs = input_.scorer.outputs();
-    const std::int64_t start = SteadyMs();
-    // A default may use half of what is left, the linear one (first, so that there always is an
-    // answer) an eighth.
-    const std::int64_t left = std::max<std::int64_t>(TimeLeft(), 200);
-    const bool is_default = trials_.size() < learners_.size();
-    const std::int64_t budget = !is_default                  ? left
-                                : trial->learner == "linear" ? left / 8
-                                                             : left / 2;
-    std::vector<float> margins(num_scored_ * outputs, 0.0F);
-    for (int fold = 0; fold < input_.scored_folds; ++fold) {
-      const auto f = static_cast<std::size_t>(fold);
-      const std::int64_t now = SteadyMs();
-      LearnerContext context{
-          .task = input_.scorer.task(),
-          .classes = static_cast<int>(input_.scorer.classes()),
-          .threads = input_.threads,
-          .seed = input_.seed,
-          .fixed_rounds = 0,
-          .deadline_ms = now + std::max<std::int64_t>(
-                                   20, (start + budget - now) / (input_.scored_folds - fold)),
-          .cancel = input_.cancel};
-      Result<Fitted> fitted =
-          type.fit({&MatrixOf(fold), train_[f], validation_[f]}, trial->settings, context);
-      trial->duration_ms = static_cast<double>(SteadyMs() - start);
-      if (!fitted) {
-        if (fitted.error().code == ErrorCode::kCancelled)
-          return std::unexpected(std::move(fitted).error());
-        trial->state = fitted.error().code == ErrorCode::kTimeout ? "timeout" : "failed";
-        trial->error = fitted.error().ToString();
-        return {};
-      }
-      std::vector<float> actual;
-      for (std::size_t i = 0; i < validation_[f].size(); ++i) {
-        const std::uint32_t row = validation_[f][i];
-        actual.push_back(input_.matrix.target[row]);
-        std::copy_n(fitted->validation_margins.data() + i * outputs, outputs,
-                    margins.data() + position_[row] * outputs);
-      }
-      const std::vector<double> of_fold(fitted->validation_margins.begin(),
-                                        fitted->validation_margins.end());
-      Result<double> score = input_.scorer.Score(actual, of_fold);
-      if (!score) {
-        trial->state = "failed";
-        trial->error = score.error().ToString();
-        return {};
-      }
-      trial->fold_rounds.push_back(fitted->rounds);
-      trial->fold_scores.push_back(*score);
-      if (fold == 0 && input_.scored_folds > 1 && best != nullptr && Behind(*best, *score)) {
-        trial->state = "pruned";
-        trial->score = *score;
-        return {};
-      }
+    const std::int64_t start = input_.budget.Now();
+    const double slice = SliceMs(*trial);
+    for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+      const double needed = NeededRounds(type, trial->settings);
+      // Where there is no answer yet, the last attempt keeps what it gets.
+      const bool insists = attempt + 1 == kMostAttempts && Best() == nullptr;
+      RETURN_IF_ERROR(Measure(type, static_cast<double>(start) + slice,
+                              insists ? 0 : static_cast<int>(needed), trial));
+      trial->duration_ms = static_cast<double>(input_.budget.Now() - start);
+      if (trial->state != "timeout" || type.hasten == nullptr || trial->round_ms <= 0.0) break;
+      const double affordable = std::max(1.0, ShareOfFold(slice) / trial->round_ms);
+      Settings faster = type.hasten(trial->settings, std::max(1.1 * needed / affordable, 1.2));
+      if (faster == trial->settings && !trial->margins.empty()) break;
+      if (static_cast<double>(input_.budget.Now() - start) > 0.7 * slice) break;
+      trial->settings = std::move(faster);
     }
-    trial->score = std::accumulate(trial->fold_scores.begin(), trial->fold_scores.end(), 0.0) /
-                   static_cast<double>(trial->fold_scores.size());
-    trial->margins = std::move(margins);
-    trial->state = "complete";
     return {};
   }
 
+  [[nodiscard]] double ShareOfFold(double slice) const {
+    return slice * static_cast<double>(at_once_) / static_cast<double>(input_.rows.size());
+  }
+
+  Status Measure(const LearnerType& type, double end_ms, int needed_rounds, Trial* trial) {
+    const std::size_t folds = input_.rows.size();
+    const std::size_t outputs = input_.scorer.outputs();
+    trial->fold_rounds.clear(), trial->fold_scores.clear(), trial->margins.clear();
+    trial->fit_ms = trial->round_ms = 0.0;
+    std::vector<float> margins(num_scored_ * outputs, 0.0F);
+    bool cut_off = false;
+    for (std::size_t first = 0; first < folds; first += at_once_) {
+      const std::size_t count = std::min(at_once_, folds - first);
+      const auto waves = static_cast<double>((folds - first + at_once_ - 1) / at_once_);
+      const auto now = static_cast<double>(input_.budget.Now());
+      std::vector<FoldFit> fits = FitFolds(
+          type, *trial, first, count,
+          static_cast<std::int64_t>(now + std::max(20.0, (end_ms - now) / waves)), needed_rounds);
+      for (std::size_t i = 0; i < count; ++i) {
+        if (!fits[i].fitted) {
+          const Error& error = fits[i].fitted.error();
+          if (error.code == ErrorCode::kCancelled) return std::unexpected(error);
+          trial->state = error.code == ErrorCode::kTimeout ? "timeout" : "failed";
+          trial->error = error.ToString();
+          return {};
+        }
+        const Fitted& fitted = *fits[i].fitted;
+        const std::vector<std::uint32_t>& validation = input_.rows[first + i].validation;
+        std::vector<float> actual;
+        for (std::size_t v = 0; v < validation.size(); ++v) {
+          actual.push_back(input_.matrix.target[validation[v]]);
+          std::copy_n(fitted.validation_margins.data() + v * outputs, outputs,
+                      margins.data() + position_[validation[v]] * outputs);
+        }
+        const Result<double> score =
+            input_.scorer.Score(actual, std::vector<double>(fitted.validation_margins.begin(),
+                                                            fitted.validation_margins.end()));
+        if (!score) {
+          trial->state = "failed";
+          trial->error = score.error().ToString();
+          return {};
+        }
+        const auto done = static_cast<double>(trial->fold_scores.size());
+        trial->fit_ms = (trial->fit_ms * done + fits[i].ms) / (done + 1.0);
+        trial->round_ms = (trial->round_ms * done + fitted.round_ms) / (done + 1.0);
+        trial->fold_rounds.push_back(fitted.rounds);
+        trial->fold_scores.push_back(*score);
+        cut_off = cut_off || fitted.out_of_time;
+      }
+      trial->score = std::accumulate(trial->fold_scores.begin(), trial->fold_scores.end(), 0.0) /
+                     static_cast<double>(trial->fold_scores.size());
+      // A run that the clock ended says little about its settings, and must not be shipped.
+      if (cut_off && (Best() != nullptr || needed_rounds > 0)) {
+        trial->state = "timeout";
+        if (first + count == folds) trial->margins = std::move(margins);
+        return {};
+      }
+      if (first == 0 && count < folds && Behind(*trial)) {
+        trial->state = "pruned";
+        return {};
+      }
+    }
+    trial->margins = std::move(margins);
+    trial->state = cut_off ? "timeout" : "complete";
+    return {};
+  }
+
+  struct FoldFit {
+    Result<Fitted> fitted;
+    double ms = 0.0;
+  };
+
+  // Folds first … first+count-1, side by side.
+  std::vector<FoldFit> FitFolds(const LearnerType& type, const Trial& trial, std::size_t first,
+                                std::size_t count, std::int64_t deadline_ms, int needed_rounds) {
+    std::vector<const Matrix*> matrices;
+    for (std::size_t i = 0; i < count; ++i) matrices.push_back(&MatrixOf(first + i));
+    std::vector<FoldFit> fits(count, {.fitted = Fail(ErrorCode::kInternal, "not fitted")});
+    const auto fit = [&](std::size_t i) {
+      const FoldRows& rows = input_.rows[first + i];
+      const LearnerContext context{
+          .task = input_.scorer.task(),
+          .classes = static_cast<int>(input_.scorer.classes()),
+          .threads = std::max(1, input_.threads / static_cast<int>(at_once_)),
+          .seed = input_.seed,
+          .fixed_rounds = 0,
+          .deadline_ms = deadline_ms,
+          .needed_rounds = needed_rounds,
+          .margins_only = true,
+          .cancel = input_.cancel};
+      const std::int64_t start = input_.budget.Now();
+      fits[i].fitted = type.fit({.matrix = matrices[i],
+                                 .train = rows.train,
+                                 .validation = rows.validation,
+                                 .shared = &bins_[first + i]},
+                                trial.settings, context);
+      fits[i].ms = static_cast<double>(input_.budget.Now() - start);
+    };
+    {
+      std::vector<std::jthread> others;
+      for (std::size_t i = 1; i < count; ++i) others.emplace_back([&fit, i] { fit(i); });
+      fit(0);
+    }
+    return fits;
+  }
+
   // The matrix with which fold `fold` is validated.
-  const Matrix& MatrixOf(int fold) {
+  const Matrix& MatrixOf(std::size_t fold) {
     if (input_.cross_fit.empty()) return input_.matrix;
-    std::optional<Matrix>& own = own_matrices_[static_cast<std::size_t>(fold)];
+    std::optional<Matrix>& own = own_matrices_[fold];
     if (!own) {
       own = input_.matrix;
-      input_.cross_fit.Write(*own, fold);
+      input_.cross_fit.Write(*own, static_cast<int>(fold));
     }
     return *own;
   }
 
-  // Worse on the first fold than the best by more than half the spread of the best's own folds.
-  [[nodiscard]] bool Behind(const Trial& best, double first_score) const {
-    double squares = 0.0;
-    for (const double score : best.fold_scores)
-      squares += (score - best.score) * (score - best.score);
-    const double spread = std::sqrt(squares / static_cast<double>(best.fold_scores.size()));
-    const double slack = std::max(0.5 * spread, 0.002 * std::fabs(best.score));
-    return input_.scorer.LossOf(first_score) >
-           input_.scorer.LossOf(best.fold_scores.front()) + slack;
+  // Worse than the best on the same first folds by more than half the spread of the best's own
+  // folds.
+  [[nodiscard]] bool Behind(const Trial& trial) const {
+    const Trial* best = Best();
+    if (best == nullptr) return false;
+    double squares = 0.0, on_these = 0.0;
+    for (const double score : best->fold_scores)
+      squares += (score - best->score) * (score - best->score);
+    for (std::size_t i = 0; i < trial.fold_scores.size(); ++i)
+      on_these += best->fold_scores[i] / static_cast<double>(trial.fold_scores.size());
+    const double spread = std::sqrt(squares / static_cast<double>(best->fold_scores.size()));
+    const double slack = std::max(0.3 * spread, 0.004 * std::fabs(best->score));
+    return input_.scorer.LossOf(trial.score) > input_.scorer.LossOf(on_these) + slack;
   }
 
   const SearchInput& input_;
   std::vector<Trial> trials_;
-  std::vector<const LearnerType*> learners_;
-  std::vector<std::vector<std::uint32_t>> train_, validation_;  // by fold: row numbers
+  std::size_t at_once_;                              // folds
   std::vector<std::optional<Matrix>> own_matrices_;  // by fold, where encodings look at the target
+  std::vector<SharedBins> bins_;                     // by fold
   std::vector<std::uint32_t> position_;              // row → position among the scored rows
   std::size_t num_scored_ = 0;
 };
 
 }  // namespace
-
-int Trial::Rounds() const {
-  if (fold_rounds.empty()) return 1;
-  const double sum = std::accumulate(fold_rounds.begin(), fold_rounds.end(), 0.0);
-  return std::max(1, static_cast<int>(std::lround(sum / static_cast<double>(fold_rounds.size()))));
-}
-
-double Trial::FoldMs() const {
-  return fold_rounds.empty() ? duration_ms : duration_ms / static_cast<double>(fold_rounds.size());
-}
 
 std::vector<std::uint32_t> ScoredRowNumbers(std::span<const std::uint8_t> folds, int scored_folds) {
   std::vector<std::uint32_t> rows;
@@ -322,33 +291,13 @@ std::vector<std::uint32_t> ScoredRowNumbers(std::span<const std::uint8_t> folds,
   return rows;
 }
 
-Json ToJson(const Trial& trial) {
-  Json json = {{"number", trial.number},           {"learner", trial.learner},
-               {"settings", trial.settings},       {"fold_rounds", trial.fold_rounds},
-               {"fold_scores", trial.fold_scores}, {"score", trial.score},
-               {"duration_ms", trial.duration_ms}, {"state", trial.state}};
-  if (!trial.error.empty()) json["error"] = trial.error;
-  return json;
-}
-
-Result<Trial> TrialFromJson(const Json& json) {
-  try {
-    Trial trial{.number = json.at("number").get<int>(),
-                .learner = json.at("learner").get<std::string>(),
-                .settings = {},
-                .fold_rounds = json.at("fold_rounds").get<std::vector<int>>(),
-                .fold_scores = json.at("fold_scores").get<std::vector<double>>(),
-                .score = json.at("score").get<double>(),
-                .duration_ms = json.at("duration_ms").get<double>(),
-                .state = json.at("state").get<std::string>(),
-                .error = json.value("error", ""),
-                .margins = {}};
-    for (const auto& [name, value] : json.at("settings").items())
-      trial.settings.emplace(name, value.get<std::string>());
-    return trial;
-  } catch (const Json::exception& error) {
-    return Fail(ErrorCode::kUnprocessable, "trials.json is damaged: {}", error.what());
-  }
+double FullFitMs(const SearchInput& input, const Trial& trial) {
+  double rows = 0.0;
+  for (const FoldRows& fold : input.rows) rows += static_cast<double>(fold.train.size());
+  rows /= std::max(static_cast<double>(input.rows.size()), 1.0);
+  // Fits are longer than the average one now and then.
+  constexpr double kSafety = 1.2;
+  return kSafety * trial.fit_ms * static_cast<double>(input.matrix.rows()) / std::max(rows, 1.0);
 }
 
 Result<std::vector<Trial>> Search(const SearchInput& input, std::vector<Trial> done) {

@@ -63,19 +63,63 @@ std::vector<std::uint32_t> Strata(const TargetColumn& target, std::span<const st
   return strata;
 }
 
-// Positions 0 … n-1, shuffled, grouped by stratum.
-std::vector<std::vector<std::size_t>> ShuffledStrata(const TargetColumn& target,
-                                                     std::span<const std::uint32_t> rows,
-                                                     std::uint64_t seed) {
+// The heads of units, shuffled, by the stratum of their first row.
+std::vector<std::vector<std::uint32_t>> ShuffledStrata(const TargetColumn& target,
+                                                       std::span<const std::uint32_t> rows,
+                                                       const Units& units, std::uint64_t seed) {
   const std::vector<std::uint32_t> strata = Strata(target, rows);
-  std::vector<std::vector<std::size_t>> groups(
+  std::vector<std::vector<std::uint32_t>> shuffled(
       strata.empty() ? 0 : *std::ranges::max_element(strata) + 1);
-  for (std::size_t i = 0; i < strata.size(); ++i) groups[strata[i]].push_back(i);
+  for (const std::uint32_t head : units.heads()) shuffled[strata[head]].push_back(head);
   Random random(seed, 0x73706c6974ULL);
-  for (std::vector<std::size_t>& group : groups) {
-    for (std::size_t i = group.size(); i > 1; --i) std::swap(group[i - 1], group[random.Below(i)]);
+  for (std::vector<std::uint32_t>& heads : shuffled) {
+    for (std::size_t i = heads.size(); i > 1; --i) std::swap(heads[i - 1], heads[random.Below(i)]);
   }
-  return groups;
+  return shuffled;
+}
+
+// Which positions are held out: a share of each stratum, whole units, and of no class every row.
+std::vector<bool> HoldOut(const TargetColumn& target, std::span<const std::uint32_t> rows,
+                          const Units& units, double fraction, std::uint64_t seed) {
+  std::vector<bool> held(rows.size(), false);
+  const auto set = [&](std::uint32_t head, bool value) {
+    units.ForEach(head, [&](std::uint32_t position) { held[position] = value; });
+  };
+  bool any = false;
+  for (const std::vector<std::uint32_t>& heads : ShuffledStrata(target, rows, units, seed)) {
+    std::size_t all = 0, taken = 0;
+    for (const std::uint32_t head : heads) all += units.Size(head);
+    if (all == 0) continue;
+    const auto count = std::min(
+        static_cast<std::size_t>(std::floor(static_cast<double>(all) * fraction + 0.5)), all - 1);
+    for (const std::uint32_t head : heads) {
+      if (taken + units.Size(head) > count) continue;
+      set(head, true);
+      taken += units.Size(head);
+      any = true;
+    }
+  }
+  if (!any && units.heads().size() > 1) {  // every unit is larger than its share: the smallest
+    set(*std::ranges::min_element(units.heads(), {},
+                                  [&](std::uint32_t head) { return units.Size(head); }),
+        true);
+  }
+  if (target.task == TaskKind::kRegression) return held;
+  // A unit may have taken the last rows of another class with it.
+  std::vector<std::size_t> training(target.labels.size(), 0);
+  const auto label = [&](std::size_t position) {
+    return static_cast<std::size_t>(target.values[rows[position]]);
+  };
+  for (std::size_t i = 0; i < rows.size(); ++i) training[label(i)] += held[i] ? 0 : 1;
+  for (const std::uint32_t head : units.heads()) {
+    if (!held[head]) continue;
+    bool needed = false;
+    units.ForEach(head, [&](std::uint32_t at) { needed = needed || training[label(at)] == 0; });
+    if (!needed) continue;
+    set(head, false);
+    units.ForEach(head, [&](std::uint32_t at) { ++training[label(at)]; });
+  }
+  return held;
 }
 
 Status ByTime(const RowTable& table, std::span<const std::uint32_t> rows,
@@ -127,7 +171,7 @@ Status ByTime(const RowTable& table, std::span<const std::uint32_t> rows,
 
 }  // namespace
 
-Result<Split> SplitRows(const RowTable& table, const TargetColumn& target,
+Result<Split> SplitRows(const RowTable& table, const TargetColumn& target, const RowGroups& groups,
                         const SplitOptions& options) {
   std::vector<std::uint32_t> rows;
   Split split;
@@ -158,7 +202,7 @@ Result<Split> SplitRows(const RowTable& table, const TargetColumn& target,
     split.method = "given";
     split.training = std::move(rows);
   } else {
-    if (!column) {
+    if (!column && groups.by != "column") {
       split.time_column = FindTimeColumn(table, rows);
       if (!split.time_column.empty()) column = table.schema().Find(split.time_column);
     }
@@ -170,15 +214,8 @@ Result<Split> SplitRows(const RowTable& table, const TargetColumn& target,
       constexpr double kMostHeldOut = 50'000;  // rows: more do not make the measurement sharper
       const double fraction =
           std::min(options.fraction, kMostHeldOut / static_cast<double>(rows.size()));
-      std::vector<bool> held(rows.size(), false);
-      for (const auto& group : ShuffledStrata(target, rows, options.seed)) {
-        const auto count = static_cast<std::size_t>(
-            std::floor(static_cast<double>(group.size()) * fraction + 0.5));
-        for (std::size_t i = 0;
-             i < std::min(count, group.size() - std::min<std::size_t>(group.size(), 1)); ++i) {
-          held[group[i]] = true;
-        }
-      }
+      const std::vector<bool> held =
+          HoldOut(target, rows, Units(groups, rows), fraction, options.seed);
       for (std::size_t i = 0; i < rows.size(); ++i)
         (held[i] ? split.holdout : split.training).push_back(rows[i]);
     }
@@ -202,40 +239,108 @@ Result<Split> SplitRows(const RowTable& table, const TargetColumn& target,
   return split;
 }
 
-Folds MakeFolds(const RowTable& table, const TargetColumn& target,
+namespace {
+
+// Numbers that no row has are given away; returns how many are left.
+int CloseGaps(std::vector<std::uint8_t>& of, int count) {
+  std::vector<int> renumbered(static_cast<std::size_t>(count), -1);
+  for (const std::uint8_t fold : of) renumbered[fold] = 0;
+  int used = 0;
+  for (int& number : renumbered) {
+    if (number == 0) number = used++;
+  }
+  for (std::uint8_t& fold : of) fold = static_cast<std::uint8_t>(renumbered[fold]);
+  return used;
+}
+
+}  // namespace
+
+Folds MakeFolds(const RowTable& table, const TargetColumn& target, const RowGroups& groups,
                 std::span<const std::uint32_t> rows, const std::string& time_column, int folds,
                 std::uint64_t seed) {
-  Folds out{.of = std::vector<std::uint8_t>(rows.size(), 0), .count = std::max(folds, 1)};
+  Folds out{
+      .of = std::vector<std::uint8_t>(rows.size(), 0), .count = std::max(folds, 1), .times = {}};
   const auto column = time_column.empty() ? std::nullopt : table.schema().Find(time_column);
-  if (!column) {
-    std::size_t next = 0;  // goes on from stratum to stratum, so that the folds are of equal size
-    for (const auto& group : ShuffledStrata(target, rows, seed ^ 0x666f6c64ULL)) {
-      for (const std::size_t i : group)
-        out.of[i] = static_cast<std::uint8_t>(next++ % static_cast<std::size_t>(out.count));
+  if (column) {
+    out.times = OrderValues(table, rows, *column);
+    for (double& time : out.times) time = std::isnan(time) ? -INFINITY : time;
+    std::vector<std::size_t> order(rows.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, std::greater{}, [&](std::size_t i) { return out.times[i]; });
+    int fold = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const auto due = static_cast<int>(i * static_cast<std::size_t>(out.count) / order.size());
+      if (due > fold && out.times[order[i]] < out.times[order[i - 1]]) fold = due;
+      out.of[order[i]] = static_cast<std::uint8_t>(fold);
     }
-    return out;
+    out.count = CloseGaps(out.of, out.count);
   }
-  const std::vector<double> values = OrderValues(table, rows, *column);
-  std::vector<std::size_t> order(rows.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto key = [&](std::size_t i) { return std::isnan(values[i]) ? -INFINITY : values[i]; };
-  std::ranges::stable_sort(order, {}, key);
-  int fold = 0;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const auto due = static_cast<int>(i * static_cast<std::size_t>(out.count) / order.size());
-    if (due > fold && key(order[i]) > key(order[i - 1])) fold = due;
-    out.of[order[i]] = static_cast<std::uint8_t>(fold);
+  // Without a column, or where all rows are of one time.
+  if (!column || out.count < 2) {
+    out.times.clear();
+    out.count = std::max(folds, 1);
+    // Each unit goes where its stratum, then everything, has the fewest rows so far.
+    const Units units(groups, rows);
+    std::vector<std::size_t> in_fold(static_cast<std::size_t>(out.count), 0);
+    for (const auto& heads : ShuffledStrata(target, rows, units, seed ^ 0x666f6c64ULL)) {
+      std::vector<std::size_t> of_stratum(in_fold.size(), 0);
+      for (const std::uint32_t head : heads) {
+        std::size_t fold = 0;
+        for (std::size_t f = 1; f < in_fold.size(); ++f) {
+          if (std::pair(of_stratum[f], in_fold[f]) < std::pair(of_stratum[fold], in_fold[fold]))
+            fold = f;
+        }
+        of_stratum[fold] += units.Size(head);
+        in_fold[fold] += units.Size(head);
+        units.ForEach(head,
+                      [&](std::uint32_t at) { out.of[at] = static_cast<std::uint8_t>(fold); });
+      }
+    }
+    out.count = CloseGaps(out.of, out.count);
+    // One group is all there is to train on: its rows are better than no validation.
+    if (out.count < 2 && rows.size() > 1 && !groups.of.empty())
+      return MakeFolds(table, target, {}, rows, time_column, folds, seed);
   }
-  // Ties may have left a number unused: close the gaps.
-  std::vector<int> renumbered(static_cast<std::size_t>(out.count), -1);
-  int used = 0;
-  for (const std::size_t i : order) {
-    int& number = renumbered[out.of[i]];
-    if (number < 0) number = used++;
-    out.of[i] = static_cast<std::uint8_t>(number);
-  }
-  out.count = used;
   return out;
+}
+
+std::vector<FoldRows> RowsOfFolds(const Folds& folds, int scored, double gap) {
+  std::vector<FoldRows> out(static_cast<std::size_t>(std::max(scored, 0)));
+  for (std::size_t f = 0; f < out.size(); ++f) {
+    double first = INFINITY;
+    for (std::size_t i = 0; i < folds.times.size(); ++i) {
+      if (folds.of[i] == f) first = std::min(first, folds.times[i]);
+    }
+    const auto collect = [&](double keep_away) {
+      out[f].train.clear();
+      out[f].validation.clear();
+      for (std::size_t i = 0; i < folds.of.size(); ++i) {
+        const bool past =
+            folds.times.empty() || (folds.times[i] < first && folds.times[i] <= first - keep_away);
+        if (folds.of[i] == f) {
+          out[f].validation.push_back(static_cast<std::uint32_t>(i));
+        } else if (past) {
+          out[f].train.push_back(static_cast<std::uint32_t>(i));
+        }
+      }
+    };
+    collect(gap);
+    // A gap that leaves next to nothing to learn from does more harm than good.
+    if (out[f].train.size() * 3 < out[f].validation.size()) collect(0.0);
+  }
+  return out;
+}
+
+double GapOf(const RowTable& table, const Split& split) {
+  const auto column =
+      split.method == "time" ? table.schema().Find(split.time_column) : std::nullopt;
+  if (!column) return 0.0;
+  double last = -INFINITY, first = INFINITY;
+  for (const double time : OrderValues(table, split.training, *column))
+    if (!std::isnan(time)) last = std::max(last, time);
+  for (const double time : OrderValues(table, split.holdout, *column))
+    first = std::min(first, time);
+  return std::isfinite(last) && std::isfinite(first) ? std::max(first - last, 0.0) : 0.0;
 }
 
 }  // namespace aimass

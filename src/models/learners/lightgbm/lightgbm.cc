@@ -1,11 +1,9 @@
 // LightGBM: leaf-wise histogram trees, native categories, early stopping on log loss or RMSE.
-#include "native/lightgbm/lightgbm.h"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "models/learners/boosting.h"
+#include "models/learners/leafwise.h"
 #include "models/random.h"
 
 namespace aimass::learners::lightgbm {
@@ -15,7 +13,7 @@ constexpr std::array kFields{
     Field{.name = "learning_rate",
           .label = {"Learning rate", "学习率"},
           .kind = FieldKind::kNumber,
-          .default_value = "0.06",
+          .default_value = "0.08",
           .min = 1e-4,
           .max = 1},
     Field{.name = "num_leaves",
@@ -76,155 +74,89 @@ constexpr std::array kFields{
           .label = {"Random thresholds", "随机阈值"},
           .kind = FieldKind::kBool,
           .default_value = "false"},
-    Field{.name = "max_rounds",
-          .label = {"Most rounds", "最多轮数"},
-          .kind = FieldKind::kInteger,
-          .default_value = "3000",
-          .min = 1,
-          .max = 100000},
-    Field{.name = "patience",
-          .label = {"Rounds without a gain before it stops", "无改进即停止的轮数"},
-          .kind = FieldKind::kInteger,
-          .default_value = "40",
-          .min = 1,
-          .max = 10000},
+    kMaxRounds,
+    kPatience,
+};
+
+// Chosen by hand: the usual one, small trees with much regularisation, random thresholds, large
+// trees of few features, nearly additive trees, and the library's own defaults.
+struct Point {
+  double learning_rate, num_leaves, min_data, feature_fraction, bagging_fraction, l2;
+  bool extra_trees;
+};
+constexpr std::array kPortfolio{
+    Point{0.08, 31, 20, 0.8, 0.9, 0.1, false}, Point{0.06, 8, 40, 0.6, 0.8, 3.0, false},
+    Point{0.08, 48, 10, 0.7, 0.9, 1.0, true},  Point{0.05, 96, 10, 0.4, 0.7, 5.0, false},
+    Point{0.1, 4, 20, 0.8, 0.9, 0.1, false},   Point{0.1, 31, 20, 1.0, 1.0, 1e-4, false},
 };
 
 Settings Sample(int trial, std::uint64_t seed, std::size_t rows, std::size_t features,
                 TaskKind task) {
-  Settings settings;
-  for (const Field& field : kFields) settings.emplace(field.name, field.default_value);
-  const auto set = [&settings](std::string_view name, double value) {
-    settings.insert_or_assign(std::string(name), NumberText(value));
-  };
+  SettingsMaker settings(kFields);
   const auto n = static_cast<double>(rows);
-  if (trial == 0) {
+  const auto patience = [&](double learning_rate) {
+    settings.Set("patience", std::round(std::clamp(3.0 / learning_rate, 20.0, 100.0)));
+  };
+  if (trial < static_cast<int>(kPortfolio.size())) {
+    const Point& point = kPortfolio[static_cast<std::size_t>(trial)];
+    settings.Set("learning_rate", point.learning_rate);
     // 31 leaves of 20 rows overfit a table of a few hundred.
-    if (rows < 1000) set("num_leaves", 15);
-    if (rows < 400) set("min_data_in_leaf", std::max(3.0, std::round(n / 20)));
-    return settings;
+    settings.Set("num_leaves", std::min(point.num_leaves, std::max(4.0, std::round(n / 40))));
+    settings.Set("min_data_in_leaf", std::min(point.min_data, std::max(3.0, std::round(n / 20))));
+    settings.Set("feature_fraction", point.feature_fraction);
+    settings.Set("bagging_fraction", point.bagging_fraction);
+    settings.Set("lambda_l2", point.l2);
+    settings.Set("extra_trees", point.extra_trees ? "true" : "false");
+    patience(point.learning_rate);
+    return settings.Take();
   }
   Random random(seed, 0x6c6762ULL + static_cast<std::uint64_t>(trial) * 16 +
                           static_cast<std::uint64_t>(task));
-  set("learning_rate", random.LogUniform(0.015, 0.2));
-  set("num_leaves", std::round(random.LogUniform(5, std::clamp(n / 20, 16.0, 255.0))));
-  set("min_data_in_leaf", std::round(random.LogUniform(2, std::clamp(n / 20, 6.0, 128.0))));
-  set("feature_fraction", random.Uniform(features < 8 ? 0.6 : 0.3, 1.0));
-  set("bagging_fraction", random.Uniform(0.5, 1.0));
-  set("lambda_l1", random.LogUniform(1e-4, 10));
-  set("lambda_l2", random.LogUniform(1e-3, 30));
-  set("max_bin", random.Unit() < 0.3 ? 63 : 255);
-  set("cat_smooth", random.LogUniform(1, 100));
-  set("cat_l2", random.LogUniform(0.1, 30));
-  settings.insert_or_assign("extra_trees", random.Unit() < 0.25 ? "true" : "false");
-  return settings;
-}
-
-std::string Parameters(const Settings& settings, const LearnerContext& context,
-                       const Matrix& matrix) {
-  std::string text = fmt::format(
-      "num_threads={} seed={} verbosity=-1 deterministic=true force_row_wise=true bagging_freq=1 "
-      "feature_pre_filter=false max_cat_to_onehot=4 min_data_per_group=10",
-      context.threads, context.seed % 2147483647ULL);
-  switch (context.task) {
-    case TaskKind::kBinary:
-      text += " objective=binary metric=binary_logloss";
-      break;
-    case TaskKind::kMulticlass:
-      text +=
-          fmt::format(" objective=multiclass metric=multi_logloss num_class={}", context.classes);
-      break;
-    case TaskKind::kRegression:
-      text += " objective=regression metric=rmse";
-      break;
-  }
-  for (const std::string_view name :
-       {"learning_rate", "num_leaves", "min_data_in_leaf", "feature_fraction", "bagging_fraction",
-        "lambda_l1", "lambda_l2", "max_bin", "cat_smooth", "cat_l2", "extra_trees"}) {
-    text += fmt::format(" {}={}", name, settings.find(name)->second);
-  }
-  std::string categorical;
-  for (std::size_t i = 0; i < matrix.features.size(); ++i) {
-    if (matrix.features[i].categories > 0) {
-      categorical += (categorical.empty() ? " categorical_feature=" : ",") + std::to_string(i);
-    }
-  }
-  return text + categorical;
+  const double rate = random.LogUniform(0.02, 0.15);
+  settings.Set("learning_rate", rate);
+  patience(rate);
+  settings.Set("num_leaves", std::round(random.LogUniform(4, std::clamp(n / 20, 16.0, 255.0))));
+  settings.Set("min_data_in_leaf",
+               std::round(random.LogUniform(2, std::clamp(n / 20, 6.0, 200.0))));
+  settings.Set("feature_fraction", random.Uniform(features < 8 ? 0.6 : 0.3, 1.0));
+  settings.Set("bagging_fraction", random.Uniform(0.5, 1.0));
+  settings.Set("lambda_l1", random.LogUniform(1e-4, 10));
+  settings.Set("lambda_l2", random.LogUniform(1e-3, 30));
+  settings.Set("cat_smooth", random.LogUniform(1, 100));
+  settings.Set("cat_l2", random.LogUniform(0.1, 30));
+  settings.Set("extra_trees", random.Unit() < 0.25 ? "true" : "false");
+  return settings.Take();
 }
 
 Result<Fitted> Fit(const LearnerData& data, const Settings& given, const LearnerContext& context) {
-  RETURN_IF_ERROR(CheckFit(data, context));
   ASSIGN_OR_RETURN(const Settings settings, CheckSettings("learner 'lightgbm'", kFields, given));
-  const Matrix& matrix = *data.matrix;
-  const std::size_t width = matrix.features.size();
-  const std::vector<std::string> names = FeatureNames(matrix);
-  const std::string parameters = Parameters(settings, context, matrix);
-  const auto dense = [&](const Rows& rows) {
-    return lgbm::DenseData{.values = rows.values,
-                           .rows = rows.target.size(),
-                           .columns = width,
-                           .labels = rows.target,
-                           .weights = rows.weights,
-                           .names = names};
-  };
-
-  std::optional<lgbm::Dataset> train;
-  {
-    const Rows rows = Gather(matrix, data.train);
-    ASSIGN_OR_RETURN(train, lgbm::Dataset::Create(dense(rows), parameters, nullptr));
+  std::string parameters = " bagging_freq=1 max_cat_to_onehot=4 min_data_per_group=10";
+  for (const std::string_view name :
+       {"learning_rate", "num_leaves", "min_data_in_leaf", "feature_fraction", "bagging_fraction",
+        "lambda_l1", "lambda_l2", "cat_smooth", "cat_l2", "extra_trees"}) {
+    parameters += fmt::format(" {}={}", name, settings.find(name)->second);
   }
-  RETURN_IF_ERROR(context.cancel.Check());
-  const Rows validation_rows = Gather(matrix, data.validation);
-  const bool stops_early = context.fixed_rounds <= 0;
-  std::optional<lgbm::Dataset> validation;
-  if (stops_early) {
-    ASSIGN_OR_RETURN(validation,
-                     lgbm::Dataset::Create(dense(validation_rows), parameters, &*train));
-  }
-  ASSIGN_OR_RETURN(lgbm::Booster booster, lgbm::Booster::Create(*train, parameters));
-  if (stops_early) RETURN_IF_ERROR(booster.AddValidation(*validation));
-
-  EarlyStopping stopping(context, static_cast<int>(IntegerOf(settings, "max_rounds")),
-                         static_cast<int>(IntegerOf(settings, "patience")));
-  if (stopping.OutOfTime()) return Fail(ErrorCode::kTimeout, "no time was left for a single round");
-  int rounds = 0;
-  for (bool more = true; more; ++rounds) {
-    RETURN_IF_ERROR(context.cancel.Check());
-    ASSIGN_OR_RETURN(const bool finished, booster.Update());
-    double loss = 0.0;
-    if (stops_early) {
-      ASSIGN_OR_RETURN(loss, booster.Evaluate());
-    }
-    more = stopping.GoOn(rounds, loss) && !finished;
-  }
-  // Where no split was possible, the library drops the empty round again.
-  ASSIGN_OR_RETURN(const int kept, booster.Rounds());
-  const int best = std::clamp(stopping.best_rounds(), 1, std::max(kept, 1));
-
-  Fitted fitted{.artefact = {},
-                .file_ending = "txt",
-                .runtime = "trees",
-                .rounds = best,
-                .out_of_time = stopping.out_of_time(),
-                .validation_margins = {}};
-  if (!data.validation.empty()) {
-    ASSIGN_OR_RETURN(const std::vector<double> margins,
-                     booster.PredictMargins(validation_rows.values, data.validation.size(), width,
-                                            best, context.threads));
-    fitted.validation_margins.assign(margins.begin(), margins.end());
-  }
-  ASSIGN_OR_RETURN(fitted.artefact, booster.Save(best));
-  return fitted;
+  return FitLeafWise(data, context,
+                     {.parameters = parameters,
+                      .max_bin = static_cast<int>(IntegerOf(settings, "max_bin")),
+                      .max_rounds = static_cast<int>(IntegerOf(settings, "max_rounds")),
+                      .patience = static_cast<int>(IntegerOf(settings, "patience"))});
 }
 
 }  // namespace
 
 void Register(LearnerRegistry& registry) {
-  registry.Add({.name = "lightgbm",
-                .label = {"LightGBM trees", "LightGBM 树"},
-                .fields = kFields,
-                .sample = Sample,
-                .fit = Fit});
+  registry.Add(
+      {.name = "lightgbm",
+       .label = {"LightGBM trees", "LightGBM 树"},
+       .fields = kFields,
+       .sample = Sample,
+       .portfolio = static_cast<int>(kPortfolio.size()),
+       .rounds =
+           [](const Settings& settings) { return RoundsAt(NumberOf(settings, "learning_rate")); },
+       .hasten = [](const Settings& settings,
+                    double factor) { return Hastened(settings, "learning_rate", factor); },
+       .fit = Fit});
 }
 
 }  // namespace aimass::learners::lightgbm

@@ -28,15 +28,20 @@ constexpr std::array kFields{
           .max = 10000},
 };
 
+constexpr std::array kPortfolio{1.0, 30.0, 0.1, 300.0};
+
 Settings Sample(int trial, std::uint64_t seed, std::size_t /*rows*/, std::size_t /*features*/,
                 TaskKind task) {
-  Settings settings;
-  for (const Field& field : kFields) settings.emplace(field.name, field.default_value);
-  if (trial == 0) return settings;
+  SettingsMaker settings(kFields);
+  if (trial == 0) return settings.Take();
+  if (trial < static_cast<int>(kPortfolio.size())) {
+    settings.Set("l2", kPortfolio[static_cast<std::size_t>(trial)]);
+    return settings.Take();
+  }
   Random random(seed, 0x6c696eULL + static_cast<std::uint64_t>(trial) * 16 +
                           static_cast<std::uint64_t>(task));
-  settings.insert_or_assign("l2", NumberText(random.LogUniform(0.01, 1000)));
-  return settings;
+  settings.Set("l2", random.LogUniform(0.01, 1000));
+  return settings.Take();
 }
 
 // How one encoded feature enters the model. A number has slots {weight} or {weight, missing
@@ -389,6 +394,8 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
                 .file_ending = "json",
                 .runtime = "linear",
                 .rounds = clock.out_of_time() ? std::max(done, 1) : most,
+                .rounds_run = done,
+                .round_ms = clock.RoundMs(done),
                 .out_of_time = clock.out_of_time(),
                 .validation_margins = Margins(artefact, model, matrix, data.validation)};
 }
@@ -400,6 +407,7 @@ void Register(LearnerRegistry& registry) {
                 .label = {"Linear model", "线性模型"},
                 .fields = kFields,
                 .sample = Sample,
+                .portfolio = static_cast<int>(kPortfolio.size()),
                 .fit = Fit});
 }
 

@@ -72,40 +72,53 @@ constexpr std::array kFields{
           .default_value = "8",
           .min = 1,
           .max = 128},
-    Field{.name = "max_rounds",
-          .label = {"Most rounds", "最多轮数"},
-          .kind = FieldKind::kInteger,
-          .default_value = "3000",
-          .min = 1,
-          .max = 100000},
-    Field{.name = "patience",
-          .label = {"Rounds without a gain before it stops", "无改进即停止的轮数"},
-          .kind = FieldKind::kInteger,
-          .default_value = "40",
-          .min = 1,
-          .max = 10000},
+    kMaxRounds,
+    kPatience,
+};
+
+// Chosen by hand: the usual one, small trees with much regularisation, large trees of few features,
+// nearly additive trees.
+struct Point {
+  double eta, max_depth, min_child_weight, subsample, colsample, lambda;
+};
+constexpr std::array kPortfolio{
+    Point{0.1, 6, 1, 0.9, 0.8, 1},
+    Point{0.06, 4, 5, 0.8, 0.5, 3},
+    Point{0.05, 9, 3, 0.7, 0.4, 5},
+    Point{0.12, 2, 1, 0.9, 0.8, 1},
 };
 
 Settings Sample(int trial, std::uint64_t seed, std::size_t rows, std::size_t features,
                 TaskKind task) {
-  Settings settings;
-  for (const Field& field : kFields) settings.emplace(field.name, field.default_value);
-  if (trial == 0) return settings;
+  SettingsMaker settings(kFields);
+  const auto patience = [&](double eta) {
+    settings.Set("patience", std::round(std::clamp(3.0 / eta, 20.0, 100.0)));
+  };
+  if (trial < static_cast<int>(kPortfolio.size())) {
+    const Point& point = kPortfolio[static_cast<std::size_t>(trial)];
+    settings.Set("eta", point.eta);
+    settings.Set("max_depth", point.max_depth);
+    settings.Set("min_child_weight", point.min_child_weight);
+    settings.Set("subsample", point.subsample);
+    settings.Set("colsample_bytree", point.colsample);
+    settings.Set("lambda", point.lambda);
+    patience(point.eta);
+    return settings.Take();
+  }
   Random random(seed, 0x786762ULL + static_cast<std::uint64_t>(trial) * 16 +
                           static_cast<std::uint64_t>(task));
-  const auto set = [&settings](std::string_view name, double value) {
-    settings.insert_or_assign(std::string(name), NumberText(value));
-  };
-  set("eta", random.LogUniform(0.02, 0.25));
-  set("max_depth", std::round(random.LogUniform(3, rows < 2000 ? 8 : 11)));
-  set("min_child_weight", random.LogUniform(0.3, rows < 2000 ? 10 : 60));
-  set("subsample", random.Uniform(0.55, 1.0));
-  set("colsample_bytree", random.Uniform(features < 8 ? 0.6 : 0.3, 1.0));
-  set("lambda", random.LogUniform(0.01, 30));
-  set("alpha", random.LogUniform(1e-4, 10));
-  set("gamma", random.Unit() < 0.5 ? 1e-4 : random.LogUniform(1e-3, 3));
-  set("max_cat_to_onehot", std::round(random.LogUniform(2, 64)));
-  return settings;
+  const double eta = random.LogUniform(0.025, 0.2);
+  settings.Set("eta", eta);
+  patience(eta);
+  settings.Set("max_depth", std::round(random.LogUniform(2, rows < 2000 ? 8 : 11)));
+  settings.Set("min_child_weight", random.LogUniform(0.3, rows < 2000 ? 10 : 100));
+  settings.Set("subsample", random.Uniform(0.55, 1.0));
+  settings.Set("colsample_bytree", random.Uniform(features < 8 ? 0.6 : 0.3, 1.0));
+  settings.Set("lambda", random.LogUniform(0.01, 30));
+  settings.Set("alpha", random.LogUniform(1e-4, 10));
+  settings.Set("gamma", random.Unit() < 0.5 ? 1e-4 : random.LogUniform(1e-3, 3));
+  settings.Set("max_cat_to_onehot", std::round(random.LogUniform(2, 64)));
+  return settings.Take();
 }
 
 std::vector<xgb::Booster::Parameter> Parameters(const Settings& settings,
@@ -149,7 +162,7 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
   const std::vector<std::string> names = FeatureNames(matrix);
   const auto categorical = std::make_unique<bool[]>(width);
   for (std::size_t i = 0; i < width; ++i) categorical[i] = matrix.features[i].categories > 0;
-  const auto dense = [&](const Rows& rows) {
+  const auto dense = [&](const learners::Rows& rows) {
     return xgb::DenseData{.values = rows.values,
                           .rows = rows.target.size(),
                           .columns = width,
@@ -161,42 +174,43 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
   };
   const auto bins = static_cast<int>(IntegerOf(settings, "max_bin"));
 
-  // The rows are freed as soon as the library has its bins.
-  std::optional<xgb::Matrix> train;
-  {
-    const Rows rows = Gather(matrix, data.train);
-    ASSIGN_OR_RETURN(train, xgb::Matrix::Quantile(dense(rows), bins, nullptr));
-  }
+  const auto quantile = [&](const char* side, std::span<const std::uint32_t> of,
+                            const xgb::Matrix* reference) {
+    const auto make = [&]() -> Result<xgb::Matrix> {
+      // The rows are freed as soon as the library has its bins.
+      const learners::Rows rows = Gather(matrix, of);
+      return xgb::Matrix::Quantile(dense(rows), bins, reference);
+    };
+    return SharedOrMade<xgb::Matrix>(data, fmt::format("xgboost {} {}", side, bins), make);
+  };
+  ASSIGN_OR_RETURN(const auto train, quantile("train", data.train, nullptr));
   RETURN_IF_ERROR(context.cancel.Check());
-  std::optional<xgb::Matrix> validation;
-  std::vector<const xgb::Matrix*> cached{&*train};
+  std::shared_ptr<const xgb::Matrix> validation;
+  std::vector<const xgb::Matrix*> cached{train.get()};
   if (!data.validation.empty()) {
-    const Rows rows = Gather(matrix, data.validation);
     if (context.fixed_rounds > 0) {
-      ASSIGN_OR_RETURN(validation, xgb::Matrix::Dense(dense(rows)));
+      const learners::Rows rows = Gather(matrix, data.validation);
+      ASSIGN_OR_RETURN(xgb::Matrix values, xgb::Matrix::Dense(dense(rows)));
+      validation = std::make_shared<const xgb::Matrix>(std::move(values));
     } else {
-      ASSIGN_OR_RETURN(validation, xgb::Matrix::Quantile(dense(rows), bins, &*train));
-      cached.push_back(&*validation);
+      ASSIGN_OR_RETURN(validation, quantile("validation", data.validation, train.get()));
+      cached.push_back(validation.get());
     }
   }
 
-  EarlyStopping stopping(context, static_cast<int>(IntegerOf(settings, "max_rounds")),
-                         static_cast<int>(IntegerOf(settings, "patience")));
   const std::vector<xgb::Booster::Parameter> parameters = Parameters(settings, context);
   ASSIGN_OR_RETURN(xgb::Booster booster, xgb::Booster::Create(cached, parameters));
-  if (stopping.OutOfTime()) return Fail(ErrorCode::kTimeout, "no time was left for a single round");
-  int rounds = 0;
-  for (bool more = true; more; ++rounds) {
-    RETURN_IF_ERROR(context.cancel.Check());
-    RETURN_IF_ERROR(booster.Update(rounds, *train));
-    double loss = 0.0;
-    if (context.fixed_rounds <= 0) {
-      ASSIGN_OR_RETURN(loss, booster.Evaluate(rounds, *validation));
-    }
-    more = stopping.GoOn(rounds, loss);
-  }
-  const int best = std::clamp(stopping.best_rounds(), 1, rounds);
-  if (best < rounds) {
+  ASSIGN_OR_RETURN(
+      const learners::Rounds rounds,
+      RunRounds(context, static_cast<int>(IntegerOf(settings, "max_rounds")),
+                static_cast<int>(IntegerOf(settings, "patience")),
+                {.train = [&](int round) -> Result<bool> {
+                   RETURN_IF_ERROR(booster.Update(round, *train));
+                   return false;
+                 },
+                 .evaluate = [&](int round) { return booster.Evaluate(round, *validation); }}));
+  const int best = std::min(rounds.best, rounds.run);
+  if (best < rounds.run) {
     ASSIGN_OR_RETURN(booster, booster.Slice(best));
   }
 
@@ -204,23 +218,32 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
                 .file_ending = "ubj",
                 .runtime = "trees",
                 .rounds = best,
-                .out_of_time = stopping.out_of_time(),
+                .rounds_run = rounds.run,
+                .round_ms = rounds.round_ms,
+                .out_of_time = rounds.out_of_time,
                 .validation_margins = {}};
   if (validation) {
     ASSIGN_OR_RETURN(fitted.validation_margins, booster.PredictMargins(*validation, 0));
   }
-  ASSIGN_OR_RETURN(fitted.artefact, booster.Save("ubj"));
+  if (!context.margins_only) {
+    ASSIGN_OR_RETURN(fitted.artefact, booster.Save("ubj"));
+  }
   return fitted;
 }
 
 }  // namespace
 
 void Register(LearnerRegistry& registry) {
-  registry.Add({.name = "xgboost",
-                .label = {"XGBoost trees", "XGBoost 树"},
-                .fields = kFields,
-                .sample = Sample,
-                .fit = Fit});
+  registry.Add(
+      {.name = "xgboost",
+       .label = {"XGBoost trees", "XGBoost 树"},
+       .fields = kFields,
+       .sample = Sample,
+       .portfolio = static_cast<int>(kPortfolio.size()),
+       .rounds = [](const Settings& settings) { return RoundsAt(NumberOf(settings, "eta")); },
+       .hasten = [](const Settings& settings,
+                    double factor) { return Hastened(settings, "eta", factor); },
+       .fit = Fit});
 }
 
 }  // namespace aimass::learners::xgboost

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Quality of models on real tables, beside other libraries' defaults and searches: `bench/quality/quality.py`.
+
+    --seconds N         the budget of ours and of the searches (default: 60)
+    --splits N          paired splits (default: 2)
+    --tables A,B  --with ours,lightgbm,…       some of them only
+    --report            only writes the page again
+
+Every contender gets the same training rows, 2 threads, and test rows that nobody sees before the end. What was measured
+with the same binary is kept in build/quality/ and not measured again, so that it can be run in pieces. The page lies in
+bench/results/quality-Ns.md, the figures in quality-Ns.json. The packages come from bench/quality/requirements.txt:
+`$(scripts/venv.sh bench/quality)/bin/python bench/quality/quality.py`, or `make quality`.
+"""
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+ROOT = FOLDER.parents[1]
+BINARY = pathlib.Path(os.environ.get("AIMASS_BINARY", ROOT / "build" / "aimass"))
+WORK = ROOT / "build" / "quality"
+sys.path.insert(0, str(FOLDER))
+
+import peers  # noqa: E402
+import tables  # noqa: E402
+
+METRICS = {"binary": "auc", "multiclass": "log_loss", "regression": "rmse"}
+
+
+def ours(train, test, target, task, labels, seed, seconds):
+    """The command line that a user types, on a CSV; import included."""
+    folder = WORK / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    train.to_csv(folder / "train.csv", index=False)
+    test.drop(columns=target).to_csv(folder / "test.csv", index=False)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AIMASS_")} | {"LC_ALL": "C.UTF-8"}
+
+    def run(*arguments):
+        done = subprocess.run([BINARY, *map(str, arguments), "--data", folder / "data", "--json"], env=environment,
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{arguments[0]}: {done.stdout[-1500:]} {done.stderr[-1500:]}")
+
+    run("train", folder / "train.csv", "--target", target, "--name", "m", "--task", task, "--metric", METRICS[task],
+        "--time", f"{seconds}s", "--threads", 2, "--seed", seed)
+    run("predict", "m", folder / "test.csv", "--out", folder / "out.parquet")
+    answer = read_parquet(folder / "out.parquet")
+    if task == "regression":
+        return answer["prediction"].to_numpy(float)
+    return np.column_stack([answer[f"probability_{label}"].to_numpy(float) for label in labels])
+
+
+def read_parquet(path):
+    import duckdb
+    return duckdb.read_parquet(str(path)).df()
+
+
+def score(task, actual, predicted, labels) -> dict:
+    from sklearn import metrics
+    if task == "regression":
+        return {"rmse": float(np.sqrt(np.mean((predicted - actual) ** 2)))}
+    known = {label: i for i, label in enumerate(labels)}
+    y = np.array([known[str(value)] for value in actual])
+    p = np.clip(predicted, 1e-7, 1)
+    p = p / p.sum(axis=1, keepdims=True)
+    sure, right = p.max(axis=1), p.argmax(axis=1) == y
+    bins = np.minimum((sure * 15).astype(int), 14)
+    ece = sum(abs(sure[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in set(bins))
+    found = {"log_loss": float(-np.log(p[np.arange(len(y)), y]).mean()), "accuracy": float(right.mean()),
+             "ece": float(ece)}
+    if task == "binary":
+        found["auc"] = float(metrics.roc_auc_score(y, p[:, 1]))
+    return found
+
+
+def measure(name, contender, seed, seconds) -> dict:
+    frame = tables.load(name, WORK / "tables")
+    target, task = tables.target_of(name), tables.task_of(name)
+    train, test = tables.split(name, frame, seed)
+    labels = [] if task == "regression" else sorted(train[target].astype(str).unique())
+    if task != "regression":
+        test = test[test[target].astype(str).isin(labels)]
+    function = ours if contender == "ours" else peers.ALL[contender]
+    started = time.monotonic()
+    predicted = function(train, test, target, task, labels, seed, seconds)
+    taken = time.monotonic() - started
+    actual = test[target].to_numpy(float) if task == "regression" else test[target].to_numpy()
+    return {"table": name, "contender": contender, "seed": seed, "train_rows": len(train), "test_rows": len(test),
+            "seconds": round(taken, 2), "load": round(os.getloadavg()[0], 1)} | score(task, actual, predicted, labels)
+
+
+def machine() -> dict:
+    cpu = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.processor())
+    return {"cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release(),
+            "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC"}
+
+
+def worse(metric, value, best) -> float:
+    """How much worse than the best, as a share of the best."""
+    return (best - value) / best if metric == "auc" else (value - best) / best
+
+
+def write_page(results, seconds) -> None:
+    contenders = [c for c in ["ours", *peers.ALL] if any(r["contender"] == c for r in results)]
+    lines = [f"# quality-{seconds}s: models on real tables, {seconds} s and 2 threads", "",
+             "Mean over the splits ± its standard error. AUC: more is better; log loss and RMSE: less is. "
+             "Expected calibration error (15 bins) in brackets where there are classes.", "",
+             f"```\nbench/quality/quality.py --seconds {seconds}\n```", "",
+             "| table | metric | " + " | ".join(contenders) + " | ours worse than the best by |",
+             "|---|---|" + "---|" * (len(contenders) + 1)]
+    ranks, gaps = {c: [] for c in contenders}, {}
+    for name in tables.NAMES:
+        task, metric = tables.task_of(name), METRICS[tables.task_of(name)]
+        means, cells = {}, []
+        for contender in contenders:
+            values = [r[metric] for r in results if r["table"] == name and r["contender"] == contender]
+            if not values:
+                cells.append("–")
+                continue
+            means[contender] = float(np.mean(values))
+            error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+            eces = [r["ece"] for r in results if r["table"] == name and r["contender"] == contender and "ece" in r]
+            calibration = f" ({np.mean(eces):.3f})" if eces else ""
+            cells.append(f"{means[contender]:.4g} ± {error:.2g}{calibration}")
+        if "ours" not in means:
+            continue
+        best = (max if metric == "auc" else min)(means.values())
+        gaps[name] = worse(metric, means["ours"], best)
+        order = sorted(means, key=lambda c: -means[c] if metric == "auc" else means[c])
+        for place, contender in enumerate(order):
+            ranks[contender].append(place + 1)
+        lines.append(f"| {name} | {metric} | " + " | ".join(cells) + f" | {100 * gaps[name]:.1f} % |")
+    lines += ["| **mean rank** | | " + " | ".join(f"{np.mean(r):.2f}" if r else "–" for r in ranks.values()) + " | |", ""]
+    if gaps:
+        lines += [f"Ours is first on {sum(g == 0 for g in gaps.values())} of {len(gaps)} tables, at most 1 % worse than "
+                  f"the best on {sum(g <= 0.01 for g in gaps.values())}; the largest distance is "
+                  f"{100 * max(gaps.values()):.1f} % ({max(gaps, key=gaps.get)}).", ""]
+    seeds = sorted({r["seed"] for r in results})
+    versions = {p: importlib.metadata.version(p) for p in ("lightgbm", "xgboost-cpu", "scikit-learn", "flaml")}
+    m = machine()
+    lines += ["## Machine and versions", "", f"{m['cpu']}, {m['cores']} cores, kernel {m['kernel']}, {m['date']}; load "
+              f"{min(r['load'] for r in results)} to {max(r['load'] for r in results)}. Splits: seeds "
+              f"{', '.join(map(str, seeds))}.", "", ", ".join(f"{k} {v}" for k, v in versions.items()) + "."]
+    folder = ROOT / "bench" / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"quality-{seconds}s.md").write_text("\n".join(lines) + "\n")
+    (folder / f"quality-{seconds}s.json").write_text(json.dumps(
+        {"seconds": seconds, "machine": m, "versions": versions, "results": results}, indent=1) + "\n")
+    print("\n".join(lines))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--tables", default=",".join(tables.NAMES))
+    parser.add_argument("--with", dest="contenders", default=",".join(["ours", *peers.ALL]))
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--stop-after", type=float, default=1e9, help="seconds after which nothing new is begun")
+    given = parser.parse_args()
+    WORK.mkdir(parents=True, exist_ok=True)
+    binary = hashlib.sha256(BINARY.read_bytes()).hexdigest()[:12] if BINARY.exists() else "none"
+    kept = WORK / f"results-{given.seconds}.jsonl"
+    done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    current = [r for r in done if r["contender"] != "ours" or r["binary"] == binary or given.report]
+    started = time.monotonic()
+    for seed in range(1, given.splits + 1):
+        for name in given.tables.split(","):
+            for contender in given.contenders.split(","):
+                if given.report or time.monotonic() - started > given.stop_after or any(
+                        (r["table"], r["contender"], r["seed"]) == (name, contender, seed) for r in current):
+                    continue
+                found = measure(name, contender, seed, given.seconds) | {"binary": binary}
+                print(json.dumps(found), flush=True)
+                current.append(found)
+                with kept.open("a") as out:
+                    out.write(json.dumps(found) + "\n")
+    write_page(sorted(current, key=lambda r: (r["table"], r["contender"], r["seed"])), given.seconds)
+
+
+if __name__ == "__main__":
+    main()
