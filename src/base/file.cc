@@ -156,9 +156,13 @@ Status SyncPath(const fs::path& path) {
 
 Status MakeFolder(const fs::path& path) {
   std::error_code error;
-  fs::create_directories(path, error);
+  if (path.empty() || fs::is_directory(path, error)) return {};
+  RETURN_IF_ERROR(MakeFolder(path.parent_path()));
+  const bool made = fs::create_directory(path, error);
   if (error) return std::unexpected(SystemError(error.value(), "create the folder", path));
-  return {};
+  if (!made) return {};
+  // A synced file in a folder whose own name is not on the disk is lost with it.
+  return SyncPath(path.parent_path());
 }
 
 std::string Sha256(std::string_view content) {

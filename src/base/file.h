@@ -44,7 +44,7 @@ class FileDescriptor {
 /// fsync of a file or a folder that something else wrote.
 [[nodiscard]] Status SyncPath(const std::filesystem::path& path);
 
-/// Creates the folder and its parents. Errors as above.
+/// Creates the folder and its parents, durably. Errors as above.
 [[nodiscard]] Status MakeFolder(const std::filesystem::path& path);
 
 /// The Error for a failed system call on `path`: names the path, what was tried and the system's

@@ -1,7 +1,9 @@
 #include "datasets/files.h"
 
 #include <filesystem>
+#include <set>
 
+#include "base/id.h"
 #include "base/json.h"
 #include "datasets/delta/log.h"
 
@@ -33,12 +35,41 @@ Status AddUnfinished(Database& database, const std::string& data,
   return {};
 }
 
+// What the jobs of its versions wrote: their names begin with the job's id
+// (docs/formats/dataset.md). Files of older versions are in no current state of the table, and yet
+// readable.
+Status AddVersions(Database& database, const std::string& id, const std::string& folder,
+                   const std::string& owner, std::vector<FileReference>& references) {
+  constexpr std::string_view kPart = "part-";
+  constexpr std::size_t kIdLength = 36;
+  ASSIGN_OR_RETURN(const auto rows,
+                   database.Select("SELECT job_id FROM dataset_versions WHERE dataset = ?", {id}));
+  std::set<std::string, std::less<>> jobs;
+  for (const SqlRow& row : rows) jobs.insert(row.Text(0));
+  const auto add = [&](const std::string& place, std::size_t from) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(place, error)) {
+      const std::string name = entry.path().filename().string();
+      if (from > 0 && !name.starts_with(kPart)) continue;
+      const std::string job = name.substr(from, kIdLength);
+      // A name of somebody else's making is nobody's leftover.
+      if (!IsId(job) || jobs.contains(job)) {
+        references.push_back({.path = entry.path().string(), .owner = owner});
+      }
+    }
+  };
+  add(folder, kPart.size());
+  add(folder + "/_rejected", 0);
+  return {};
+}
+
 }  // namespace
 
 FileOwner DatasetFiles(std::string data_folder) {
   return {
       .name = "datasets",
-      .places = {"workspaces/*/datasets/*"},
+      .places = {"workspaces/*/datasets/*", "workspaces/*/datasets/*/part-*",
+                 "workspaces/*/datasets/*/_rejected/*"},
       .references = [data = std::move(data_folder)](
                         Database& database) -> Result<std::vector<FileReference>> {
         std::vector<FileReference> references;
@@ -51,8 +82,9 @@ FileOwner DatasetFiles(std::string data_folder) {
           std::error_code error;
           // Before its first import has ended, there may be no table yet.
           if (row.Integer(3) < 0 && !std::filesystem::exists(folder, error)) continue;
-          references.push_back({.path = folder, .folder = true, .owner = owner});
+          references.push_back({.path = folder, .folder = true, .contents = false, .owner = owner});
           if (row.Integer(3) < 0) continue;
+          RETURN_IF_ERROR(AddVersions(database, row.Text(0), folder, owner, references));
           const auto state = delta::Log(folder).Read();
           if (!state) {  // the folder itself is reported where it is missing
             references.push_back({.path = folder + "/_delta_log", .folder = true, .owner = owner});

@@ -105,7 +105,7 @@ Status JobQueue::Start() {
   RETURN_IF_ERROR(MakeFolder(state.options.data_folder + "/jobs"));
   // The data folder is ours alone, so whoever ran these jobs is gone; no lease needs to be waited
   // for.
-  ASSIGN_OR_RETURN(auto rows, state.table.OwnedByOthers(state.owner, std::nullopt));
+  ASSIGN_OR_RETURN(auto rows, state.table.OwnedByOthers(state.owner));
   for (Row& row : rows) state.TakeOver(std::move(row));
   state.take_over_ms = SteadyMs();
   state.notifier = std::jthread([&state](const std::stop_token& stop) { state.NotifyLoop(stop); });

@@ -56,7 +56,7 @@ struct Running {
 }  // namespace jobs
 
 struct JobQueue::State : std::enable_shared_from_this<JobQueue::State> {
-  State(Database& db, Options given) : table(db), options(std::move(given)) {}
+  State(Database& db, Options given) : table(db, given.data_folder), options(std::move(given)) {}
 
   // Threads: Scheduler.
   void Schedule(const std::stop_token& stop);
@@ -118,6 +118,11 @@ struct JobQueue::State : std::enable_shared_from_this<JobQueue::State> {
   std::int64_t served = 0;
   std::int64_t beat_ms = 0;
   std::int64_t take_over_ms = 0;
+  struct Watched {
+    std::int64_t lease_until_ms = 0;
+    std::int64_t since_ms = 0;  // steady
+  };
+  std::map<std::string, Watched> watched;  // other servers' jobs and since when their leases stand
   std::int64_t housekeeping_ms = 0;
   std::int64_t database_trouble_until_ms = 0;
 

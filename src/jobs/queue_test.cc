@@ -288,6 +288,52 @@ TEST_P(QueueTest, GivesUpASilentProcess) {
   EXPECT_EQ(job.error->ToString(), "the job's process was silent for 4 s and was given up");
 }
 
+TEST_P(QueueTest, OpenJobsFollowAFolderThatMoves) {
+  queue_ = std::make_unique<JobQueue>(*database_, Options());
+  const Json given{{"inside", folder_.path() + "/workspaces/w"},
+                   {"list", {{{"deep", folder_.path() + "/jobs"}}}},
+                   {"beside", folder_.path() + "-other/x"},
+                   {"marked", "aimass-data:/workspaces/w"}};
+  const Job job = Submit("resume", given);
+  EXPECT_EQ(queue_->Get(caller_, job.id)->parameters, given);
+  JobQueue::Options moved = Options();
+  moved.data_folder = "/elsewhere";
+  const JobQueue there(*database_, moved);
+  Json expected = given;
+  expected["inside"] = "/elsewhere/workspaces/w";
+  expected["list"][0]["deep"] = "/elsewhere/jobs";
+  EXPECT_EQ(there.Get(caller_, job.id)->parameters, expected);
+}
+
+TEST_P(QueueTest, AClockThatIsSetBackHoldsNothingUp) {
+  queue_ = std::make_unique<JobQueue>(*database_, Options());
+  const Job job = Submit("echo", {{"value", 1}});
+  constexpr std::int64_t kYearMs = std::int64_t{365} * 24 * 3600 * 1000;
+  ASSERT_TRUE(database_->Execute("UPDATE jobs SET not_before_ms = ?", {NowUnixMs() + kYearMs}));
+  queue_.reset();
+  Start();
+  EXPECT_EQ(Await(job).state, JobState::kSucceeded);
+}
+
+TEST_P(QueueTest, TakesOverByItsOwnClockWhatAnotherServerLeft) {
+  Start([](auto& options) {
+    options.lease_ms = 3'000;
+    options.max_running = 1;
+  });
+  const Job blocker = Submit("stubborn", {{"notes", NotesPath()}});
+  ASSERT_TRUE(Eventually([&] { return queue_->running() == 1; }));
+  const Job job = Submit("echo", {{"value", 1}});
+  // Its lease ends in a year: the other server's clock was wrong, or ours was set back.
+  constexpr std::int64_t kYearMs = std::int64_t{365} * 24 * 3600 * 1000;
+  ASSERT_TRUE(database_->Execute(
+      "UPDATE jobs SET state = 'running', owner = 'another', attempt = 1, lease_until_ms = ? "
+      "WHERE id = ?",
+      {NowUnixMs() + kYearMs, job.id}));
+  ASSERT_TRUE(queue_->Cancel(caller_, blocker.id));
+  EXPECT_EQ(Await(job).state, JobState::kSucceeded);
+  EXPECT_THAT(LogText(job), HasSubstr("goes on from its last checkpoint"));
+}
+
 TEST_P(QueueTest, ARestartGoesOnFromTheCheckpoint) {
   Start();
   const Job job = Submit("resume", {{"notes", NotesPath()}, {"batches", 12}});

@@ -252,14 +252,29 @@ void JobQueue::State::Beat() {
   }
 }
 
-// With a shared database another server may have died: its jobs are ours once their leases are
-// over.
+// With a shared database another server may have died: its jobs are ours once nobody has renewed
+// their leases for twice their length by our own steady clock. The clocks of two servers may
+// differ, and either may jump.
 void JobQueue::State::TakeOverExpired() {
-  if (SteadyMs() - take_over_ms < options.lease_ms) return;
-  take_over_ms = SteadyMs();
-  auto rows = table.OwnedByOthers(owner, NowUnixMs() - options.lease_ms);
+  const std::int64_t now = SteadyMs();
+  if (now - take_over_ms < options.lease_ms / 3) return;
+  take_over_ms = now;
+  auto rows = table.OwnedByOthers(owner);
   if (!rows) return;
-  for (Row& row : *rows) TakeOver(std::move(row));
+  std::map<std::string, Watched> still;
+  for (Row& row : *rows) {
+    Watched one{.lease_until_ms = row.lease_until_ms, .since_ms = now};
+    if (const auto seen = watched.find(row.job.id);
+        seen != watched.end() && seen->second.lease_until_ms == row.lease_until_ms) {
+      one.since_ms = seen->second.since_ms;
+    }
+    if (now - one.since_ms >= 2 * options.lease_ms) {
+      TakeOver(std::move(row));
+    } else {
+      still.emplace(row.job.id, one);
+    }
+  }
+  watched = std::move(still);
 }
 
 void JobQueue::State::TakeOver(Row row) {
@@ -395,6 +410,7 @@ void JobQueue::State::Launch(Row row) {
   if (auto done = launch(); !done) {
     const std::scoped_lock lock(mutex);
     one->end = JobEnd{.lost = true, .output_tail = done.error().ToString()};
+    one->error = std::move(done).error();  // its code says whether another attempt may help
     woken = true;
   }
   Tell(told);

@@ -12,7 +12,39 @@ constexpr std::string_view kColumns =
     "error, attempt, "
     "failures, memory_failures, restarts, max_attempts, not_before_ms, cancel_requested, "
     "job_group, owner, "
-    "created_ms, started_ms, finished_ms";
+    "created_ms, started_ms, finished_ms, lease_until_ms";
+
+// Beyond every back-off: what shall wait longer than this was written before the clock was set
+// back.
+constexpr std::int64_t kLongestWaitMs = 120'000;
+
+// Stands for the data folder at the front of a stored path.
+constexpr std::string_view kDataFolder = "aimass-data:";
+
+// A text that only looks like a stored path gets the mark too, so that the way back is exact.
+void KeepPaths(Json& json, const std::string& data_folder) {
+  if (json.is_structured()) {
+    for (Json& child : json) KeepPaths(child, data_folder);
+  } else if (json.is_string()) {
+    auto& text = json.get_ref<std::string&>();
+    if (text.starts_with(data_folder + "/")) {
+      text.replace(0, data_folder.size(), kDataFolder);
+    } else if (text.starts_with(kDataFolder)) {
+      text.insert(0, kDataFolder);
+    }
+  }
+}
+
+void FindPaths(Json& json, const std::string& data_folder) {
+  if (json.is_structured()) {
+    for (Json& child : json) FindPaths(child, data_folder);
+  } else if (json.is_string()) {
+    auto& text = json.get_ref<std::string&>();
+    if (!text.starts_with(kDataFolder)) return;
+    text.erase(0, kDataFolder.size());
+    if (text.starts_with('/')) text.insert(0, data_folder);
+  }
+}
 
 constexpr std::int64_t kEndedStatesBatch = 500;
 
@@ -24,50 +56,6 @@ Json Parsed(const std::string& text) {
 
 std::string Text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Row FromRow(const SqlRow& sql) {
-  Row row;
-  row.job.id = sql.Text(0);
-  row.job.kind = sql.Text(1);
-  row.job.caller = CallerFromJson(Parsed(sql.Text(2)));
-  row.job.caller.workspace = sql.Text(3);
-  row.job.parameters = Parsed(sql.Text(4));
-  const Json limits = Parsed(sql.Text(5));
-  row.limits.memory_bytes = limits.value("memory_bytes", std::int64_t{0});
-  row.limits.threads = limits.value("threads", 0);
-  row.limits.time_ms = limits.value("time_ms", std::int64_t{0});
-  row.job.state = StateFromName(sql.Text(6)).value_or(JobState::kFailed);
-  row.phase = static_cast<Phase>(std::clamp<std::int64_t>(sql.Integer(7), 0, 2));
-  row.job.progress = ProgressFromJson(Parsed(sql.Text(8)));
-  row.result = Parsed(sql.Text(9));
-  row.job.output = Parsed(sql.Text(10));
-  if (!sql.Text(11).empty()) row.job.error = ErrorFromJson(Parsed(sql.Text(11)));
-  row.job.attempt = static_cast<int>(sql.Integer(12));
-  row.failures = static_cast<int>(sql.Integer(13));
-  row.memory_failures = static_cast<int>(sql.Integer(14));
-  row.restarts = static_cast<int>(sql.Integer(15));
-  row.max_attempts = static_cast<int>(sql.Integer(16));
-  row.not_before_ms = sql.Integer(17);
-  row.cancel_requested = sql.Integer(18) != 0;
-  row.group = sql.Text(19);
-  row.owner = sql.Text(20);
-  row.job.created_ms = sql.Integer(21);
-  row.job.started_ms = sql.Integer(22);
-  row.job.finished_ms = sql.Integer(23);
-  return row;
-}
-
-std::vector<Row> FromRows(const std::vector<SqlRow>& rows) {
-  std::vector<Row> found;
-  found.reserve(rows.size());
-  for (const SqlRow& row : rows) found.push_back(FromRow(row));
-  return found;
-}
-
-std::optional<Row> First(const std::vector<SqlRow>& rows) {
-  if (rows.empty()) return std::nullopt;
-  return FromRow(rows[0]);
 }
 
 }  // namespace
@@ -91,6 +79,61 @@ std::vector<Migration> Table::Migrations() {
   )"}};
 }
 
+Json Table::Kept(Json json) const {
+  KeepPaths(json, data_folder_);
+  return json;
+}
+
+Json Table::Found(Json json) const {
+  FindPaths(json, data_folder_);
+  return json;
+}
+
+Row Table::FromRow(const SqlRow& sql) const {
+  Row row;
+  row.job.id = sql.Text(0);
+  row.job.kind = sql.Text(1);
+  row.job.caller = CallerFromJson(Parsed(sql.Text(2)));
+  row.job.caller.workspace = sql.Text(3);
+  row.job.parameters = Found(Parsed(sql.Text(4)));
+  const Json limits = Parsed(sql.Text(5));
+  row.limits.memory_bytes = limits.value("memory_bytes", std::int64_t{0});
+  row.limits.threads = limits.value("threads", 0);
+  row.limits.time_ms = limits.value("time_ms", std::int64_t{0});
+  row.job.state = StateFromName(sql.Text(6)).value_or(JobState::kFailed);
+  row.phase = static_cast<Phase>(std::clamp<std::int64_t>(sql.Integer(7), 0, 2));
+  row.job.progress = ProgressFromJson(Parsed(sql.Text(8)));
+  row.result = Found(Parsed(sql.Text(9)));
+  row.job.output = Parsed(sql.Text(10));
+  if (!sql.Text(11).empty()) row.job.error = ErrorFromJson(Parsed(sql.Text(11)));
+  row.job.attempt = static_cast<int>(sql.Integer(12));
+  row.failures = static_cast<int>(sql.Integer(13));
+  row.memory_failures = static_cast<int>(sql.Integer(14));
+  row.restarts = static_cast<int>(sql.Integer(15));
+  row.max_attempts = static_cast<int>(sql.Integer(16));
+  row.not_before_ms = sql.Integer(17);
+  row.cancel_requested = sql.Integer(18) != 0;
+  row.group = sql.Text(19);
+  row.owner = sql.Text(20);
+  row.job.created_ms = sql.Integer(21);
+  row.job.started_ms = sql.Integer(22);
+  row.job.finished_ms = sql.Integer(23);
+  row.lease_until_ms = sql.Integer(24);
+  return row;
+}
+
+std::vector<Row> Table::FromRows(const std::vector<SqlRow>& rows) const {
+  std::vector<Row> found;
+  found.reserve(rows.size());
+  for (const SqlRow& row : rows) found.push_back(FromRow(row));
+  return found;
+}
+
+std::optional<Row> Table::First(const std::vector<SqlRow>& rows) const {
+  if (rows.empty()) return std::nullopt;
+  return FromRow(rows[0]);
+}
+
 Status Table::Insert(const Row& row, const std::string& idempotency_key) {
   const Json limits{{"memory_bytes", row.limits.memory_bytes},
                     {"threads", row.limits.threads},
@@ -101,7 +144,7 @@ Status Table::Insert(const Row& row, const std::string& idempotency_key) {
       "error, max_attempts, job_group, idempotency_key, created_ms) "
       "VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, 'null', 'null', '', ?, ?, ?, ?)",
       {row.job.id, row.job.kind, Text(ToJson(row.job.caller)), row.job.caller.workspace,
-       Text(row.job.parameters), Text(limits), Text(ToJson(row.job.progress)),
+       Text(Kept(row.job.parameters)), Text(limits), Text(ToJson(row.job.progress)),
        std::int64_t{row.max_attempts}, row.group, idempotency_key, row.job.created_ms}));
   return {};
 }
@@ -161,10 +204,11 @@ Result<std::int64_t> Table::CountQueued(std::string_view workspace) const {
 }
 
 Result<std::vector<std::string>> Table::WaitingWorkspaces(std::int64_t now_ms) const {
-  ASSIGN_OR_RETURN(const auto rows,
-                   database_.Select("SELECT DISTINCT workspace FROM jobs WHERE state = 'queued' "
-                                    "AND not_before_ms <= ? ORDER BY workspace",
-                                    {now_ms}));
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      database_.Select("SELECT DISTINCT workspace FROM jobs WHERE state = 'queued' AND "
+                       "(not_before_ms <= ? OR not_before_ms > ?) ORDER BY workspace",
+                       {now_ms, now_ms + kLongestWaitMs}));
   std::vector<std::string> workspaces;
   for (const SqlRow& row : rows) workspaces.push_back(row.Text(0));
   return workspaces;
@@ -175,11 +219,12 @@ Result<std::optional<Row>> Table::NextIn(std::string_view workspace, std::int64_
       const auto rows,
       database_.Select(
           fmt::format("SELECT {} FROM jobs WHERE state = 'queued' AND workspace = ? "
-                      "AND not_before_ms <= ? AND (job_group = '' OR job_group NOT IN "
+                      "AND (not_before_ms <= ? OR not_before_ms > ?) AND (job_group = '' OR "
+                      "job_group NOT IN "
                       "(SELECT job_group FROM jobs WHERE state = 'running' AND workspace = ?)) "
                       "ORDER BY id LIMIT 1",
                       kColumns),
-          {std::string(workspace), now_ms, std::string(workspace)}));
+          {std::string(workspace), now_ms, now_ms + kLongestWaitMs, std::string(workspace)}));
   return First(rows);
 }
 
@@ -227,7 +272,7 @@ Result<bool> Table::SaveResult(const Row& row, const Json& result) {
       const auto changed,
       database_.Execute("UPDATE jobs SET phase = 1, result = ?, progress = ? "
                         "WHERE id = ? AND attempt = ? AND state = 'running' AND phase = 0",
-                        {Text(result), Text(ToJson(row.job.progress)), row.job.id,
+                        {Text(Kept(result)), Text(ToJson(row.job.progress)), row.job.id,
                          std::int64_t{row.job.attempt}}));
   return changed > 0;
 }
@@ -272,14 +317,13 @@ Status Table::RequestCancel(std::string_view id) {
   return {};
 }
 
-Result<std::vector<Row>> Table::OwnedByOthers(const std::string& owner,
-                                              std::optional<std::int64_t> expired_before_ms) const {
+Result<std::vector<Row>> Table::OwnedByOthers(const std::string& owner) const {
   ASSIGN_OR_RETURN(
       const auto rows,
       database_.Select(fmt::format("SELECT {} FROM jobs WHERE state = 'running' AND owner <> ? "
-                                   "AND lease_until_ms <= ? ORDER BY id",
+                                   "ORDER BY id",
                                    kColumns),
-                       {owner, expired_before_ms.value_or(INT64_MAX)}));
+                       {owner}));
   return FromRows(rows);
 }
 

@@ -27,6 +27,7 @@ struct Row {
   int restarts = 0;         // attempts that ended because the server did
   int max_attempts = 3;
   std::int64_t not_before_ms = 0;
+  std::int64_t lease_until_ms = 0;
   bool cancel_requested = false;
   std::string group;
   std::string owner;  // the queue that runs it
@@ -39,7 +40,10 @@ struct Row {
 class Table {
  public:
   [[nodiscard]] static std::vector<Migration> Migrations();
-  explicit Table(Database& database) : database_(database) {}
+  /// Paths inside `data_folder` are kept relative to it, so that jobs follow a folder that is moved
+  /// or restored elsewhere.
+  Table(Database& database, std::string data_folder)
+      : database_(database), data_folder_(std::move(data_folder)) {}
 
   /// Errors   kConflict where the idempotency key is taken.
   [[nodiscard]] Status Insert(const Row& row, const std::string& idempotency_key);
@@ -74,10 +78,8 @@ class Table {
   [[nodiscard]] Result<bool> CancelQueued(std::string_view id, std::int64_t now_ms);
   [[nodiscard]] Status RequestCancel(std::string_view id);
 
-  /// Running jobs that `owner` does not run; with `expired_before_ms` only those whose lease is
-  /// over.
-  [[nodiscard]] Result<std::vector<Row>> OwnedByOthers(
-      const std::string& owner, std::optional<std::int64_t> expired_before_ms) const;
+  /// Running jobs that `owner` does not run.
+  [[nodiscard]] Result<std::vector<Row>> OwnedByOthers(const std::string& owner) const;
   /// The new owner of a job that was left running; false when its attempt changed.
   [[nodiscard]] Result<bool> Adopt(const Row& row, const std::string& owner,
                                    std::int64_t lease_until_ms);
@@ -88,7 +90,14 @@ class Table {
                                                            std::int64_t before_ms);
 
  private:
+  [[nodiscard]] Row FromRow(const SqlRow& sql) const;
+  [[nodiscard]] std::vector<Row> FromRows(const std::vector<SqlRow>& rows) const;
+  [[nodiscard]] std::optional<Row> First(const std::vector<SqlRow>& rows) const;
+  [[nodiscard]] Json Kept(Json json) const;   // as it is stored
+  [[nodiscard]] Json Found(Json json) const;  // as it is used
+
   Database& database_;
+  const std::string data_folder_;
 };
 
 }  // namespace aimass::jobs

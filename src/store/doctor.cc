@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/id.h"
 #include "store/data_folder.h"
 
 namespace aimass {
@@ -134,6 +135,21 @@ bool IsOld(const fs::path& path) {
   return !error && fs::file_time_type::clock::now() - changed > kOrphanAge;
 }
 
+// What was being written when its process ended: `….tmp-<id>`, perhaps with an ending behind it.
+void AddUnfinished(const std::string& root, std::vector<std::string>& paths) {
+  constexpr std::string_view kMark = ".tmp-";
+  constexpr std::size_t kIdLength = 36;
+  std::error_code error;
+  auto walk =
+      fs::recursive_directory_iterator(root, fs::directory_options::skip_permission_denied, error);
+  for (; !error && walk != fs::recursive_directory_iterator(); walk.increment(error)) {
+    const std::string name = walk->path().filename().string();
+    const std::size_t at = name.find(kMark);
+    if (at == std::string::npos || !IsId(name.substr(at + kMark.size(), kIdLength))) continue;
+    if (IsOld(walk->path())) paths.push_back(walk->path().lexically_normal().string());
+  }
+}
+
 std::optional<Finding> CheckReference(const FileReference& reference, bool deep) {
   std::error_code error;
   const Message hint = Msg("restore it from a backup, or delete what refers to it");
@@ -173,7 +189,8 @@ Result<std::vector<Finding>> CheckFiles(const DoctorContext& context,
     ASSIGN_OR_RETURN(const auto references, owner.references(context.database));
     for (const FileReference& reference : references) {
       const std::string path = fs::path(reference.path).lexically_normal().string();
-      if (reference.folder) folders.push_back(path.ends_with('/') ? path : path + "/");
+      if (reference.folder && reference.contents)
+        folders.push_back(path.ends_with('/') ? path : path + "/");
       files.insert(path);
       if (auto finding = CheckReference(reference, context.deep))
         findings.push_back(std::move(*finding));
@@ -193,6 +210,7 @@ Result<std::vector<Finding>> CheckFiles(const DoctorContext& context,
       if (!referenced(text) && IsOld(path)) orphans.paths.push_back(text);
     }
   }
+  AddUnfinished(context.data_folder, orphans.paths);
   if (!orphans.paths.empty()) {
     std::ranges::sort(orphans.paths);
     orphans.paths.erase(std::ranges::unique(orphans.paths).begin(), orphans.paths.end());

@@ -45,14 +45,16 @@ struct FileReference {
   std::string path;         // absolute
   std::string sha256;       // of a file; empty: not known
   std::int64_t bytes = -1;  // of a file; -1: not known
-  bool folder = false;      // the whole folder belongs to it
+  bool folder = false;
+  bool contents = true;  // of a folder: all that lies in it belongs to it too
   std::string owner;        // for the message: "dataset 'sales'"
 };
 
 /// Who references files: a module adds one, and lists the folders in which everything must be
 /// referenced (patterns with `*` for one path segment, relative to the data folder:
 /// "workspaces/*/models/*"). What lies at such a place and is referenced by nobody is an orphan,
-/// once it is older than an hour.
+/// once it is older than an hour. So are, anywhere, what WriteFileAtomic and its like were writing
+/// when their process ended (`….tmp-<id>`).
 struct FileOwner {
   std::string_view name;  // "models"
   std::vector<std::string> places;

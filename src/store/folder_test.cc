@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "store/backup.h"
 #include "store/blobs.h"
@@ -336,11 +337,20 @@ TEST_F(DoctorTest, CleansOrphansThatAreOldAndNothingElse) {
   Make("workspaces/w/models/orphan/file", "x");
   Make("workspaces/w/models/young/file", "x", false);
   Make("workspaces/w/elsewhere/file", "x");
+  references_.push_back({.path = data_ + "/workspaces/w/models/shallow",
+                         .folder = true,
+                         .contents = false,
+                         .owner = "table"});
+  Make("workspaces/w/models/shallow/file", "x");
+  const std::string unfinished = Make("workspaces/w/elsewhere/file.tmp-" + NewId(), "x");
+  Make("workspaces/w/elsewhere/young.tmp-" + NewId(), "x", false);
+  Make("workspaces/w/elsewhere/my.tmp-file", "x");
   const DoctorReport found = Run();
   EXPECT_TRUE(found.healthy());
   const Finding* orphans = Of(found, "files", Severity::kWarning);
   ASSERT_NE(orphans, nullptr);
-  EXPECT_EQ(orphans->paths, std::vector<std::string>{data_ + "/workspaces/w/models/orphan"});
+  EXPECT_EQ(orphans->paths,
+            (std::vector<std::string>{unfinished, data_ + "/workspaces/w/models/orphan"}));
   EXPECT_TRUE(fs::exists(data_ + "/workspaces/w/models/orphan"));
   Run(false, true);
   EXPECT_FALSE(fs::exists(data_ + "/workspaces/w/models/orphan"));

@@ -1,9 +1,12 @@
 #include "native/duckdb/types.h"
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "native/duckdb/database.h"
 
 namespace aimass::duckdb {
@@ -219,6 +222,12 @@ Error ErrorFromText(std::string_view text) {
     case ErrorCode::kCancelled:
       return {.code = code, .message = Msg("the query was cancelled"), .hint = {}};
     case ErrorCode::kUnavailable:
+      for (const int full : {ENOSPC, EDQUOT}) {  // DuckDB's words end with the system's
+        if (text.find(std::strerror(full)) == std::string_view::npos) continue;
+        return {.code = ErrorCode::kStorageFull,
+                .message = Msg("a file could not be written: {}", text),
+                .hint = SystemError(full, "write", {}).hint};
+      }
       return {.code = code,
               .message = Msg("a file could not be read or written: {}", text),
               .hint = {}};
