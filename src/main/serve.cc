@@ -95,6 +95,7 @@ struct ServerInstance::State {
   std::unique_ptr<Access> access;
   UploadStore uploads;
   SqlFunctionRegistry sql_functions{"SQL function"};
+  FormatRegistry formats{"format"};
   std::unique_ptr<DatasetCatalog> datasets;
   std::unique_ptr<ModelRegistry> models;
   RuntimeRegistry runtimes{"runtime"};
@@ -132,14 +133,17 @@ void ServerInstance::State::AddModules() {
   options.default_limits.memory_bytes = config.Integer("jobs.memory_mb") << 20;
   options.default_limits.threads = static_cast<int>(config.Integer("jobs.threads"));
   jobs = std::make_unique<JobQueue>(*database, std::move(options));
-  dataset_service = std::make_unique<DatasetService>(*datasets, *jobs, uploads, folder.path());
+  RegisterAllFormats(formats);
+  dataset_service = std::make_unique<DatasetService>(
+      *datasets, *jobs, uploads, formats, folder.path(),
+      PrivateAddressesFromName(config.Text("import.private_addresses")));
   dataset_service->RegisterCommits();
   model_service = std::make_unique<ModelService>(*models, *datasets, *jobs, folder.path());
   model_service->RegisterCommits();
   RegisterAllRuntimes(runtimes);
   endpoints = std::make_unique<EndpointService>(*database, *models, runtimes);
   jobs->AfterCommit("train", [this](const Job& job) { endpoints->AfterTraining(job); });
-  batches = std::make_unique<BatchService>(*endpoints, *datasets, *jobs, folder.path());
+  batches = std::make_unique<BatchService>(*endpoints, *datasets, *jobs, formats, folder.path());
   batches->RegisterCommits();
 }
 
