@@ -219,6 +219,12 @@ Error ErrorFromText(std::string_view text) {
     case ErrorCode::kCancelled:
       return {.code = code, .message = Msg("the query was cancelled"), .hint = {}};
     case ErrorCode::kUnavailable:
+      if (text.contains("No space left on device") || text.contains("Disk quota exceeded")) {
+        return {.code = ErrorCode::kStorageFull,
+                .message = Msg("cannot write: {}", text),
+                .hint = Msg("free some space (or inodes) on that disk and try again; nothing was "
+                            "changed")};
+      }
       return {.code = code,
               .message = Msg("a file could not be read or written: {}", text),
               .hint = {}};

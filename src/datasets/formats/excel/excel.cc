@@ -370,7 +370,7 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
     const std::string folder = fmt::format("{}/workbook-{}", request.temp_folder, i);
     ASSIGN_OR_RETURN(const auto members,
                      archive::Unpack(request.files[i].path, folder, {.max_bytes = kMaxUnpacked},
-                                     request.cancel, {}));
+                                     request.cancel, {}, request.files[i].name));
     Workbook book;
     for (const archive::Member& member : members) book.parts[member.name] = member.path;
     ASSIGN_OR_RETURN(const std::string part, FindSheet(book, request.settings.at("sheet")));
