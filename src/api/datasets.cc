@@ -117,10 +117,11 @@ Result<Json> OptionsOf(const Json& body) {
 Result<Response> PostDataset(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(const Json body, request.JsonBody());
   if (!body.is_object()) return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object");
-  RETURN_IF_ERROR(RejectUnknown(body, {"name", "source", "sql", "format", "options", "mode"}));
+  RETURN_IF_ERROR(RejectUnknown(
+      body, {"name", "source", "sql", "format", "options", "types", "on_error", "mode"}));
   ASSIGN_OR_RETURN(const std::string name, TextMember(body, "name", ""));
   if (name.empty()) return Fail(ErrorCode::kUnprocessable, "a dataset needs a 'name'");
-  if (auto checked = CheckName("dataset", name); !checked) {
+  if (auto checked = CheckDatasetName(name); !checked && !parts.catalog.Get(request.caller, name)) {
     Error error = std::move(checked).error();
     error.code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(error));
@@ -148,6 +149,9 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(import.url, TextMember(source, "url", ""));
   ASSIGN_OR_RETURN(import.format, TextMember(body, "format", "auto"));
   ASSIGN_OR_RETURN(import.options, OptionsOf(body));
+  if (const auto types = body.find("types"); types != body.end() && !types->is_null())
+    import.types = *types;
+  ASSIGN_OR_RETURN(import.on_error, TextMember(body, "on_error", "widen"));
   if (!import.path.empty() && (!request.from_loopback || request.caller.role != "admin")) {
     return WithHint(
         Fail(ErrorCode::kPermissionDenied,
@@ -394,7 +398,7 @@ Result<Response> PatchDataset(const Parts& parts, const Request& request) {
   if (!body.is_object()) return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object");
   RETURN_IF_ERROR(RejectUnknown(body, {"name"}));
   ASSIGN_OR_RETURN(const std::string name, TextMember(body, "name", ""));
-  if (auto checked = CheckName("dataset", name); !checked) {
+  if (auto checked = CheckDatasetName(name); !checked) {
     Error error = std::move(checked).error();
     error.code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(error));

@@ -147,7 +147,7 @@ std::string DatasetCatalog::Folder(std::string_view workspace, std::string_view 
 
 Result<DatasetInfo> DatasetCatalog::Create(const Caller& caller, std::string_view name,
                                            const Json& origin) {
-  ASSIGN_OR_RETURN(const std::string checked, CheckName("dataset", name));
+  ASSIGN_OR_RETURN(const std::string checked, CheckDatasetName(name));
   const std::int64_t now = NowUnixMs();
   DatasetInfo info{.id = NewId(),
                    .name = checked,
@@ -166,6 +166,14 @@ Result<DatasetInfo> DatasetCatalog::Create(const Caller& caller, std::string_vie
     return Fail(ErrorCode::kConflict, "there is a dataset '{}' already", checked);
   }
   return info;
+}
+
+Result<std::string> DatasetCatalog::NameOf(const Caller& caller, std::string_view id) const {
+  ASSIGN_OR_RETURN(const auto rows,
+                   database_.Select("SELECT name FROM datasets WHERE workspace = ? AND id = ?",
+                                    {caller.workspace, std::string(id)}));
+  if (rows.empty()) return Fail(ErrorCode::kNotFound, "dataset {} was deleted", id);
+  return rows.front().Text(0);
 }
 
 Result<DatasetInfo> DatasetCatalog::Get(const Caller& caller, std::string_view name) const {
@@ -237,7 +245,7 @@ Result<std::vector<DatasetInfo>> DatasetCatalog::List(const Caller& caller, int 
 Result<DatasetInfo> DatasetCatalog::Rename(const Caller& caller, std::string_view name,
                                            std::string_view new_name) {
   ASSIGN_OR_RETURN(const DatasetInfo info, Get(caller, name));
-  ASSIGN_OR_RETURN(const std::string checked, CheckName("dataset", new_name));
+  ASSIGN_OR_RETURN(const std::string checked, CheckDatasetName(new_name));
   const auto changed =
       database_.Execute("UPDATE datasets SET name = ?, name_key = ?, updated_ms = ? WHERE id = ?",
                         {checked, NameKey(checked), NowUnixMs(), info.id});
@@ -297,7 +305,33 @@ Result<std::vector<DatasetVersion>> DatasetCatalog::Versions(const Caller& calle
           {info.id}));
   std::vector<DatasetVersion> versions;
   for (const SqlRow& row : rows) versions.push_back(VersionOf(row));
+  RETURN_IF_ERROR(NameInputs(caller, versions));
   return versions;
+}
+
+// Lineage follows ids: an input is called what it is called now, and "as" keeps the name that the
+// SQL has for it.
+Status DatasetCatalog::NameInputs(const Caller& caller,
+                                  std::vector<DatasetVersion>& versions) const {
+  const bool any = std::any_of(versions.begin(), versions.end(), [](const DatasetVersion& version) {
+    return !version.inputs.empty();
+  });
+  if (!any) return {};
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      database_.Select("SELECT id, name FROM datasets WHERE workspace = ?", {caller.workspace}));
+  std::map<std::string, std::string> names;
+  for (const SqlRow& row : rows) names[row.Text(0)] = row.Text(1);
+  for (DatasetVersion& version : versions) {
+    for (Json& input : version.inputs) {
+      const auto now = names.find(input.value("id", ""));
+      const std::string then = input.value("name", "");
+      if (now == names.end() || now->second == then) continue;
+      if (!input.contains("as")) input["as"] = then;
+      input["name"] = now->second;
+    }
+  }
+  return {};
 }
 
 Result<std::optional<DatasetVersion>> DatasetCatalog::VersionOfJob(std::string_view dataset,
@@ -411,6 +445,17 @@ Result<DatasetVersion> DatasetCatalog::Commit(const Caller& caller, const Datase
   });
   if (!recorded) return std::unexpected(recorded.error());
   return version;
+}
+
+Result<std::string> CheckDatasetName(std::string_view name) {
+  ASSIGN_OR_RETURN(std::string checked, CheckName("dataset", name));
+  const std::size_t at = checked.find_last_not_of("0123456789");
+  if (at != std::string::npos && checked[at] == '@' && at + 1 < checked.size()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "a dataset's name must not end in @ and digits, as '{}' does: that names a version",
+                checked);
+  }
+  return checked;
 }
 
 Result<WriteMode> WriteModeFromName(std::string_view name) {

@@ -36,7 +36,7 @@ struct DatasetVersion {
   std::int64_t rejected_rows = 0;
   std::string rejected_file;      // NDJSON; empty where nothing was rejected
   Json origin;                    // of this version: source, or SQL
-  Json inputs = Json::array();    // lineage: [{"id","name","version"}]
+  Json inputs = Json::array();    // lineage: [{"id","name","version"}], and "as": in the SQL
   Json details = Json::object();  // warnings, files …
   std::string job_id;
   std::int64_t created_ms = 0;
@@ -77,6 +77,8 @@ class DatasetCatalog {
                                            const Json& origin);
   /// Errors   kNotFound naming the nearest existing name.
   [[nodiscard]] Result<DatasetInfo> Get(const Caller& caller, std::string_view name) const;
+  /// What the dataset `id` is called now. Errors: kNotFound.
+  [[nodiscard]] Result<std::string> NameOf(const Caller& caller, std::string_view id) const;
   /// Newest first; `cursor` is the id behind which to go on. List() drops the cursor of the next
   /// page.
   [[nodiscard]] Result<std::vector<DatasetInfo>> List(const Caller& caller, int limit,
@@ -91,7 +93,7 @@ class DatasetCatalog {
   [[nodiscard]] Result<DatasetSnapshot> Snapshot(const Caller& caller, std::string_view name,
                                                  std::optional<std::int64_t> version = {}) const;
 
-  /// Newest first. Errors: kNotFound.
+  /// Newest first; their inputs by the names that these have now. Errors: kNotFound.
   [[nodiscard]] Result<std::vector<DatasetVersion>> Versions(const Caller& caller,
                                                              std::string_view name) const;
   /// Makes files the next version of a dataset, as a Delta commit, and creates the dataset where
@@ -102,11 +104,16 @@ class DatasetCatalog {
   [[nodiscard]] std::string Folder(std::string_view workspace, std::string_view id) const;
 
  private:
+  [[nodiscard]] Status NameInputs(const Caller& caller,
+                                  std::vector<DatasetVersion>& versions) const;
   [[nodiscard]] Result<std::optional<DatasetVersion>> VersionOfJob(std::string_view dataset,
                                                                    std::string_view job) const;
   Database& database_;
   std::string data_folder_;
 };
+
+/// `name` as a dataset can have it: CheckName, and no "@3" at its end, which names a version.
+[[nodiscard]] Result<std::string> CheckDatasetName(std::string_view name);
 
 /// "create", "append", "replace". Errors: kUnprocessable naming the three.
 [[nodiscard]] Result<WriteMode> WriteModeFromName(std::string_view name);

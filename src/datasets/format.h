@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,11 +32,27 @@ struct Reject {
   std::string raw;
 };
 
+class FormatReader;
+struct FormatType;
+using FormatRegistry = Registry<FormatType>;
+
+/// What becomes of a few values that do not have the type of nearly all others of their column, or
+/// the type that was asked for.
+enum class OnMisfit : std::uint8_t {
+  kWiden,   // the column becomes text, with a warning; a type that was asked for: an error
+  kReject,  // their rows are rejected
+  kNull,    // they are null, with a warning
+};
+
 struct FormatRequest {
   std::vector<FormatFile> files;  // at least one; together they are one table, in this order
   Settings settings;              // checked against the format's fields
   /// The types that columns must take, by name (an append); empty: the format finds them.
   Schema wanted;
+  /// By column: types that the user gives, for formats whose `converts` is set.
+  std::map<std::string, Type> types;
+  OnMisfit on_misfit = OnMisfit::kWiden;
+  const FormatRegistry* formats = nullptr;  // this build's, for a format that is made of another
   std::function<Status(const Reject&)> reject;
   std::string temp_folder;
   int threads = 2;
@@ -78,14 +95,24 @@ struct FormatType {
   std::span<const Field> fields;
   std::string_view endings;     // ".csv .tsv", lower case
   std::string_view media_type;  // of an export
+  bool converts = false;        // its values are texts until we convert them
   bool text = false;            // its bytes are text: other encodings are turned into UTF-8 first
   /// Whether the first bytes (up to 64 KiB) can be of this format; endings are asked first.
   bool (*recognises)(std::string_view first_bytes);
+  /// What the fields alone cannot say; nullptr: nothing. Errors: kInvalidArgument.
+  Status (*check)(const Settings& settings) = nullptr;
   Result<std::unique_ptr<FormatReader>> (*open)(const FormatRequest& request);
   /// nullptr where the format is not written piece by piece.
   std::unique_ptr<FormatEncoder> (*encoder)() = nullptr;
 };
-using FormatRegistry = Registry<FormatType>;
+/// `given`, checked against the fields of `format` and filled up. Errors: kInvalidArgument.
+[[nodiscard]] Result<Settings> CheckFormatSettings(const FormatType& format, const Settings& given);
+
+/// "widen", "reject", "null". Errors: kUnprocessable naming the three.
+[[nodiscard]] Result<OnMisfit> OnMisfitFromName(std::string_view name);
+/// {"column": "type"}: the types that a text can be converted to, by their names or the usual ones
+/// beside them. Errors: kUnprocessable naming them.
+[[nodiscard]] Result<std::map<std::string, Type>> TypesFromJson(const Json& types);
 
 void RegisterAllFormats(FormatRegistry& registry);  // generated
 

@@ -57,5 +57,42 @@ TEST(EveryFormat, KnowsItsOwnBeginningOnly) {
   }
 }
 
+struct DialectCase {
+  std::string_view what, delimiter, quote, error;
+};
+class CsvSettings : public ::testing::TestWithParam<DialectCase> {};
+
+TEST_P(CsvSettings, AreChecked) {
+  const FormatRegistry formats = All();
+  const auto checked = CheckFormatSettings(
+      formats.types().find("csv")->second,
+      {{"delimiter", std::string(GetParam().delimiter)}, {"quote", std::string(GetParam().quote)}});
+  EXPECT_EQ(checked ? "" : checked.error().ToString(), GetParam().error);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , CsvSettings,
+    ::testing::Values(DialectCase{"Auto", "auto", "auto", ""},
+                      DialectCase{"Tab", "tab", "none", ""}, DialectCase{"Bars", "||", "\"", ""},
+                      DialectCase{"Wide", "，", "'", ""},
+                      DialectCase{"Letters", "xx", "auto",
+                                  "delimiter must be auto, tab, or 1 to 8 bytes without letters, "
+                                  "digits and line ends, got 'xx'"},
+                      DialectCase{"Empty", "", "auto",
+                                  "delimiter must be auto, tab, or 1 to 8 bytes without letters, "
+                                  "digits and line ends, got ''"},
+                      DialectCase{"LineEnd", ",\n", "auto",
+                                  "delimiter must be auto, tab, or 1 to 8 bytes without letters, "
+                                  "digits and line ends, got ',\n'"},
+                      DialectCase{"Same", "'", "'",
+                                  "delimiter and quote must differ, both have the character '''"},
+                      DialectCase{"QuoteEmpty", ",", "",
+                                  "quote must be auto, none, or one ASCII character that is "
+                                  "neither a letter, a digit nor a space, got ''"},
+                      DialectCase{"QuoteLong", ",", "\"\"",
+                                  "quote must be auto, none, or one ASCII character that is "
+                                  "neither a letter, a digit nor a space, got '\"\"'"}),
+    [](const auto& info) { return std::string(info.param.what); });
+
 }  // namespace
 }  // namespace aimass

@@ -27,13 +27,19 @@ std::string GroupOf(const Caller& caller, const std::string& name) {
 }  // namespace
 
 DatasetService::DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads,
-                               SqlWorkers& sql, std::string data_folder)
+                               SqlWorkers& sql, const FormatRegistry& formats,
+                               std::string data_folder, PrivateAddresses private_addresses)
     : catalog_(catalog),
       queue_(queue),
       uploads_(uploads),
       sql_(sql),
-      data_folder_(std::move(data_folder)) {
-  RegisterAllFormats(formats_);
+      formats_(formats),
+      data_folder_(std::move(data_folder)),
+      private_addresses_(private_addresses) {}
+
+PrivateAddresses PrivateAddressesFromName(std::string_view name) {
+  if (name == "everyone") return PrivateAddresses::kEveryone;
+  return name == "admin" ? PrivateAddresses::kAdmin : PrivateAddresses::kNobody;
 }
 
 void DatasetService::RegisterCommits() {
@@ -53,6 +59,7 @@ Result<DatasetService::Target> DatasetService::TargetOf(const Caller& caller,
   Target target;
   ASSIGN_OR_RETURN(target.name, CheckName("dataset", name));
   auto existing = catalog_.Get(caller, target.name);
+  if (!existing) RETURN_IF_ERROR(CheckDatasetName(name));
   if (!existing && (existing.error().code != ErrorCode::kNotFound || mode == WriteMode::kAppend)) {
     return std::unexpected(std::move(existing).error());
   }
@@ -75,6 +82,8 @@ Status DatasetService::CheckOptions(const ImportRequest& request) const {
     error.code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(error));
   }
+  RETURN_IF_ERROR(TypesFromJson(request.types));
+  RETURN_IF_ERROR(OnMisfitFromName(request.on_error));
   std::set<std::string_view> known{"encoding"};
   for (const auto& [name, format] : formats_.types()) {
     if (!any && name != request.format) continue;
@@ -92,19 +101,26 @@ Status DatasetService::CheckOptions(const ImportRequest& request) const {
     if (!value.is_string())
       return Fail(ErrorCode::kUnprocessable, "import option '{}' must be a text", name);
   }
-  if (any) return {};
-  const FormatType& format = formats_.types().find(request.format)->second;
   Settings given;
   for (const auto& [name, value] : request.options.items()) {
     if (name != "encoding") given[name] = value.get<std::string>();
   }
-  if (auto checked = CheckSettings(fmt::format("format '{}'", format.name), format.fields, given);
-      !checked) {
-    Error error = std::move(checked).error();
-    error.code = ErrorCode::kUnprocessable;
-    return std::unexpected(std::move(error));
+  // Where the format is still to be found: what no format takes is wrong already.
+  std::optional<Error> problem;
+  for (const auto& [name, format] : formats_.types()) {
+    if (!any && name != request.format) continue;
+    const bool takes_all = std::all_of(given.begin(), given.end(), [&](const auto& setting) {
+      return std::any_of(format.fields.begin(), format.fields.end(),
+                         [&](const Field& field) { return field.name == setting.first; });
+    });
+    if (any && !takes_all) continue;
+    auto checked = CheckFormatSettings(format, given);
+    if (checked) return {};
+    if (!problem) problem = std::move(checked).error();
   }
-  return {};
+  if (!problem) return {};
+  problem->code = ErrorCode::kUnprocessable;
+  return std::unexpected(std::move(*problem));
 }
 
 Result<Json> DatasetService::SourceOf(const Caller& caller, const ImportRequest& request) const {
@@ -167,6 +183,11 @@ Result<Job> DatasetService::Import(const Caller& caller, const ImportRequest& re
                   {"format", request.format},
                   {"encoding", encoding},
                   {"options", options},
+                  {"types", request.types},
+                  {"on_error", request.on_error},
+                  {"private_addresses",
+                   private_addresses_ == PrivateAddresses::kEveryone ||
+                       (private_addresses_ == PrivateAddresses::kAdmin && caller.role == "admin")},
                   {"language", request.language == Language::kChinese ? "zh" : "en"}};
   if (request.mode == WriteMode::kAppend) {
     ASSIGN_OR_RETURN(const DatasetSnapshot snapshot, catalog_.Snapshot(caller, target.name));
@@ -180,6 +201,13 @@ Result<Job> DatasetService::Import(const Caller& caller, const ImportRequest& re
 Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name,
                                    const std::string& sql, WriteMode mode,
                                    const std::string& idempotency_key) {
+  return Derive(caller, name, sql, mode, idempotency_key, Json::array());
+}
+
+// `known`: inputs of an earlier version, whose names in the SQL mean the same datasets still.
+Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name,
+                                   const std::string& sql, WriteMode mode,
+                                   const std::string& idempotency_key, const Json& known) {
   if (mode == WriteMode::kAppend) {
     return Fail(ErrorCode::kUnprocessable,
                 "a dataset made by SQL is created or replaced, not appended to");
@@ -194,13 +222,20 @@ Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name
   Json snapshots = Json::array();
   Json inputs = Json::array();
   for (const TableReference& table : checked->tables) {
-    auto found = catalog_.Snapshot(caller, table.dataset, table.version);
+    std::string dataset = table.dataset;
+    for (const Json& input : known) {
+      const std::string as = input.value("as", input.value("name", ""));
+      if (NameKey(as) != NameKey(table.dataset)) continue;
+      if (const auto now = catalog_.NameOf(caller, input.value("id", ""))) dataset = *now;
+    }
+    auto found = catalog_.Snapshot(caller, dataset, table.version);
     if (!found) {
       Error error = std::move(found).error();
       if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kUnprocessable;
       return std::unexpected(std::move(error));
     }
     inputs.push_back({{"id", found->id}, {"name", found->name}, {"version", found->version}});
+    if (NameKey(found->name) != NameKey(table.dataset)) inputs.back()["as"] = table.dataset;
     found->name = table.table;
     snapshots.push_back(ToJson(*found));
   }
@@ -220,7 +255,9 @@ Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
                                     Language language) {
   ASSIGN_OR_RETURN(const DatasetInfo info, catalog_.Get(caller, name));
   if (info.origin.value("kind", "") == "sql") {
-    return Derive(caller, info.name, info.origin.value("sql", ""), WriteMode::kReplace);
+    ASSIGN_OR_RETURN(const auto versions, catalog_.Versions(caller, info.name));
+    return Derive(caller, info.name, info.origin.value("sql", ""), WriteMode::kReplace, {},
+                  versions.empty() ? Json::array() : versions.front().inputs);
   }
   const Json source = info.origin.value("source", Json::object());
   if (source.contains("upload") || (!source.contains("path") && !source.contains("url"))) {
@@ -233,6 +270,8 @@ Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
                          .url = source.value("url", ""),
                          .format = info.origin.value("format", "auto"),
                          .options = info.origin.value("options", Json::object()),
+                         .types = info.origin.value("types", Json::object()),
+                         .on_error = info.origin.value("on_error", "widen"),
                          .mode = WriteMode::kReplace,
                          .language = language,
                          .idempotency_key = {}});
@@ -265,6 +304,10 @@ Result<Json> DatasetService::CommitJob(const Job& job, const Json& output) {
                      {"source", std::move(source)},
                      {"format", output.value("format", "")},
                      {"options", std::move(options)}};
+    if (!parameters.value("types", Json::object()).empty())
+      commit.origin["types"] = parameters["types"];
+    if (parameters.value("on_error", "widen") != "widen")
+      commit.origin["on_error"] = parameters["on_error"];
   }
   commit.details = {{"warnings", output.value("warnings", Json::array())}};
   ASSIGN_OR_RETURN(const DatasetVersion version, catalog_.Commit(job.caller, commit));

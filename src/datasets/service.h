@@ -20,11 +20,18 @@ struct ImportRequest {
   std::string upload;  // upload (id of a complete upload),
   std::string url;     // and url (http or https) is given
   std::string format = "auto";
-  Json options = Json::object();  // the format's settings, as texts; "encoding" too
+  Json options = Json::object();   // the format's settings, as texts; "encoding" too
+  Json types = Json::object();     // {"column": "type"}, for CSV and Excel
+  std::string on_error = "widen";  // "widen", "reject", "null": OnMisfit
   WriteMode mode = WriteMode::kCreate;
   Language language = Language::kEnglish;  // of the warnings in the job's output
   std::string idempotency_key;
 };
+
+/// Who may import from addresses of this machine and of private networks.
+enum class PrivateAddresses : std::uint8_t { kNobody, kAdmin, kEveryone };
+/// "nobody", "admin", "everyone"; anything else is kNobody.
+[[nodiscard]] PrivateAddresses PrivateAddressesFromName(std::string_view name);
 
 /// Starts the jobs that make dataset versions, and commits what they wrote.
 ///
@@ -32,7 +39,8 @@ struct ImportRequest {
 class DatasetService {
  public:
   DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads, SqlWorkers& sql,
-                 std::string data_folder);
+                 const FormatRegistry& formats, std::string data_folder,
+                 PrivateAddresses private_addresses = PrivateAddresses::kAdmin);
 
   /// The commits of "import" and "derive"; before JobQueue::Start().
   void RegisterCommits();
@@ -46,7 +54,8 @@ class DatasetService {
   [[nodiscard]] Result<Job> Derive(const Caller& caller, const std::string& name,
                                    const std::string& sql, WriteMode mode,
                                    const std::string& idempotency_key = {});
-  /// A new version from the same SQL, or from the same file, folder or address.
+  /// A new version from the same SQL over the same datasets, whatever they are called by now, or
+  /// from the same file, folder or address.
   /// Errors   kConflict where the source is gone for good (an upload).
   [[nodiscard]] Result<Job> Refresh(const Caller& caller, std::string_view name, Language language);
 
@@ -61,6 +70,9 @@ class DatasetService {
   };
   [[nodiscard]] Result<Target> TargetOf(const Caller& caller, const std::string& name,
                                         WriteMode mode) const;
+  [[nodiscard]] Result<Job> Derive(const Caller& caller, const std::string& name,
+                                   const std::string& sql, WriteMode mode,
+                                   const std::string& idempotency_key, const Json& known);
   [[nodiscard]] Result<Json> SourceOf(const Caller& caller, const ImportRequest& request) const;
   [[nodiscard]] Status CheckOptions(const ImportRequest& request) const;
   [[nodiscard]] Result<Json> CommitJob(const Job& job, const Json& output);
@@ -70,8 +82,9 @@ class DatasetService {
   JobQueue& queue_;
   UploadStore& uploads_;
   SqlWorkers& sql_;
+  const FormatRegistry& formats_;
   std::string data_folder_;
-  FormatRegistry formats_{"format"};
+  PrivateAddresses private_addresses_;
 };
 
 }  // namespace aimass

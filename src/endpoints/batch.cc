@@ -9,7 +9,6 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "datasets/delta/log.h"
-#include "datasets/format.h"
 
 namespace aimass {
 namespace {
@@ -43,10 +42,11 @@ Status CheckFormat(const std::string& format, const FormatRegistry& formats) {
 }  // namespace
 
 BatchService::BatchService(EndpointService& endpoints, DatasetCatalog& datasets, JobQueue& queue,
-                           std::string data_folder)
+                           const FormatRegistry& formats, std::string data_folder)
     : endpoints_(endpoints),
       datasets_(datasets),
       queue_(queue),
+      formats_(formats),
       data_folder_(std::move(data_folder)) {}
 
 std::string BatchService::ResultFolder(std::string_view workspace) const {
@@ -66,10 +66,8 @@ Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& reques
     return Fail(ErrorCode::kUnprocessable, "'{}' must be {}, found {}", "batch_rows",
                 fmt::format("1 to {}", kMaxBatchRows), request.batch_rows);
   }
-  FormatRegistry formats("format");
-  RegisterAllFormats(formats);
-  const std::string format = FormatOf(request, formats);
-  RETURN_IF_ERROR(CheckFormat(format, formats));
+  const std::string format = FormatOf(request, formats_);
+  RETURN_IF_ERROR(CheckFormat(format, formats_));
 
   std::string model = request.model;
   std::string version = request.version;
@@ -109,6 +107,7 @@ Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& reques
   if (!request.out.empty()) {
     ASSIGN_OR_RETURN(const std::string name, CheckName("dataset", request.out));
     const auto existing = datasets_.Get(caller, name);
+    if (!existing) RETURN_IF_ERROR(CheckDatasetName(name));
     if (!existing && existing.error().code != ErrorCode::kNotFound)
       return std::unexpected(existing.error());
     for (const Json& read : parameters["inputs"]) {
@@ -181,9 +180,7 @@ Result<PredictionFile> BatchService::File(const Caller& caller, std::string_view
   if (!fs::is_regular_file(file.path, error)) {
     return Fail(ErrorCode::kNotFound, "the predictions of job {} are gone", id);
   }
-  FormatRegistry formats("format");
-  RegisterAllFormats(formats);
-  if (const auto type = formats.Find(job.output.value("format", ""));
+  if (const auto type = formats_.Find(job.output.value("format", ""));
       type && !(*type)->media_type.empty()) {
     file.media_type = (*type)->media_type;
   }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "datasets/catalog.h"
+#include "datasets/format.h"
 #include "endpoints/endpoint.h"
 #include "jobs/queue.h"
 
@@ -17,7 +18,8 @@ namespace aimass {
 /// {"path","name","format","options"}, "result": folder, "format": "csv", "batch_rows", "into":
 /// dataset's folder or "", "total_rows"}. Rows keep their order; each batch is a file that the next
 /// attempt does not make again.
-void RegisterPredictJob(JobKindRegistry& kinds);
+/// `formats` must outlive `kinds`.
+void RegisterPredictJob(JobKindRegistry& kinds, const FormatRegistry& formats);
 
 /// What a person asks: which rows, by which model, where to.
 struct BatchRequest {
@@ -50,7 +52,7 @@ struct PredictionFile {
 class BatchService {
  public:
   BatchService(EndpointService& endpoints, DatasetCatalog& datasets, JobQueue& queue,
-               std::string data_folder);
+               const FormatRegistry& formats, std::string data_folder);
 
   /// The commit of "predict". Its output:
   /// {"file","format","bytes","rows","rejected_rows","model","version"} or, into a dataset,
@@ -75,6 +77,7 @@ class BatchService {
   EndpointService& endpoints_;
   DatasetCatalog& datasets_;
   JobQueue& queue_;
+  const FormatRegistry& formats_;
   std::string data_folder_;
 };
 

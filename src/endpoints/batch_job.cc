@@ -68,8 +68,8 @@ class CountingReader final : public BatchReader {
 
 class PredictJob {
  public:
-  explicit PredictJob(JobContext& context)
-      : context_(context), parameters_(context.spec().parameters) {}
+  PredictJob(JobContext& context, const FormatRegistry& formats)
+      : context_(context), formats_(formats), parameters_(context.spec().parameters) {}
 
   Result<Json> Run() {
     if (auto saved = context_.LoadCheckpoint()) state_ = std::move(*saved);
@@ -136,11 +136,8 @@ class PredictJob {
                        {"source", {{"path", input.at("path")}, {"name", input.at("name")}}},
                        {"format", input.value("format", "auto")},
                        {"options", input.value("options", Json::object())}};
-    JobKindRegistry kinds("job kind");
-    RegisterDatasetJobs(kinds);
-    ASSIGN_OR_RETURN(const JobKind* import, kinds.Find("import"));
     InputContext inner(context_, spec, state_);
-    ASSIGN_OR_RETURN(const Json read, import->run(inner));
+    ASSIGN_OR_RETURN(const Json read, RunImport(inner, formats_));
     DatasetSnapshot snapshot;
     snapshot.id = spec.id;
     snapshot.name = "input";
@@ -263,9 +260,7 @@ class PredictJob {
       RETURN_IF_ERROR(SyncPath(folder));
       return name;
     }
-    FormatRegistry formats("format");
-    RegisterAllFormats(formats);
-    ASSIGN_OR_RETURN(const FormatType* type, formats.Find(format));
+    ASSIGN_OR_RETURN(const FormatType* type, formats_.Find(format));
     if (type->encoder == nullptr) {
       return Fail(ErrorCode::kUnsupported, "this build does not write '{}' files", format);
     }
@@ -293,6 +288,7 @@ class PredictJob {
   }
 
   JobContext& context_;
+  const FormatRegistry& formats_;
   const Json& parameters_;
   Json state_ = Json::object();
   std::shared_ptr<const LoadedModel> model_;
@@ -302,10 +298,11 @@ class PredictJob {
 
 }  // namespace
 
-void RegisterPredictJob(JobKindRegistry& kinds) {
-  kinds.Add({.name = "predict", .label = {"Predict", "预测"}, .run = [](JobContext& context) {
-               return PredictJob(context).Run();
-             }});
+void RegisterPredictJob(JobKindRegistry& kinds, const FormatRegistry& formats) {
+  kinds.Add(
+      {.name = "predict", .label = {"Predict", "预测"}, .run = [&formats](JobContext& context) {
+         return PredictJob(context, formats).Run();
+       }});
 }
 
 }  // namespace aimass

@@ -11,10 +11,12 @@ namespace aimass {
 
 int RunJob(const std::string& spec_path) {
   JobKindRegistry kinds("job kind");
-  RegisterDatasetJobs(kinds);
+  FormatRegistry formats("format");
+  RegisterAllFormats(formats);
+  RegisterDatasetJobs(kinds, formats);
   RegisterTrainJobs(kinds);
   RegisterImportModelJob(kinds);
-  RegisterPredictJob(kinds);
+  RegisterPredictJob(kinds, formats);
   return RunJobProcess(kinds, spec_path);
 }
 

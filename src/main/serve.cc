@@ -95,6 +95,7 @@ struct ServerInstance::State {
   std::unique_ptr<Access> access;
   UploadStore uploads;
   std::unique_ptr<SqlWorkers> sql_workers;
+  FormatRegistry formats{"format"};
   std::unique_ptr<DatasetCatalog> datasets;
   std::unique_ptr<ModelRegistry> models;
   RuntimeRegistry runtimes{"runtime"};
@@ -138,15 +139,17 @@ void ServerInstance::State::AddModules() {
                           .limits = {.memory_bytes = config.Integer("sql.memory_mb") << 20,
                                      .time_ms = config.Integer("sql.time_s") * 1000},
                           .max_idle = Threads("pools.sql_threads")});
-  dataset_service =
-      std::make_unique<DatasetService>(*datasets, *jobs, uploads, *sql_workers, folder.path());
+  RegisterAllFormats(formats);
+  dataset_service = std::make_unique<DatasetService>(
+      *datasets, *jobs, uploads, *sql_workers, formats, folder.path(),
+      PrivateAddressesFromName(config.Text("import.private_addresses")));
   dataset_service->RegisterCommits();
   model_service = std::make_unique<ModelService>(*models, *datasets, *jobs, folder.path());
   model_service->RegisterCommits();
   RegisterAllRuntimes(runtimes);
   endpoints = std::make_unique<EndpointService>(*database, *models, runtimes);
   jobs->AfterCommit("train", [this](const Job& job) { endpoints->AfterTraining(job); });
-  batches = std::make_unique<BatchService>(*endpoints, *datasets, *jobs, folder.path());
+  batches = std::make_unique<BatchService>(*endpoints, *datasets, *jobs, formats, folder.path());
   batches->RegisterCommits();
 }
 

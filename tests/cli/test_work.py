@@ -182,6 +182,29 @@ def test_import_options_and_rejected_rows(aimass, tmp_path):
     assert "1 rows could not be read" in run.out
     assert "52" in aimass("datasets", "rejected", "broken").out
     assert aimass("datasets", "import", "odd", file, "--option", "nonsense=1", "--append", check=False).status == 1
+    bad = tmp_path / "bad.csv"
+    bad.write_text("id,v\n" + "".join(f"{i},{'abc' if i == 7 else 1.5}\n" for i in range(100)), encoding="utf-8")
+    run = aimass("datasets", "import", "bad", bad)
+    assert "Warning:" in run.err and "--type 'v=double' --on-error reject" in run.err
+    assert "警告：" in aimass("datasets", "import", "bad", bad, "--replace", "--lang", "zh").err
+    run = aimass("datasets", "import", "bad", bad, "--replace", "--type", "v=double", "--on-error", "reject")
+    assert "1 rows could not be read" in run.out
+    assert "'abc' in column 'v' is not double" in aimass("datasets", "rejected", "bad", "--json").json["items"][0]["reason"]
+    run = aimass("datasets", "import", "bad", bad, "--replace", "--type", "v", check=False)
+    assert run.status != 0 and "COLUMN=TYPE" in run.err
+
+
+def test_where_rows_cannot_be_written_is_said_before_work_is_done(aimass, tmp_path, trained):
+    for verb in (["datasets", "export", "customers"], ["predict", "churn", "customers", "--out"],
+                 ["sql", "SELECT 1 AS a", "--out"]):
+        jobs = len(aimass("jobs", "list", "--json").json["items"])
+        for place, words in ((tmp_path / "x.xlsx", "'.xlsx', which names no format"),
+                             (tmp_path / "none" / "x.csv", "No such file or directory"),
+                             (tmp_path, "is a folder")):
+            run = aimass(*verb, place, check=False)
+            assert run.status != 0 and words in run.err, (verb, place, run.err)
+        assert len(aimass("jobs", "list", "--json").json["items"]) == jobs, verb
+    assert not list(tmp_path.glob("*.part*"))
 
 
 @pytest.mark.parametrize(("form", "expected"), [

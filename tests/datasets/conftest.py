@@ -67,3 +67,9 @@ class Datasets:
 @pytest.fixture
 def datasets(client, server) -> Datasets:
     return Datasets(client, server.data)
+
+
+@pytest.fixture
+def new_datasets():
+    """For a server of the test's own: new_datasets(client, data)."""
+    return Datasets

@@ -3,6 +3,7 @@
 import bz2
 import concurrent.futures
 import gzip
+import hashlib
 import http.server
 import io
 import json
@@ -155,7 +156,7 @@ def test_append_and_replace(datasets, client, tmp_path):
     assert datasets.rows("grow") == [[1, "a", 1.5], [2, "007", 2.0]]
     source.write_text("id,name,v\nx,b,1\n")
     error = datasets.fail("grow", source, mode="append")
-    assert "'id': text → bigint" in error["detail"] and "'x' in line 2" in error["hint"]
+    assert "'id': text → bigint" in error["detail"] and "not bigint (line: value: 2: 'x')" in error["hint"]
     source.write_text("id,name,w\n3,b,1\n")
     error = datasets.fail("grow", source, mode="append")
     assert "'v' is missing" in error["detail"] and "'w' is new" in error["detail"]
@@ -280,6 +281,105 @@ def test_an_address(datasets):
     finally:
         server.shutdown()
     assert datasets.post("ftp", source={"url": "ftp://x/y.csv"}).status_code == 422
+
+
+class Breaking(http.server.BaseHTTPRequestHandler):
+    """Sends a third of what is left, then breaks the connection; knows ranges. `asked` is what was asked for."""
+
+    body = b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * 31 % 1009) for i in range(40_000))
+    asked: list = []
+    etag = '"one"'
+
+    def do_GET(self):
+        given = self.headers.get("Range")
+        self.asked.append((given, self.headers.get("If-Range")))
+        start = 0
+        if given and self.headers.get("If-Range") == self.etag:
+            start = int(given.removeprefix("bytes=").rstrip("-"))
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(self.body) - 1}/{len(self.body)}")
+        else:
+            self.send_response(200)
+        self.send_header("ETag", self.etag)
+        self.send_header("Content-Length", str(len(self.body) - start))
+        self.end_headers()
+        left = len(self.body) - start
+        self.wfile.write(self.body[start:start + left // 3 if left > 1000 else None])
+        self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_broken_download_goes_on_where_it_broke(datasets):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        output = datasets.wait(datasets.post(
+            "broken off", source={"url": f"http://127.0.0.1:{server.server_port}/x.csv"}))["output"]
+    finally:
+        server.shutdown()
+    assert output["rows"] == 40_000 and output["rejected_rows"] == 0
+    assert datasets.rows("broken off", offset=39_999) == [[39_999, 39_999 * 31 % 1009]]
+    origin = datasets.get("broken off")["origin"]["source"]
+    assert origin["sha256"] == hashlib.sha256(Breaking.body).hexdigest()
+    assert Breaking.asked[0] == (None, None) and len(Breaking.asked) > 3
+    starts = [int(asked.removeprefix("bytes=").rstrip("-")) for asked, _ in Breaking.asked[1:]]
+    assert starts == sorted(starts) and starts[0] >= len(Breaking.body) // 3 - 1, "never from the beginning again"
+    assert {validator for _, validator in Breaking.asked[1:]} == {'"one"'}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "169.254.169.254", "10.0.0.1"])
+def test_private_addresses_can_be_forbidden(start_server, new_datasets, tmp_path_factory, host):
+    data = tmp_path_factory.mktemp("private") / "data"
+    data.mkdir()
+    server = start_server(data, env={"AIMASS_IMPORT_PRIVATE_ADDRESSES": "nobody"})
+    with server.client() as client:
+        port = server.address.rsplit(":", 1)[1]
+        error = new_datasets(client, data).wait(new_datasets(client, data).post(
+            "x", source={"url": f"http://{host}:{port}/healthz"}))["error"]
+    server.stop()
+    assert error["code"] == "permission_denied" and "private network" in error["detail"], error
+
+
+def test_a_refresh_reads_as_the_import_did(datasets, client, tmp_path):
+    source = tmp_path / "r.csv"
+    source.write_text("a,b\n1,007\n2,008\nx,009\n")
+    datasets.load("again", source, types={"a": "bigint", "b": "integer"}, on_error="reject")
+    source.write_text("a,b\n1,007\ny,008\n3,009\n")
+    assert datasets.wait(client.post("/api/v1/datasets/again/refresh"))["output"]["rejected_rows"] == 1
+    assert datasets.rows("again") == [[1, 7], [3, 9]]
+    assert datasets.get("again")["origin"]["types"] == {"a": "bigint", "b": "integer"}
+
+
+def test_a_name_is_no_version(datasets, client, tmp_path):
+    source = tmp_path / "n.csv"
+    source.write_text("a\n1\n")
+    for answer in (datasets.post("named@3", source={"path": str(source)}), datasets.post("named@12", sql="SELECT 1 AS a")):
+        assert answer.status_code == 422 and "names a version" in answer.json()["detail"], answer.text
+    datasets.load("named@home", source)
+    assert client.patch("/api/v1/datasets/named@home", json={"name": "named@3"}).status_code == 422
+    assert datasets.rows("named@home") == [[1]]
+
+
+def test_a_renamed_input_is_still_the_input(datasets, client, tmp_path):
+    source = tmp_path / "n.csv"
+    source.write_text("a\n1\n")
+    datasets.load("first name", source)
+    datasets.derive("child", 'SELECT a + 1 AS b FROM "first name"')
+    assert client.patch("/api/v1/datasets/first name", json={"name": "second name"}).status_code == 200
+    assert datasets.get("child")["inputs"][0]["name"] == "second name"
+    # Another dataset of the old name is not what the child was made from.
+    source.write_text("a\n100\n")
+    datasets.load("first name", source)
+    source.write_text("a\n5\n")
+    datasets.load("second name", source, mode="replace")
+    for number in (1, 2):
+        job = datasets.wait(client.post("/api/v1/datasets/child/refresh"))
+        assert job["state"] == "succeeded", job["error"]
+        assert datasets.rows("child") == [[6]] and datasets.get("child")["version"] == number
+    assert datasets.get("child")["inputs"][0]["name"] == "second name"
+    assert datasets.get("child")["inputs"][0]["version"] == 1
 
 
 def test_derived_datasets_know_what_they_come_from(datasets, client, tmp_path):

@@ -8,23 +8,39 @@
 #include <set>
 
 #include "base/id.h"
+#include "datasets/import/number.h"
 
 namespace aimass {
 namespace {
 
 constexpr int kBool = 0;
 constexpr int kInteger = 1;
-constexpr int kDouble = 2;
-constexpr int kDoubleComma = 3;
-constexpr int kFirstDate = 4;  // + 3 × shape + (0 date, 1 timestamp, 2 timestamp with zone)
+constexpr int kGroupedInteger = 2;  // as of here twice: the next one has ',' for its point
+constexpr int kDouble = 4;
+constexpr int kGroupedDouble = 6;
+constexpr int kMoney = 8;  // + 2 × currency
+constexpr int kPercent = kMoney + 2 * kCurrencies;
+constexpr int kLooseInteger = kPercent + 2;  // never by itself: for types that the user gave
+constexpr int kLooseDouble = kLooseInteger + 1;
+constexpr int kFirstDate = kLooseDouble + 2;  // + 3 × shape + (0 date, 1 timestamp, 2 with zone)
 constexpr int kEnd = kFirstDate + 3 * kDateShapes;
+static_assert(kEnd <= 64);
 constexpr Candidates Bit(int candidate) { return Candidates{1} << candidate; }
 constexpr int Date(DateShape shape, int form) {
   return kFirstDate + 3 * static_cast<int>(shape) + form;
 }
 constexpr Candidates Shape(DateShape shape) { return Candidates{7} << Date(shape, 0); }
 constexpr Candidates kDates = ((Candidates{1} << (3 * kDateShapes)) - 1) << kFirstDate;
-constexpr std::int64_t kExactInDouble = std::int64_t{1} << 53;
+// All numbers with '.' for their point; those with ',' are one further.
+constexpr Candidates kNumbers = [] {
+  Candidates all = Bit(kGroupedInteger) | Bit(kDouble) | Bit(kGroupedDouble) | Bit(kPercent);
+  for (int i = 0; i < kCurrencies; ++i) all |= Bit(kMoney + 2 * i);
+  return all;
+}();
+constexpr Candidates kAmounts =
+    kNumbers & ~Bit(kGroupedInteger) & ~Bit(kDouble) & ~Bit(kGroupedDouble) & ~Bit(kPercent);
+// What every plain number passes too.
+constexpr Candidates kAroundPlain = kNumbers & ~Bit(kGroupedInteger) & ~Bit(kPercent);
 
 bool Digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -32,65 +48,6 @@ std::string_view Trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
-}
-
-// Digits with an optional minus, without a leading zero; "-0" is not one.
-bool IntegerForm(std::string_view text) {
-  if (text.starts_with('-')) {
-    text.remove_prefix(1);
-    if (text == "0") return false;
-  }
-  if (text.empty() || (text.size() > 1 && text.front() == '0')) return false;
-  return std::all_of(text.begin(), text.end(), Digit);
-}
-
-std::optional<std::int64_t> ParseInteger(std::string_view text) {
-  if (!IntegerForm(text)) return std::nullopt;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-// [-]digits[.digits][e[±]digits], no leading zero before another digit.
-bool DoubleForm(std::string_view text, char decimal) {
-  std::size_t at = text.starts_with('-') ? 1 : 0;
-  const std::size_t begin = at;
-  while (at < text.size() && Digit(text[at])) ++at;
-  const std::size_t whole = at - begin;
-  if (whole > 1 && text[begin] == '0') return false;
-  std::size_t fraction = 0;
-  if (at < text.size() && text[at] == decimal) {
-    for (++at; at < text.size() && Digit(text[at]); ++at) ++fraction;
-  }
-  if (whole + fraction == 0) return false;
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '-' || text[at] == '+')) ++at;
-    const std::size_t exponent = at;
-    while (at < text.size() && Digit(text[at])) ++at;
-    if (at == exponent) return false;
-  }
-  return at == text.size();
-}
-
-std::optional<double> ParseDouble(std::string_view text, char decimal) {
-  if (!DoubleForm(text, decimal)) return std::nullopt;
-  // A whole number that a double cannot hold exactly is an identifier.
-  if (text.size() > 15 && text.find_first_of(".,eE") == std::string_view::npos) {
-    const auto whole = ParseInteger(text);
-    if (!whole || *whole > kExactInDouble || *whole < -kExactInDouble) return std::nullopt;
-  }
-  std::string buffer;
-  if (decimal != '.') {
-    buffer = text;
-    std::replace(buffer.begin(), buffer.end(), decimal, '.');
-    text = buffer;
-  }
-  double value = 0.0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 std::optional<bool> ParseBool(std::string_view text) {
@@ -174,6 +131,15 @@ std::optional<Day> ParseDay(std::string_view& text, DateShape shape) {
     case DateShape::kYmdChinese:
       ok = take(out.year, 4, 4) && Eat(text, "年") && take(out.month, 1, 2) && Eat(text, "月") &&
            take(out.day, 1, 2) && Eat(text, "日");
+      break;
+    case DateShape::kYmdAny:
+      if (text.size() >= 8 && std::all_of(text.begin(), text.begin() + 8, Digit)) {
+        ok = take(out.year, 4, 4) && take(out.month, 2, 2) && take(out.day, 2, 2);
+      } else if (text.size() > 4 && (text[4] == '-' || text[4] == '/' || text[4] == '.')) {
+        ok = ymd(std::string(1, text[4]));
+      } else {
+        return ParseDay(text, DateShape::kYmdChinese);
+      }
       break;
     case DateShape::kMdySlash:
       ok = other(out.month, out.day, "/");
@@ -306,17 +272,12 @@ bool Fits(const Moment& moment, int form) {
 }
 
 Type TypeOf(int candidate) {
-  switch (candidate) {
-    case kBool:
-      return {.kind = TypeKind::kBool};
-    case kInteger:
-      return {.kind = TypeKind::kInt64};
-    case kDouble:
-    case kDoubleComma:
-      return {.kind = TypeKind::kFloat64};
-    default:
-      break;
+  if (candidate == kBool) return {.kind = TypeKind::kBool};
+  if (candidate == kInteger || candidate == kLooseInteger ||
+      (candidate >= kGroupedInteger && candidate < kDouble)) {
+    return {.kind = TypeKind::kInt64};
   }
+  if (candidate < kFirstDate) return {.kind = TypeKind::kFloat64};
   switch ((candidate - kFirstDate) % 3) {
     case 0:
       return {.kind = TypeKind::kDate};
@@ -337,8 +298,10 @@ bool DefaultNull(std::string_view value) {
 }
 
 Candidates AllCandidates(const InferOptions& options) {
-  Candidates all = Bit(kBool) | Bit(kInteger) | kDates;
-  all |= options.decimal == ',' ? Bit(kDoubleComma) : Bit(kDouble);
+  Candidates all = Bit(kBool) | Bit(kInteger) | kDates | kNumbers;
+  // Amounts may be grouped too, so they go with the groups.
+  if (!options.groups) all &= ~(Bit(kGroupedInteger) | Bit(kGroupedDouble) | kAmounts);
+  if (options.decimal == ',') all = (all & ~kNumbers) | (all & kNumbers) << 1;
   if (options.date_order == "dmy")
     all &= ~(Shape(DateShape::kMdySlash) | Shape(DateShape::kMdyDash));
   if (options.date_order == "mdy") {
@@ -347,14 +310,15 @@ Candidates AllCandidates(const InferOptions& options) {
   return all;
 }
 
-Candidates CandidatesFor(const Type& type, const InferOptions& options) {
+Candidates CandidatesFor(const Type& type, const InferOptions& options, bool loose) {
   Candidates found = 0;
-  const Candidates all = AllCandidates(options);
+  Candidates all = AllCandidates(options);
+  if (loose) all |= Bit(kLooseInteger) | Bit(kLooseDouble + (options.decimal == ',' ? 1 : 0));
   for (int i = 0; i < kEnd; ++i) {
     const bool same = TypeOf(i) == type;
     const bool narrower = (type.kind == TypeKind::kInt8 || type.kind == TypeKind::kInt16 ||
                            type.kind == TypeKind::kInt32) &&
-                          i == kInteger;
+                          TypeOf(i).kind == TypeKind::kInt64;
     const bool float32 = type.kind == TypeKind::kFloat32 && TypeOf(i).kind == TypeKind::kFloat64;
     if ((all & Bit(i)) != 0 && (same || narrower || float32)) found |= Bit(i);
   }
@@ -365,9 +329,20 @@ Candidates Passing(std::string_view value, Candidates among) {
   value = Trim(value);
   Candidates passing = 0;
   if ((among & Bit(kBool)) != 0 && ParseBool(value)) passing |= Bit(kBool);
-  if ((among & Bit(kInteger)) != 0 && ParseInteger(value)) passing |= Bit(kInteger);
-  if ((among & Bit(kDouble)) != 0 && ParseDouble(value, '.')) passing |= Bit(kDouble);
-  if ((among & Bit(kDoubleComma)) != 0 && ParseDouble(value, ',')) passing |= Bit(kDoubleComma);
+  constexpr Candidates kIntegers =
+      Bit(kInteger) | Bit(kGroupedInteger) | Bit(kGroupedInteger + 1) | Bit(kLooseInteger);
+  if ((among & kIntegers) != 0 && ParseInteger(value)) passing |= kIntegers;
+  for (int comma = 0; comma < 2; ++comma) {
+    const Candidates around = kAroundPlain << comma;
+    if ((among & around) != 0 && ParseDouble(value, comma == 0 ? '.' : ',')) passing |= around;
+  }
+  // The rest of the numbers, one by one: only what is not decided yet.
+  constexpr Candidates kTried =
+      (Bit(kFirstDate) - 1) & ~Bit(kBool) & ~Bit(kInteger) & ~Bit(kDouble) & ~Bit(kDouble + 1);
+  for (Candidates left = among & kTried & ~passing; left != 0; left &= left - 1) {
+    const int candidate = std::countr_zero(left);
+    if (Convert(value, candidate).ok) passing |= Bit(candidate);
+  }
   if ((among & kDates) != 0 && value.size() >= 8 && Digit(value.front())) {
     for (int shape = 0; shape < kDateShapes; ++shape) {
       if ((among & Shape(static_cast<DateShape>(shape))) == 0) continue;
@@ -397,7 +372,7 @@ Conversion Choose(Candidates candidates, std::int64_t real, bool* ambiguous) {
 }
 
 Conversion FirstOf(Candidates candidates) {
-  if (candidates == 0 || std::countr_zero(candidates) >= kFirstDate) return {};
+  if (candidates == 0) return {};
   return {.type = TypeOf(std::countr_zero(candidates)), .candidate = std::countr_zero(candidates)};
 }
 
@@ -410,33 +385,71 @@ Candidates OpenBeside(Candidates possible, const Conversion& conversion) {
   Candidates open = possible & (Bit(conversion.candidate) - 1);
   if (conversion.candidate >= kFirstDate) {
     const auto shape = static_cast<DateShape>((conversion.candidate - kFirstDate) / 3);
-    open |= possible & kDates & ~Shape(shape);
+    open |= possible & kDates & ~Shape(shape) & ~Shape(DateShape::kYmdAny);
   }
   return open;
 }
 
 Converted Convert(std::string_view value, int candidate) {
   value = Trim(value);
+  const auto flag = [](std::optional<bool> b) {
+    return b ? Converted{.ok = true, .integer = *b ? 1 : 0} : Converted{};
+  };
+  const auto integer = [](std::optional<std::int64_t> i) {
+    return i ? Converted{.ok = true, .integer = *i} : Converted{};
+  };
+  const auto number = [](std::optional<double> d) {
+    return d ? Converted{.ok = true, .number = *d} : Converted{};
+  };
   switch (candidate) {
     case kBool:
-      if (const auto flag = ParseBool(value)) return {.ok = true, .integer = *flag ? 1 : 0};
-      return {};
+      return flag(ParseBool(value));
     case kInteger:
-      if (const auto integer = ParseInteger(value)) return {.ok = true, .integer = *integer};
-      return {};
+      return integer(ParseInteger(value));
     case kDouble:
-    case kDoubleComma:
-      if (const auto number = ParseDouble(value, candidate == kDouble ? '.' : ',')) {
-        return {.ok = true, .number = *number};
-      }
-      return {};
+      return number(ParseDouble(value, '.'));
+    case kDouble + 1:
+      return number(ParseDouble(value, ','));
+    case kLooseInteger:
+      return integer(ParseLooseInteger(value));
+    case kLooseDouble:
+      return number(ParseLooseDouble(value, '.'));
+    case kLooseDouble + 1:
+      return number(ParseLooseDouble(value, ','));
     default:
       break;
+  }
+  if (candidate < kFirstDate) {
+    const char decimal = (candidate & 1) == 0 ? '.' : ',';
+    if (candidate < kDouble) return integer(ParseGroupedInteger(value, decimal));
+    if (candidate < kMoney) return number(ParseGroupedDouble(value, decimal));
+    if (candidate >= kPercent) return number(ParsePercent(value, decimal));
+    return number(ParseMoney(value, static_cast<Currency>((candidate - kMoney) / 2), decimal));
   }
   const auto shape = static_cast<DateShape>((candidate - kFirstDate) / 3);
   const auto moment = ParseMoment(value, shape);
   if (!moment || !Fits(*moment, (candidate - kFirstDate) % 3)) return {};
   return {.ok = true, .integer = moment->unix_us};
+}
+
+std::optional<Message> HowStored(const Conversion& conversion, std::string_view column) {
+  const int candidate = conversion.candidate;
+  if (candidate < 0 || candidate >= kLooseInteger || candidate == kDouble ||
+      candidate == kDouble + 1 || candidate < kGroupedInteger) {
+    return std::nullopt;
+  }
+  if (candidate >= kPercent) {
+    return Msg("column '{}' holds percentages; they are stored as numbers: 12.5% as 0.125", column);
+  }
+  if (candidate >= kMoney) {
+    return Msg("column '{}' holds amounts of money; they are stored as numbers without the sign",
+               column);
+  }
+  return (candidate & 1) == 0
+             ? Msg("column '{}' holds numbers in groups of three digits: 1,234 is 1234; if the "
+                   "comma is its decimal sign, set decimal to ,",
+                   column)
+             : Msg("column '{}' holds numbers in groups of three digits: 1.234 is 1234", column);
 }
 
 std::vector<std::string> UniqueNames(const std::vector<std::string>& names,

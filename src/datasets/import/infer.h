@@ -18,9 +18,11 @@ namespace aimass {
 /// candidate that every row passes" is the same whether all rows are asked at once, or a sample
 /// proposes and the rest verifies.
 ///
-/// In this order: boolean (true, false), bigint, double, date, timestamp, timestamp with time zone,
-/// text. Codes stay text: 00123, +8613…, and digits beyond 64 bits or, among decimals, beyond 2^53.
-/// Dates that could be day-first or month-first on every row stay text. docs/formats/dataset.md
+/// In this order: boolean (true, false), bigint, double, each also with groups of three digits and
+/// double also as an amount of one currency or a percentage; date, timestamp, timestamp with time
+/// zone, text. Codes stay text: 00123, +8613…, and digits beyond 64 bits or, among decimals, beyond
+/// 2^53. Dates that could be day-first or month-first on every row stay text.
+/// docs/formats/dataset.md
 using Candidates = std::uint64_t;
 
 /// The formats of date that are tried; each comes as date, as timestamp and as timestamp with zone.
@@ -29,6 +31,7 @@ enum class DateShape : std::uint8_t {
   kYmdSlash,
   kYmdDot,
   kYmdChinese,
+  kYmdAny,  // the year first, however it is written: several of these in one column
   kMdySlash,
   kDmySlash,
   kMdyDash,
@@ -36,19 +39,22 @@ enum class DateShape : std::uint8_t {
   kDmyDot,
   kDmyName,
 };
-inline constexpr int kDateShapes = 10;
+inline constexpr int kDateShapes = 11;
 
 struct InferOptions {
   std::vector<std::string>
       nulls;  // texts that are null everywhere; empty: those of DefaultNull, except in text
   char decimal = '.';               // ',' : numbers such as 1,5
   std::string date_order = "auto";  // "auto", "dmy", "mdy"
+  bool groups = true;               // whether 1,234 is a number
 };
 
 /// All that a column can be at first.
 [[nodiscard]] Candidates AllCandidates(const InferOptions& options);
 /// Those that give `type` (an append to a column of that type); 0 where text cannot become it.
-[[nodiscard]] Candidates CandidatesFor(const Type& type, const InferOptions& options);
+/// `loose`: the user says that it is a number, so 00123 is 123.
+[[nodiscard]] Candidates CandidatesFor(const Type& type, const InferOptions& options,
+                                       bool loose = false);
 /// Which of `among` the value passes.
 [[nodiscard]] Candidates Passing(std::string_view value, Candidates among);
 /// The empty text, and the usual words for "nothing": NA, N/A, NULL, NaN, None, \N, #N/A.
@@ -63,8 +69,7 @@ struct Conversion {
 /// `ambiguous` is set where only day-first and month-first are left: then it is text.
 [[nodiscard]] Conversion Choose(Candidates candidates, std::int64_t real, bool* ambiguous);
 
-/// The conversion of the first candidate; text where there is none, or it is a date (of unknown
-/// order).
+/// The conversion of the first candidate; text where there is none.
 [[nodiscard]] Conversion FirstOf(Candidates candidates);
 /// The candidate of a conversion as a set; none for text.
 [[nodiscard]] Candidates CandidateBit(const Conversion& conversion);
@@ -79,6 +84,11 @@ struct Converted {
   double number = 0.0;
 };
 [[nodiscard]] Converted Convert(std::string_view value, int candidate);
+
+/// What a reader of the table should know about values that are stored otherwise than they stand
+/// in the text: percentages, money, groups of digits.
+[[nodiscard]] std::optional<Message> HowStored(const Conversion& conversion,
+                                               std::string_view column);
 
 /// Column names as a table can have them: empty ones become column1, column2 … by position; of
 /// several that are equal regardless of case the later ones get _2, _3 …. `warnings` says what was

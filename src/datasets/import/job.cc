@@ -39,6 +39,11 @@ TableWriter::Options WriterOptions(const JobContext& context, const std::string&
           .cancel = context.cancel()};
 }
 
+// Whether the same bytes may come when they are asked for again.
+bool MayGoOn(const Error& error) {
+  return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimeout;
+}
+
 // A table needs columns, and names that differ regardless of case.
 Status CheckColumns(const Schema& schema) {
   if (schema.columns.empty()) return Fail(ErrorCode::kUnprocessable, "there are no columns");
@@ -79,6 +84,7 @@ class Import {
     }
     std::vector<Message> warnings = prepared.warnings;
     for (const Message& warning : reader->warnings()) warnings.push_back(warning);
+    for (const Message& warning : warnings) context_.Log(warning);
     ASSIGN_OR_RETURN(std::string schema, delta::SchemaToDelta(final_schema));
     Json output{{"files", state_["files"]},
                 {"schema", std::move(schema)},
@@ -136,15 +142,33 @@ class Import {
     if (state_.contains("fetched")) return path;
     ASSIGN_OR_RETURN(const std::string url, GetString(source, "url"));
     curl::DownloadOptions options;
-    options.public_only = context_.spec().caller.role != "admin";
+    options.public_only = !parameters_.value("private_addresses", false);
+    options.on_start = [this](const std::string& validator) {
+      state_["fetching"] = validator;
+      static_cast<void>(Save());  // if it cannot be kept, a later attempt begins again
+    };
     ASSIGN_OR_RETURN(options.max_bytes, GetInteger(parameters_, "max_bytes", options.max_bytes));
-    ASSIGN_OR_RETURN(
-        const curl::Download done,
-        curl::Fetch(
-            url, path, "", options, context_.cancel(), [this](std::int64_t at, std::int64_t of) {
-              Report(of > 0 ? kFetched * static_cast<double>(at) / static_cast<double>(of) : 0.0,
-                     Msg("fetching: {} bytes", at));
-            }));
+    const auto fetch = [&] {
+      return curl::Fetch(
+          url, path, state_.value("fetching", ""), options, context_.cancel(),
+          [this](std::int64_t at, std::int64_t of) {
+            Report(of > 0 ? kFetched * static_cast<double>(at) / static_cast<double>(of) : 0.0,
+                   Msg("fetching: {} bytes", at));
+          });
+    };
+    auto arrived = fetch();
+    // As long as each attempt brings more, a connection that breaks is no reason to give up.
+    for (std::uintmax_t had = 0; !arrived && MayGoOn(arrived.error());) {
+      std::error_code error;
+      const std::uintmax_t have = fs::file_size(path, error);
+      if (error || have <= had || state_.value("fetching", "").empty()) break;
+      had = have;
+      context_.Log(Msg("'{}' broke off behind {} bytes; going on from there",
+                       curl::WithoutSecrets(url), have));
+      arrived = fetch();
+    }
+    if (!arrived) return std::unexpected(std::move(arrived).error());
+    const curl::Download& done = *arrived;
     state_["fetched"] = {{"etag", done.etag},
                          {"last_modified", done.last_modified},
                          {"content_type", done.content_type},
@@ -168,17 +192,29 @@ class Import {
     for (const auto& [name, value] : options.items()) {
       given[name] = value.get<std::string>();
     }
+    ASSIGN_OR_RETURN(const auto types, TypesFromJson(parameters_.value("types", Json())));
+    ASSIGN_OR_RETURN(const std::string on_error, GetString(parameters_, "on_error", "widen"));
+    ASSIGN_OR_RETURN(const OnMisfit on_misfit, OnMisfitFromName(on_error));
+    if (!format->converts && (!types.empty() || on_misfit != OnMisfit::kWiden)) {
+      return WithHint(Fail(ErrorCode::kUnprocessable,
+                           "values of format '{}' have types of their own; types and on_error are "
+                           "for CSV and Excel",
+                           format->name),
+                      Msg("import it as it is, and convert by SQL: CAST(… AS …)"));
+    }
     FormatRequest request{
         .files = prepared.files,
         .wanted = wanted_,
+        .types = types,
+        .on_misfit = on_misfit,
+        .formats = &formats_,
         .reject =
             [this](const Reject& reject) { return muted_ ? Status{} : rejects_->Add(reject); },
         .temp_folder = context_.spec().work_folder + "/format",
         .threads = ThreadsOf(context_.spec()),
         .memory_bytes = MemoryOf(context_.spec()),
         .cancel = context_.cancel()};
-    ASSIGN_OR_RETURN(request.settings, CheckSettings(fmt::format("format '{}'", format->name),
-                                                     format->fields, given));
+    ASSIGN_OR_RETURN(request.settings, CheckFormatSettings(*format, given));
     RETURN_IF_ERROR(MakeFolder(request.temp_folder));
     Report(kPrepared, Msg("finding the columns"));
     muted_ = !state_.value("files", Json::array())
@@ -379,11 +415,13 @@ Result<Json> RunDerive(JobContext& context) {
 
 }  // namespace
 
-void RegisterDatasetJobs(JobKindRegistry& kinds) {
-  auto formats = std::make_shared<FormatRegistry>("format");
-  RegisterAllFormats(*formats);
-  kinds.Add({.name = "import", .label = {"Import", "导入"}, .run = [formats](JobContext& context) {
-               return Import(context, *formats).Run();
+Result<Json> RunImport(JobContext& context, const FormatRegistry& formats) {
+  return Import(context, formats).Run();
+}
+
+void RegisterDatasetJobs(JobKindRegistry& kinds, const FormatRegistry& formats) {
+  kinds.Add({.name = "import", .label = {"Import", "导入"}, .run = [&formats](JobContext& context) {
+               return RunImport(context, formats);
              }});
   kinds.Add({.name = "derive", .label = {"Derive by SQL", "SQL 派生"}, .run = RunDerive});
 }

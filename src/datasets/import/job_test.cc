@@ -61,6 +61,19 @@ INSTANTIATE_TEST_SUITE_P(
         TypeCase{"NoHeader", "1,2.5\n3,4.5\n", "column1 bigint, column2 double", "[1,2.5],[3,4.5]"},
         TypeCase{"NamesMadeUnique", "a,,A,a\n1,2,3,4\n",
                  "a bigint, column2 bigint, A_2 bigint, a_3 bigint", "[1,2,3,4]"},
+        TypeCase{"Groups", "a,b\n\"1,234\",\"1,234.50\"\n999,(7)\n", "a bigint, b double",
+                 "[1234,1234.5],[999,-7]"},
+        TypeCase{"GroupsAreNotDecimals", "a;b\n1,234;x\n2,345;y\n", "a text, b text",
+                 R"(["1,234","x"],["2,345","y"])"},
+        TypeCase{"Money", "a,b\n\"￥1,234.50\",$3\n-¥2,-$4.5\n3元,$0\n", "a double, b double",
+                 "[1234.5,3],[-2,-4.5],[3,0]"},
+        TypeCase{"TwoCurrenciesStayText", "a\n￥1\n$2\n", "a text", R"(["￥1"],["$2"])"},
+        TypeCase{"Percentages", "a\n12.3%\n-5％\n\"1,000%\"\n", "a double", "[0.123],[-0.05],[10]"},
+        TypeCase{"PercentAndNumberStayText", "a,b\n12%,x\n0.5,y\n", "a text, b text",
+                 R"(["12%","x"],["0.5","y"])"},
+        TypeCase{"YearFirstInFiveWays",
+                 "d\n2024-01-02\n2024/1/3\n2024.1.4\n2024年1月5日\n20240106\n", "d date",
+                 R"(["2024-01-02"],["2024-01-03"],["2024-01-04"],["2024-01-05"],["2024-01-06"])"},
         TypeCase{"OneColumn", "a\n1\n\n3\n", "a bigint", "[1],[null],[3]"},
         TypeCase{"HeaderOnly", "a,b\n", "a text, b text", ""},
         TypeCase{"OldMacLineEnds", "a,b\r1,2\r3,4\r", "a bigint, b bigint", "[1,2],[3,4]"},
@@ -153,8 +166,120 @@ TEST(Import, ReadsOnlyTheSurprisingColumnAgain) {
   EXPECT_EQ(std::count(context.log.begin(), context.log.end(), "1 columns are read again"), 1);
   EXPECT_EQ(imported->Warnings(),
             std::vector<std::string>{
-                "column 'a' looked like bigint at first; because of 'late' in line 5002 it is "
-                "text"});
+                "column 'a' is text, because 1 of its 5001 values are not bigint (line: value: "
+                "5002: 'late'); to keep the type, import it again with --type 'a=bigint' "
+                "--on-error reject (sets such rows aside) or --on-error null (leaves the values "
+                "empty)"});
+}
+
+// 401 rows with three bad values, and what the user wants of them.
+struct MisfitCase {
+  std::string_view what, parameters, types, rejected, warning, error;
+};
+class ImportMisfits : public ::testing::TestWithParam<MisfitCase> {};
+
+TEST_P(ImportMisfits, AreTreatedAsAsked) {
+  const MisfitCase& want = GetParam();
+  const TestFolder folder;
+  std::string text = "id,amount,day\n";
+  for (int i = 0; i < 400; ++i) {
+    text +=
+        fmt::format("{},{},2024-01-{:02}\n", i, i == 7 || i == 300 ? "unknown" : "1.5", i % 28 + 1);
+  }
+  text += "400,2.5,soon\n";
+  const auto imported =
+      RunImport(folder, folder.Write("data.csv", text), std::string(want.parameters));
+  if (!want.error.empty()) {
+    ASSERT_FALSE(imported);
+    EXPECT_EQ(imported.error().code, ErrorCode::kUnprocessable);
+    EXPECT_EQ(imported.error().ToString(), want.error);
+    return;
+  }
+  ASSERT_TRUE(imported) << imported.error().ToString();
+  EXPECT_EQ(imported->Types(), want.types);
+  std::string rejected;
+  if (imported->output["rejected_rows"].get<int>() > 0) {
+    const auto rejects = ReadRejects(
+        imported->folder + "/" + imported->output["rejected_file"].get<std::string>(), 0, 10);
+    ASSERT_TRUE(rejects);
+    for (const Json& entry : *rejects) {
+      rejected += fmt::format("{}: {}\n", entry["line"].get<int>(),
+                              Render(MessageFromJson(entry["reason"]), Language::kEnglish));
+    }
+  }
+  EXPECT_EQ(rejected, want.rejected);
+  std::string warnings;
+  for (const std::string& warning : imported->Warnings()) warnings += warning + "\n";
+  EXPECT_EQ(warnings, want.warning);
+  // Every row is there but the rejected, and the log says what the warnings say.
+  EXPECT_EQ(imported->output["rows"].get<int>() + imported->output["rejected_rows"].get<int>(),
+            401);
+  for (const std::string& warning : imported->Warnings()) {
+    EXPECT_EQ(std::count(imported->log.begin(), imported->log.end(), warning), 1) << warning;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , ImportMisfits,
+    ::testing::Values(
+        MisfitCase{
+            "Widen", "{}", "id bigint, amount text, day text", "",
+            "column 'amount' is text, because 2 of its 401 values are not double (line: value: 9: "
+            "'unknown', 302: 'unknown'); to keep the type, import it again with --type "
+            "'amount=double' --on-error reject (sets such rows aside) or --on-error null (leaves "
+            "the values empty)\n"
+            "column 'day' is text, because 1 of its 401 values are not date (line: value: 402: "
+            "'soon'); to keep the type, import it again with --type 'day=date' --on-error reject "
+            "(sets such rows aside) or --on-error null (leaves the values empty)\n",
+            ""},
+        MisfitCase{"SmallSampleWiden",
+                   R"({"options": {"sample_rows": "50"}, "types": {"day": "text"}})",
+                   "id bigint, amount text, day text", "",
+                   "column 'amount' is text, because 2 of its 401 values are not double (line: "
+                   "value: 9: 'unknown', 302: 'unknown'); to keep the type, import it again with "
+                   "--type 'amount=double' --on-error reject (sets such rows aside) or --on-error "
+                   "null (leaves the values empty)\n",
+                   ""},
+        MisfitCase{"Reject", R"({"on_error": "reject"})", "id bigint, amount double, day date",
+                   "9: 'unknown' in column 'amount' is not double\n"
+                   "302: 'unknown' in column 'amount' is not double\n"
+                   "402: 'soon' in column 'day' is not date\n",
+                   "column 'amount' is double; 2 rows with other values were set aside (line: "
+                   "value: 9: 'unknown', 302: 'unknown')\n"
+                   "column 'day' is date; 1 rows with other values were set aside (line: value: "
+                   "402: 'soon')\n",
+                   ""},
+        MisfitCase{"Null", R"({"on_error": "null"})", "id bigint, amount double, day date", "",
+                   "column 'amount' is double; 2 other values were left empty (line: value: 9: "
+                   "'unknown', 302: 'unknown')\n"
+                   "column 'day' is date; 1 other values were left empty (line: value: 402: "
+                   "'soon')\n",
+                   ""},
+        MisfitCase{"GivenTypeRejects",
+                   R"({"on_error": "reject", "types": {"AMOUNT": "number", "day": "text"}})",
+                   "id bigint, amount double, day text",
+                   "9: 'unknown' in column 'amount' is not double\n"
+                   "302: 'unknown' in column 'amount' is not double\n",
+                   "column 'amount' is double; 2 rows with other values were set aside (line: "
+                   "value: 9: 'unknown', 302: 'unknown')\n",
+                   ""},
+        MisfitCase{"GivenTypeFails", R"({"types": {"amount": "double"}})", "", "", "",
+                   "2 of 401 values in column 'amount' are not double (line: value: 9: 'unknown', "
+                   "302: 'unknown')"},
+        MisfitCase{"GivenTypeOfNoColumn", R"({"types": {"amuont": "double"}})", "", "", "",
+                   "a type is given for column 'amuont', but 'data.csv' has no such column"},
+        MisfitCase{"GivenTypeOfNoType", R"({"types": {"amount": "money"}})", "", "", "",
+                   "the type of column 'amount' must be one of boolean, bigint (integer), double "
+                   "(number), text, date, timestamp, timestamp with time zone; got 'money'"}),
+    [](const auto& info) { return std::string(info.param.what); });
+
+TEST(Import, AGivenTypeTakesWhatLooksLikeACode) {
+  const TestFolder folder;
+  const auto imported = RunImport(folder, folder.Write("data.csv", "a,b,c\n007,+1.50,\n010,2,\n"),
+                                  R"({"types": {"a": "integer", "b": "double", "c": "date"}})");
+  ASSERT_TRUE(imported) << imported.error().ToString();
+  EXPECT_EQ(imported->Types(), "a bigint, b double, c date");
+  EXPECT_EQ(imported->Rows(), "[7,1.5,null],[10,2,null]");
 }
 
 // A crash behind any checkpoint: what was written stays, and the result is the same.

@@ -157,13 +157,14 @@ class Preparation {
       return {};
     }
     ASSIGN_OR_RETURN(std::vector<archive::Member> members,
-                     archive::Unpack(file.path, folder, {.max_bytes = request_.max_bytes},
-                                     request_.cancel, [this, &file](double fraction) {
-                                       if (request_.progress) {
-                                         request_.progress(fraction,
-                                                           Msg("unpacking {}", file.name));
-                                       }
-                                     }));
+                     archive::Unpack(
+                         file.path, folder, {.max_bytes = request_.max_bytes}, request_.cancel,
+                         [this, &file](double fraction) {
+                           if (request_.progress) {
+                             request_.progress(fraction, Msg("unpacking {}", file.name));
+                           }
+                         },
+                         file.name));
     std::sort(members.begin(), members.end(),
               [](const archive::Member& a, const archive::Member& b) { return a.name < b.name; });
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -196,8 +197,18 @@ class Preparation {
     for (const auto& [name, format] : formats_.types()) {
       if (name != "csv" && format.text && format.recognises(head)) return &format;
     }
+    // JSON that is none is told so; what is called a workbook is often text in truth.
+    if (named != nullptr && named->text && head.find('\0') == head.npos) return named;
     ASSIGN_OR_RETURN(const FormatType* const csv, formats_.Find("csv"));
     if (wide || csv->recognises(head)) return csv;
+    if (const std::size_t zero = head.find('\0'); named != nullptr && zero != head.npos) {
+      return WithHint(
+          Fail(
+              ErrorCode::kUnprocessable, "'{}' should be text ({}), but has a zero byte in line {}",
+              file.name, named->name,
+              1 + std::count(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(zero), '\n')),
+          Msg("save it as text in UTF-8; for UTF-16 without a byte order mark set encoding"));
+    }
     return Fail(ErrorCode::kUnsupported,
                 "'{}' is in no format that this build reads (csv, json, parquet, excel)",
                 file.name);

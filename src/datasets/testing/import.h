@@ -134,7 +134,9 @@ inline JobSpec ImportSpec(const TestFolder& folder, const std::string& source,
 
 inline Result<Imported> RunImport(FakeContext& context) {
   JobKindRegistry kinds("job kind");
-  RegisterDatasetJobs(kinds);
+  FormatRegistry formats("format");
+  RegisterAllFormats(formats);
+  RegisterDatasetJobs(kinds, formats);
   auto output = kinds.types().find("import")->second.run(context);
   if (!output) return std::unexpected(output.error());
   Imported imported{.output = *output,

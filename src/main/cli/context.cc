@@ -46,6 +46,11 @@ void Context::Say(const Table& table) {
 
 void Context::Note(const Message& line) { Write(stderr, Text(line) + "\n"); }
 
+void Context::Warn(std::string_view text) {
+  Write(stderr, Paint(Colour::kYellow, Text(Msg("Warning:")), STDERR_FILENO) + " " +
+                    std::string(text) + "\n");
+}
+
 void Context::Print(const Error& error) {
   std::fflush(stdout);
   Write(stderr,

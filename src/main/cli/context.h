@@ -58,6 +58,8 @@ class Context {
   void Say(const Table& table);
   /// A line on standard error.
   void Note(const Message& line);
+  /// What the person should look at, on standard error.
+  void Warn(std::string_view text);
   /// Prints `error` for people on standard error, with --json also as {"error":{…}} on standard
   /// output.
   void Print(const Error& error);

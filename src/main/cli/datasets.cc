@@ -41,9 +41,6 @@ Status ShowResult(Context& context, const std::string& name, const Json& job) {
         Msg("{} rows could not be read and were set aside. See them: aimass datasets rejected {}",
             Thousands(rejected), name));
   }
-  for (const Json& warning : MemberOf(MemberOf(job, "output"), "warnings")) {
-    context.Say(Msg("Note: {}", CellText(warning)));
-  }
   return {};
 }
 
@@ -53,8 +50,8 @@ Status ShowResult(Context& context, const std::string& name, const Json& job) {
 struct ImportOptions {
   std::string name;
   std::string place;
-  std::optional<std::string> format, delimiter, quote, encoding, sheet, decimal, header;
-  std::vector<std::string> settings;
+  std::optional<std::string> format, delimiter, quote, encoding, sheet, decimal, header, on_error;
+  std::vector<std::string> settings, types;
   bool append = false;
   bool replace = false;
   bool no_wait = false;
@@ -84,6 +81,14 @@ Status Import(Context& context, const ImportOptions& given) {
     }
     options[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
+  for (const std::string& pair : given.types) {
+    const std::size_t equals = pair.rfind('=');  // a name may have one, a type has none
+    if (equals == 0 || equals == std::string::npos) {
+      return Fail(ErrorCode::kInvalidArgument, "--type expects COLUMN=TYPE, found '{}'", pair);
+    }
+    body["types"][pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  if (given.on_error) body["on_error"] = *given.on_error;
   if (given.format) body["format"] = *given.format;
   if (!options.empty()) body["options"] = options;
   ASSIGN_OR_RETURN(Client* const server, context.Server());
@@ -116,6 +121,13 @@ void AddImport(Verb& noun) {
       .Choices({"yes", "no", "auto"})
       .Option("--decimal", "CHAR", given->decimal, Msg("the decimal mark: . or ,"))
       .Option("--sheet", "NAME", given->sheet, Msg("which sheet of an Excel file; else the first"))
+      .Option("--type", "COLUMN=TYPE", given->types,
+              Msg("the type of a column of CSV or Excel: bigint, double, text, boolean, date, "
+                  "timestamp; repeatable"))
+      .Option("--on-error", "HOW", given->on_error,
+              Msg("values that do not have the type of their column: widen makes the column text "
+                  "and warns, reject sets their rows aside, null leaves them empty"))
+      .Choices({"widen", "reject", "null"})
       .Option("--option", "NAME=VALUE", given->settings,
               Msg("any other setting of the format; repeatable"))
       .Flag("--append", given->append, Msg("add the rows to the dataset that is there"))
@@ -126,6 +138,8 @@ void AddImport(Verb& noun) {
                Msg("more rows, as a new version"))
       .Example("aimass datasets import prices prices.xlsx --sheet 2026",
                Msg("one sheet of a workbook"))
+      .Example("aimass datasets import sales sales.csv --type amount=double --on-error reject",
+               Msg("numbers; rows with anything else are set aside"))
       .Example("zcat log.gz | aimass datasets import log - --format json",
                Msg("from another program"))
       .Example("aimass datasets import rates https://example.com/rates.csv", Msg("from an address"))
@@ -329,7 +343,10 @@ struct ExportOptions {
 
 Status Export(Context& context, const ExportOptions& given) {
   std::string format = given.format.value_or("");
-  if (format.empty()) format = FormatOfFile(given.out);
+  if (format.empty()) {
+    ASSIGN_OR_RETURN(format, FormatOfFile(given.out));
+  }
+  RETURN_IF_ERROR(CheckTarget(given.out));
   if (format == "json") format = "ndjson";  // one document would not stream
   std::string path = PathOf(given.name, "/export?format=" + Encode(format));
   if (given.version) path += "&version=" + std::to_string(*given.version);

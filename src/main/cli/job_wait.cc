@@ -104,7 +104,11 @@ Result<Json> AwaitJob(Context& context, const Json& answer) {
     if (Ended(*job)) {
       line.Clear();
       const std::string state = TextOf(*job, "state");
-      if (state == "succeeded") return job;
+      if (state == "succeeded") {
+        for (const Json& warning : MemberOf(MemberOf(*job, "output"), "warnings"))
+          context.Warn(CellText(warning));
+        return job;
+      }
       if (state == "cancelled") return Fail(ErrorCode::kCancelled, "job {} was cancelled", id);
       return std::unexpected(ErrorOfJob(*job));
     }

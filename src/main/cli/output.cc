@@ -105,16 +105,31 @@ Result<std::string> ReadText(const std::string& place) {
   return text;
 }
 
-std::string FormatOfFile(std::string_view name) {
-  const std::size_t dot = name.rfind('.');
-  std::string ending(dot == std::string_view::npos ? "" : name.substr(dot + 1));
+Result<std::string> FormatOfFile(std::string_view name) {
+  std::string ending = std::filesystem::path(name).extension().string();
+  if (!ending.empty()) ending.erase(0, 1);
+  const std::string given = ending;
   std::ranges::transform(ending, ending.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (ending == "parquet" || ending == "pq") return "parquet";
   if (ending == "arrow" || ending == "arrows" || ending == "ipc") return "arrow";
   if (ending == "ndjson" || ending == "jsonl") return "ndjson";
   if (ending == "json") return "json";
-  return "csv";
+  if (ending == "csv" || ending.empty()) return "csv";
+  return WithHint(
+      Fail(ErrorCode::kInvalidArgument,
+           "'{}' ends in '{}', which names no format that can be written", name, "." + given),
+      Msg("use .csv, .parquet, .ndjson, .json or .arrow, or say --format"));
+}
+
+Status CheckTarget(const std::string& out) {
+  if (out == "-") return {};
+  struct stat state{};
+  if (stat(out.c_str(), &state) == 0 && !S_ISREG(state.st_mode)) {
+    if (!S_ISDIR(state.st_mode)) return {};
+    return Fail(ErrorCode::kInvalidArgument, "'{}' is a folder; expected a file to write", out);
+  }
+  return NewFile(out).Write("");
 }
 
 NewFile::~NewFile() {
@@ -146,11 +161,9 @@ Status NewFile::Finish() {
 Result<std::int64_t> Fetch(Context& context, const std::string& path, const std::string& out) {
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   struct stat state{};
+  RETURN_IF_ERROR(CheckTarget(out));
   // A device or a pipe (/dev/null, a named pipe) is written into, never replaced.
   const bool direct = out != "-" && stat(out.c_str(), &state) == 0 && !S_ISREG(state.st_mode);
-  if (direct && S_ISDIR(state.st_mode)) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' is a folder; expected a file to write", out);
-  }
   NewFile file(out);
   FileDescriptor stream;
   if (direct) stream = FileDescriptor(open(out.c_str(), O_WRONLY | O_CLOEXEC));

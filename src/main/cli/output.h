@@ -26,9 +26,12 @@ void SayRows(Context& context, const Json& answer);
 /// The text of a file; "-" is standard input. Without a byte order mark.
 [[nodiscard]] Result<std::string> ReadText(const std::string& place);
 
-/// "csv", "ndjson", "json", "parquet" or "arrow" by the ending of a file's name; "csv" where it
-/// says nothing.
-[[nodiscard]] std::string FormatOfFile(std::string_view name);
+/// "csv", "ndjson", "json", "parquet" or "arrow" by the ending of a file's name; "csv" where it has
+/// none. Errors: kInvalidArgument for another ending.
+[[nodiscard]] Result<std::string> FormatOfFile(std::string_view name);
+
+/// Whether a file can be written at `out` ("-" is standard output): before work is done for it.
+[[nodiscard]] Status CheckTarget(const std::string& out);
 
 /// Fetches `path` of the server into the file `out` ("-": standard output), with progress: the
 /// number of bytes. A file appears only when it is whole; a device or a named pipe is written into.

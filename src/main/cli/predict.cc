@@ -96,6 +96,15 @@ Status PredictRows(Context& context, const PredictOptions& given) {
     return Fail(ErrorCode::kInvalidArgument, "'{}' is the input; the output needs another file",
                 *given.out);
   }
+  std::string format = given.format.value_or("csv");
+  if (!given.format && to_file) {
+    ASSIGN_OR_RETURN(format, FormatOfFile(*given.out));
+  }
+  if (format == "arrow") {
+    return Fail(ErrorCode::kInvalidArgument,
+                "predictions are written as csv, parquet or ndjson, not as '{}'", format);
+  }
+  if (to_file) RETURN_IF_ERROR(CheckTarget(*given.out));
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   ASSIGN_OR_RETURN(Json body, FindAnswerer(*server, given.by));
   ASSIGN_OR_RETURN(const Json rows, FindRows(context, given.rows));
@@ -103,7 +112,6 @@ Status PredictRows(Context& context, const PredictOptions& given) {
   if (given.into) {
     body["out"] = *given.into;
   } else {
-    const std::string format = given.format.value_or(to_file ? FormatOfFile(*given.out) : "csv");
     body["format"] =
         format == "ndjson" ? "json" : format;  // the API's name for one object per line
   }

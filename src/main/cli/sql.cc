@@ -99,7 +99,11 @@ Result<T> OrCancelled(Client& server, const Json& body, Result<T> result) {
 
 Status Sql(Context& context, const SqlOptions& given) {
   ASSIGN_OR_RETURN(const std::string query, QueryOf(given));
-  std::string format = given.format.value_or(given.out ? FormatOfFile(*given.out) : "table");
+  std::string format = given.format.value_or("table");
+  if (!given.format && given.out) {
+    ASSIGN_OR_RETURN(format, FormatOfFile(*given.out));
+  }
+  if (given.out) RETURN_IF_ERROR(CheckTarget(*given.out));
   if (context.json()) format = "json";
   Json body = {{"query", query}, {"id", NewId()}};
   if (given.limit || format != "arrow") {

@@ -24,6 +24,12 @@ std::string Words(struct ::archive* reader) {
   return text == nullptr ? "" : text;
 }
 
+std::unexpected<Error> Damaged(const std::string& name, struct ::archive* reader) {
+  return WithHint(Fail(ErrorCode::kUnprocessable, "'{}' cannot be unpacked, it is damaged: {}",
+                       name, Words(reader)),
+                  Msg("it may have been cut off on its way; copy or download it again"));
+}
+
 Reader NewReader() {
   Reader reader(archive_read_new(), &archive_read_free);
   archive_read_support_filter_gzip(reader.get());
@@ -38,7 +44,7 @@ Reader NewReader() {
 }
 
 struct Work {
-  const std::string& path;
+  const std::string& name;
   const Limits& limits;
   const CancelToken& cancel;
   const std::function<void(double)>& progress;
@@ -70,7 +76,7 @@ Result<Member> UnpackMember(struct ::archive* reader, const std::string& name,
     const int status = archive_read_data_block(reader, &block, &size, &offset);
     if (status == ARCHIVE_EOF) return member;
     if (status < ARCHIVE_WARN) {
-      return Fail(ErrorCode::kUnprocessable, "cannot unpack '{}': {}", work.path, Words(reader));
+      return Damaged(work.name, reader);
     }
     // A member with holes is written as what it stands for: zeros.
     if (offset > member.bytes) {
@@ -83,14 +89,14 @@ Result<Member> UnpackMember(struct ::archive* reader, const std::string& name,
     work.total += static_cast<std::int64_t>(size);
     if (work.total > work.limits.max_bytes) {
       return Fail(ErrorCode::kPayloadTooLarge,
-                  "'{}' unpacks to more than the {} bytes that are allowed", work.path,
+                  "'{}' unpacks to more than the {} bytes that are allowed", work.name,
                   work.limits.max_bytes);
     }
     if (work.total > work.limits.ratio_from_bytes &&
         work.total / std::max<std::int64_t>(work.packed_bytes, 1) > work.limits.max_ratio) {
       return Fail(ErrorCode::kPayloadTooLarge,
                   "'{}' unpacks to more than {} times its size, which looks like an attack",
-                  work.path, work.limits.max_ratio);
+                  work.name, work.limits.max_ratio);
     }
     RETURN_IF_ERROR(WriteBlock(fd.get(), static_cast<const char*>(block), size, target));
     member.bytes += static_cast<std::int64_t>(size);
@@ -122,14 +128,16 @@ Packing Detect(std::string_view bytes) {
 
 Result<std::vector<Member>> Unpack(const std::string& path, const std::string& folder,
                                    const Limits& limits, const CancelToken& cancel,
-                                   const std::function<void(double)>& progress) {
+                                   const std::function<void(double)>& progress,
+                                   const std::string& shown) {
   RETURN_IF_ERROR(MakeFolder(folder));
-  Work work{.path = path, .limits = limits, .cancel = cancel, .progress = progress};
+  const std::string& known = shown.empty() ? path : shown;
+  Work work{.name = known, .limits = limits, .cancel = cancel, .progress = progress};
   std::error_code ignored;
   work.packed_bytes = static_cast<std::int64_t>(fs::file_size(path, ignored));
   const Reader reader = NewReader();
   if (archive_read_open_filename(reader.get(), path.c_str(), std::size_t{1} << 18) != ARCHIVE_OK) {
-    return Fail(ErrorCode::kUnprocessable, "cannot unpack '{}': {}", path, Words(reader.get()));
+    return Damaged(known, reader.get());
   }
   std::vector<Member> members;
   const auto discard = [&members, &folder](Error error) {
@@ -144,9 +152,7 @@ Result<std::vector<Member>> Unpack(const std::string& path, const std::string& f
     const int status = archive_read_next_header(reader.get(), &entry);
     if (status == ARCHIVE_EOF) break;
     if (status < ARCHIVE_WARN) {
-      return discard(
-          Fail(ErrorCode::kUnprocessable, "cannot unpack '{}': {}", path, Words(reader.get()))
-              .error());
+      return discard(Damaged(known, reader.get()).error());
     }
     if (archive_entry_filetype(entry) != AE_IFREG) continue;  // folders, links, devices
     const bool stream = archive_format(reader.get()) == ARCHIVE_FORMAT_RAW;
@@ -154,7 +160,7 @@ Result<std::vector<Member>> Unpack(const std::string& path, const std::string& f
     if (name == nullptr) name = archive_entry_pathname(entry);
     if (static_cast<int>(members.size()) >= limits.max_members) {
       return discard(Fail(ErrorCode::kPayloadTooLarge,
-                          "'{}' has more than the {} members that are allowed", path,
+                          "'{}' has more than the {} members that are allowed", known,
                           limits.max_members)
                          .error());
     }

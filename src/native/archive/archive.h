@@ -30,12 +30,14 @@ struct Member {
 };
 
 /// Unpacks `path` into files `member-00000`, … in `folder`; a member's own name never becomes a
-/// path. `progress` is told the fraction of the packed bytes that is read. Errors kPayloadTooLarge
-/// over a limit (nothing is left behind), kUnprocessable for a damaged or
+/// path, and messages name the archive `shown`. `progress` is told the fraction of the packed bytes
+/// that is read. Errors kPayloadTooLarge over a limit (nothing is left behind), kUnprocessable for
+/// a damaged or
 ///          encrypted file, kStorageFull, kCancelled.
 [[nodiscard]] Result<std::vector<Member>> Unpack(const std::string& path, const std::string& folder,
                                                  const Limits& limits, const CancelToken& cancel,
-                                                 const std::function<void(double)>& progress);
+                                                 const std::function<void(double)>& progress,
+                                                 const std::string& shown = {});
 
 /// Whether the zip file `path` has a member `name` (an Excel workbook has "[Content_Types].xml").
 [[nodiscard]] bool ZipHas(const std::string& path, const std::string& name);

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <memory>
 #include <mutex>
 
@@ -27,11 +29,14 @@ struct Transfer {
   const DownloadOptions* options = nullptr;
   const CancelToken* cancel = nullptr;
   const std::function<void(std::int64_t, std::int64_t)>* progress = nullptr;
-  std::int64_t start = 0;    // bytes that an earlier attempt left
-  std::int64_t written = 0;  // including `start`
-  bool checked = false;      // the status of the answer that is being written
+  std::int64_t start = 0;         // bytes that an earlier attempt left
+  std::int64_t range_start = -1;  // where the answer says that its bytes begin
+  std::int64_t range_total = -1;  // and how many there are in all
+  std::int64_t written = 0;       // including `start`
+  bool checked = false;           // the status of the answer that is being written
   bool too_large = false;
-  bool refused = false;  // the address is not public
+  bool wrong_range = false;  // the answer is another piece than was asked for
+  bool refused = false;      // the address is not public
   int system_error = 0;
   Download result;
 };
@@ -44,12 +49,29 @@ std::string Trimmed(std::string_view text) {
   return std::string(text);
 }
 
+// "bytes 100-199/1000", "bytes */1000"
+void ReadRange(std::string_view text, Transfer& transfer) {
+  if (!text.starts_with("bytes ")) return;
+  text.remove_prefix(6);
+  std::from_chars(text.data(), text.data() + text.size(), transfer.range_start);
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return;
+  std::from_chars(text.data() + slash + 1, text.data() + text.size(), transfer.range_total);
+}
+
+// A weak ETag (W/…) does not promise the same bytes.
+std::string ValidatorOf(const Download& download) {
+  return download.etag.starts_with('"') ? download.etag : download.last_modified;
+}
+
 std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
   const std::string_view line(data, size * count);
   if (line.starts_with("HTTP/")) {  // of each redirect too: what counts is the last answer
     transfer.result.etag.clear();
     transfer.result.last_modified.clear();
+    transfer.range_start = -1;
+    transfer.range_total = -1;
     return size * count;
   }
   const std::size_t colon = line.find(':');
@@ -58,6 +80,7 @@ std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (name == "etag") transfer.result.etag = Trimmed(line.substr(colon + 1));
+  if (name == "content-range") ReadRange(Trimmed(line.substr(colon + 1)), transfer);
   if (name == "last-modified") transfer.result.last_modified = Trimmed(line.substr(colon + 1));
   return size * count;
 }
@@ -75,8 +98,14 @@ std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* user) 
         return 0;
       }
       transfer.written = 0;
+      transfer.start = 0;
+    }
+    if (status == 206 && transfer.range_start != transfer.start) {
+      transfer.wrong_range = true;
+      return 0;
     }
     transfer.checked = true;
+    if (transfer.options->on_start) transfer.options->on_start(ValidatorOf(transfer.result));
   }
   if (transfer.written + static_cast<std::int64_t>(left) > transfer.options->max_bytes) {
     transfer.too_large = true;
@@ -104,27 +133,14 @@ int OnProgress(void* user, curl_off_t total, curl_off_t now, curl_off_t /*up*/,
   return transfer.cancel->cancelled() ? 1 : 0;
 }
 
-bool PublicV4(std::uint32_t ip) {  // host byte order
-  const auto in = [ip](std::uint32_t net, int bits) {
-    return ip >> (32 - bits) == net >> (32 - bits);
-  };
-  return !(in(0x00000000, 8) || in(0x0a000000, 8) || in(0x64400000, 10) || in(0x7f000000, 8) ||
-           in(0xa9fe0000, 16) || in(0xac100000, 12) || in(0xc0a80000, 16) || in(0xe0000000, 3));
-}
-
 bool Public(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
-    return PublicV4(ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr));
+    const in_addr& ip = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    return IsPublicAddress({reinterpret_cast<const std::uint8_t*>(&ip), 4});
   }
   if (address.sa_family != AF_INET6) return false;
   const in6_addr& ip = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-  if (IN6_IS_ADDR_V4MAPPED(&ip)) {
-    return PublicV4(static_cast<std::uint32_t>(ip.s6_addr[12]) << 24 |
-                    static_cast<std::uint32_t>(ip.s6_addr[13]) << 16 |
-                    static_cast<std::uint32_t>(ip.s6_addr[14]) << 8 |
-                    static_cast<std::uint32_t>(ip.s6_addr[15]));
-  }
-  return (ip.s6_addr[0] & 0xe0) == 0x20;  // 2000::/3, what is routed
+  return IsPublicAddress({ip.s6_addr, 16});
 }
 
 // Asked for each address that is really connected to, so a name cannot change its meaning after the
@@ -156,7 +172,9 @@ Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& 
   }
   if (transfer.refused && code != CURLE_OK) {
     return Fail(ErrorCode::kPermissionDenied,
-                "'{}' is not a public address; only an administrator may read it", address);
+                "'{}' is an address of this machine or of a private network, from which this key "
+                "may not import",
+                address);
   }
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return Fail(ErrorCode::kTimeout, "'{}' did not arrive within the time limit", address);
@@ -170,7 +188,7 @@ Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& 
   }
   long status = 0;
   curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
-  if (status == 200 || status == 206 || status == 416) return {};
+  if (status == 200 || status == 206 || (status == 416 && transfer.start > 0)) return {};
   const ErrorCode kind = status == 404 || status == 410   ? ErrorCode::kNotFound
                          : status == 401 || status == 403 ? ErrorCode::kPermissionDenied
                                                           : ErrorCode::kUnavailable;
@@ -178,6 +196,46 @@ Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& 
 }
 
 }  // namespace
+
+bool IsPublicAddress(std::span<const std::uint8_t> address) {
+  if (address.size() == 4) {
+    const std::uint32_t ip = static_cast<std::uint32_t>(address[0]) << 24 |
+                             static_cast<std::uint32_t>(address[1]) << 16 |
+                             static_cast<std::uint32_t>(address[2]) << 8 | address[3];
+    struct Network {
+      std::uint32_t first;
+      int bits;
+    };
+    // Special-purpose addresses of RFC 6890, and multicast and what is reserved.
+    constexpr std::array<Network, 13> kNotPublic{{{0x00000000, 8},
+                                                  {0x0a000000, 8},
+                                                  {0x64400000, 10},
+                                                  {0x7f000000, 8},
+                                                  {0xa9fe0000, 16},
+                                                  {0xac100000, 12},
+                                                  {0xc0000000, 24},
+                                                  {0xc0000200, 24},
+                                                  {0xc0a80000, 16},
+                                                  {0xc6120000, 15},
+                                                  {0xc6336400, 24},
+                                                  {0xcb007100, 24},
+                                                  {0xe0000000, 3}}};
+    return std::none_of(kNotPublic.begin(), kNotPublic.end(), [ip](const Network& network) {
+      return ip >> (32 - network.bits) == network.first >> (32 - network.bits);
+    });
+  }
+  if (address.size() != 16) return false;
+  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (std::equal(kMapped.begin(), kMapped.end(), address.begin()))
+    return IsPublicAddress(address.subspan(12));
+  if (address[0] == 0x20 && address[1] == 0x02) return IsPublicAddress(address.subspan(2, 4));
+  // Teredo and documentation (2001::/32, 2001:db8::/32), of 2000::/3, which is what is routed.
+  if (address[0] == 0x20 && address[1] == 0x01 &&
+      ((address[2] == 0 && address[3] == 0) || (address[2] == 0x0d && address[3] == 0xb8))) {
+    return false;
+  }
+  return (address[0] & 0xe0) == 0x20;
+}
 
 std::string WithoutSecrets(const std::string& url) {
   std::string out = url.substr(0, url.find_first_of("?#"));
@@ -190,8 +248,9 @@ std::string WithoutSecrets(const std::string& url) {
   return out;
 }
 
-Result<Download> Fetch(const std::string& url, const std::string& path, const std::string& etag,
-                       const DownloadOptions& options, const CancelToken& cancel,
+Result<Download> Fetch(const std::string& url, const std::string& path,
+                       const std::string& validator, const DownloadOptions& options,
+                       const CancelToken& cancel,
                        const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
   InitializeOnce();
   const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
@@ -203,7 +262,7 @@ Result<Download> Fetch(const std::string& url, const std::string& path, const st
                     .options = &options,
                     .cancel = &cancel,
                     .progress = &progress};
-  if (etag.empty()) {
+  if (validator.empty()) {
     if (ftruncate(fd.get(), 0) != 0) return std::unexpected(SystemError(errno, "write", path));
   } else {
     transfer.start = lseek(fd.get(), 0, SEEK_END);
@@ -212,7 +271,7 @@ Result<Download> Fetch(const std::string& url, const std::string& path, const st
   std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr,
                                                                       &curl_slist_free_all);
   if (transfer.start > 0) {
-    headers.reset(curl_slist_append(nullptr, fmt::format("If-Range: {}", etag).c_str()));
+    headers.reset(curl_slist_append(nullptr, fmt::format("If-Range: {}", validator).c_str()));
     curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(handle.get(), CURLOPT_RESUME_FROM_LARGE,
                      static_cast<curl_off_t>(transfer.start));
@@ -240,6 +299,12 @@ Result<Download> Fetch(const std::string& url, const std::string& path, const st
   curl_easy_setopt(handle.get(), CURLOPT_XFERINFOFUNCTION, &OnProgress);
   curl_easy_setopt(handle.get(), CURLOPT_XFERINFODATA, &transfer);
   const CURLcode code = curl_easy_perform(handle.get());
+  long status = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (transfer.start > 0 &&
+      (transfer.wrong_range || (status == 416 && transfer.range_total != transfer.start))) {
+    return Fetch(url, path, "", options, cancel, progress);  // what is there is of another file
+  }
   RETURN_IF_ERROR(CheckOutcome(code, transfer, url, path));
   char* text = nullptr;
   if (curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_TYPE, &text) == CURLE_OK &&

@@ -7,19 +7,19 @@
 #include <optional>
 #include <set>
 
+#include "base/id.h"
+#include "base/json.h"
 #include "datasets/format.h"
 #include "datasets/formats/csv/encode.h"
-#include "datasets/formats/csv/record.h"
-#include "datasets/import/infer.h"
-#include "datasets/import/mapped.h"
-#include "table/builder.h"
+#include "datasets/formats/csv/reader.h"
 
 namespace aimass::formats::csv {
 namespace {
 
 constexpr std::array kFields{
     Field{.name = "delimiter",
-          .label = {"Delimiter (auto, tab, or the text itself)", "分隔符（auto、tab 或字符本身）"},
+          .label = {"Delimiter (auto, tab, or the characters themselves)",
+                    "分隔符（auto、tab 或字符本身）"},
           .default_value = "auto"},
     Field{.name = "quote",
           .label = {"Quote (auto, none, or the character)", "引号（auto、none 或字符本身）"},
@@ -59,469 +59,7 @@ constexpr std::array kFields{
           .max = 1e12},
 };
 
-constexpr int kPlaces = 16;  // where rows are sampled besides the beginning
 constexpr std::size_t kSniffBytes = std::size_t{1} << 19;
-constexpr std::size_t kBatchCells = 1'000'000;
-constexpr std::size_t kBatchBytes = std::size_t{48} << 20;
-
-struct Column {
-  Conversion conversion;  // by which it is loaded now
-  Candidates alive =
-      0;                // what else could come before it, or make a date ambiguous: not yet refuted
-  bool watch = false;   // text only because the sample held nothing
-  bool failed = false;  // a row did not fit
-  std::int64_t real = 0;  // values that are more than nothing, as far as it matters
-  std::string failed_value;
-  std::int64_t failed_line = 0;
-};
-
-struct Position {
-  std::size_t file = 0;
-  std::size_t offset = 0;
-  std::int64_t line = 1;
-};
-
-// What every pass over the same files shares.
-struct Source {
-  FormatRequest request;
-  InferOptions infer;
-  std::set<std::string, std::less<>> nulls;
-  Dialect dialect;
-  bool header = false;
-  bool all_text = false;
-  std::int64_t skip_rows = 0;
-  std::vector<std::string> names;
-  std::vector<std::string> header_fields;
-  std::vector<std::int64_t> bytes;  // of each file
-  std::int64_t total_bytes = 0;
-
-  bool IsNull(std::string_view text, bool typed) const {
-    if (text.empty()) return true;
-    if (!nulls.empty()) return nulls.contains(text);
-    return typed && DefaultNull(text);
-  }
-};
-
-bool ValidUtf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c < 0x80) {
-      ++i;
-      continue;
-    }
-    const std::size_t more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-    if (c < 0xc2 || c > 0xf4 || text.size() - i <= more) return false;
-    unsigned code = c & (0x3fu >> more);
-    for (std::size_t k = 1; k <= more; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xc0) != 0x80) return false;
-      code = code << 6 | (next & 0x3fu);
-    }
-    if ((more == 2 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
-        (more == 3 && (code < 0x10000 || code > 0x10ffff))) {
-      return false;
-    }
-    i += more + 1;
-  }
-  return true;
-}
-
-// Walks the rows of all files in order, rejecting what is broken.
-class Walk {
- public:
-  Walk(const Source& source, std::size_t columns, bool report)
-      : source_(source), columns_(columns), report_(report) {}
-
-  Status Seek(const Position& position) {
-    at_ = position;
-    return Enter(false);
-  }
-  const Position& position() const { return at_; }
-  const Record& record() const { return record_; }
-  std::int64_t line() const { return line_; }  // of the row that Next() gave
-
-  // The next row that is sound, in record(); false at the end of the last file.
-  Result<bool> Next() {
-    if (!entered_) RETURN_IF_ERROR(Enter(at_.offset == 0));
-    for (;;) {
-      const std::string_view bytes = file_.bytes();
-      if (at_.offset >= bytes.size()) {
-        if (at_.file + 1 >= source_.request.files.size()) return false;
-        at_ = {.file = at_.file + 1};
-        RETURN_IF_ERROR(Enter(true));
-        continue;
-      }
-      const std::size_t begin = at_.offset;
-      line_ = at_.line;
-      ReadRecord(bytes, begin, source_.dialect, &record_);
-      at_.offset = record_.end;
-      at_.line += record_.lines;
-      if (record_.kind == Record::Kind::kBlank) {
-        if (columns_ != 1) continue;
-        record_.fields.assign(
-            1, FieldView{});  // in a table of one column an empty line is an empty value
-        return true;
-      }
-      if (record_.kind == Record::Kind::kBroken) {
-        // A hostile file makes every line look for a quote through the megabytes behind it.
-        wasted_ += static_cast<std::int64_t>(record_.scanned);
-        if (wasted_ > 8 * source_.total_bytes + (std::int64_t{256} << 20)) {
-          return Fail(ErrorCode::kUnprocessable,
-                      "'{}' has too many broken quotes; set quote to none if it uses no quotes",
-                      source_.request.files[at_.file].name);
-        }
-        RETURN_IF_ERROR(Reject(begin, std::move(record_.reason)));
-        continue;
-      }
-      if (record_.fields.size() != columns_) {
-        RETURN_IF_ERROR(Reject(begin, Msg("there are {} fields where {} were expected",
-                                          record_.fields.size(), columns_)));
-        continue;
-      }
-      if (!source_.request.files[at_.file].valid_utf8 &&
-          !ValidUtf8(bytes.substr(begin, record_.end - begin))) {
-        RETURN_IF_ERROR(Reject(begin, Msg("the text is not valid in its encoding")));
-        continue;
-      }
-      return true;
-    }
-  }
-
- private:
-  // Opens the current file and, at its beginning, passes the lines that hold no rows.
-  Status Enter(bool at_beginning) {
-    const FormatFile& file = source_.request.files[at_.file];
-    ASSIGN_OR_RETURN(file_, MappedFile::Open(file.path));
-    entered_ = true;
-    if (!at_beginning) return {};
-    const std::string_view bytes = file_.bytes();
-    for (std::int64_t i = 0; i < source_.skip_rows && at_.offset < bytes.size(); ++i) {
-      const std::size_t end = bytes.find(source_.dialect.newline, at_.offset);
-      at_.offset = end == std::string_view::npos ? bytes.size() : end + 1;
-      ++at_.line;
-    }
-    if (!source_.header || at_.offset >= bytes.size()) return {};
-    for (;;) {
-      ReadRecord(bytes, at_.offset, source_.dialect, &record_);
-      at_.offset = record_.end;
-      at_.line += record_.lines;
-      if (record_.kind != Record::Kind::kBlank || at_.offset >= bytes.size()) break;
-    }
-    std::vector<std::string> fields;
-    std::string buffer;
-    for (const FieldView& field : record_.fields) {
-      fields.emplace_back(Value(field, source_.dialect.quote, &buffer));
-    }
-    if (!source_.header_fields.empty() && fields != source_.header_fields) {
-      return Fail(ErrorCode::kUnprocessable,
-                  "the files of one dataset need the same columns in the same order: '{}' has "
-                  "other columns "
-                  "than '{}'",
-                  file.name, source_.request.files.front().name);
-    }
-    return {};
-  }
-
-  Status Reject(std::size_t begin, Message reason) {
-    if (!report_ || !source_.request.reject) return {};
-    std::string_view raw = file_.bytes().substr(begin, at_.offset - begin);
-    while (!raw.empty() && (raw.back() == '\n' || raw.back() == '\r')) raw.remove_suffix(1);
-    return source_.request.reject({.file = source_.request.files[at_.file].name,
-                                   .line = line_,
-                                   .reason = std::move(reason),
-                                   .raw = std::string(raw)});
-  }
-
-  const Source& source_;
-  std::size_t columns_;
-  bool report_;
-  MappedFile file_;
-  bool entered_ = false;
-  Position at_;
-  Record record_;
-  std::int64_t line_ = 1;
-  std::int64_t wasted_ = 0;  // bytes read in vain
-};
-
-Type StoredType(const Conversion& conversion) { return conversion.type; }
-
-// Appends `text` as `conversion` says; false where it does not fit (a null stands in its place).
-bool Append(BatchBuilder& builder, std::size_t column, std::string_view text,
-            const Conversion& conversion) {
-  if (conversion.candidate < 0) {
-    builder.AppendText(column, text);
-    return true;
-  }
-  const Converted value = Convert(text, conversion.candidate);
-  if (!value.ok) {
-    builder.AppendNull(column);
-    return false;
-  }
-  switch (conversion.type.kind) {
-    case TypeKind::kBool:
-      builder.AppendBool(column, value.integer != 0);
-      break;
-    case TypeKind::kInt64:
-      builder.AppendInt64(column, value.integer);
-      break;
-    case TypeKind::kFloat64:
-      builder.AppendDouble(column, value.number);
-      break;
-    default:
-      builder.AppendUnixUs(column, value.integer);
-      break;
-  }
-  return true;
-}
-
-std::size_t BatchRows(std::size_t columns) {
-  return std::clamp<std::size_t>(kBatchCells / std::max<std::size_t>(columns, 1), 256, 65'536);
-}
-
-// Some columns again, by conversions that are known to fit.
-class ColumnsReader final : public BatchReader {
- public:
-  ColumnsReader(std::shared_ptr<const Source> source, std::vector<std::size_t> columns,
-                std::vector<Conversion> conversions)
-      : source_(std::move(source)),
-        walk_(*source_, source_->names.size(), false),
-        columns_(std::move(columns)),
-        conversions_(std::move(conversions)) {
-    Schema schema;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      schema.columns.push_back(
-          {.name = source_->names[columns_[i]], .type = StoredType(conversions_[i])});
-    }
-    schema_ = std::make_shared<const Schema>(std::move(schema));
-  }
-  const Schema& schema() const override { return *schema_; }
-
-  Result<std::optional<Batch>> Next() override {
-    RETURN_IF_ERROR(source_->request.cancel.Check());
-    BatchBuilder builder(schema_);
-    std::size_t rows = 0;
-    std::size_t bytes = 0;
-    std::string buffer;
-    for (const std::size_t limit = BatchRows(columns_.size()); rows < limit && bytes < kBatchBytes;
-         ++rows) {
-      ASSIGN_OR_RETURN(const bool more, walk_.Next());
-      if (!more) break;
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const std::string_view text =
-            Value(walk_.record().fields[columns_[i]], source_->dialect.quote, &buffer);
-        bytes += text.size();
-        if (source_->IsNull(text, conversions_[i].candidate >= 0)) {
-          builder.AppendNull(i);
-        } else if (!Append(builder, i, text, conversions_[i])) {
-          return Fail(ErrorCode::kInternal, "'{}' in line {} does not fit the type of its column",
-                      text, walk_.line());
-        }
-      }
-    }
-    if (rows == 0) return std::optional<Batch>();
-    ASSIGN_OR_RETURN(Batch batch, builder.Finish());
-    return std::optional<Batch>(std::move(batch));
-  }
-
- private:
-  std::shared_ptr<const Source> source_;
-  Walk walk_;
-  std::vector<std::size_t> columns_;
-  std::vector<Conversion> conversions_;
-  std::shared_ptr<const Schema> schema_;
-};
-
-class CsvReader final : public FormatReader {
- public:
-  CsvReader(std::shared_ptr<const Source> source, std::vector<Column> columns,
-            std::vector<Message> warnings)
-      : source_(std::move(source)),
-        walk_(*source_, source_->names.size(), true),
-        columns_(std::move(columns)),
-        warnings_(std::move(warnings)) {
-    Schema schema;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      schema.columns.push_back(
-          {.name = source_->names[i], .type = StoredType(columns_[i].conversion)});
-    }
-    schema_ = std::make_shared<const Schema>(std::move(schema));
-  }
-
-  const Schema& schema() const override { return *schema_; }
-
-  Result<std::optional<Batch>> Next() override {
-    RETURN_IF_ERROR(source_->request.cancel.Check());
-    BatchBuilder builder(schema_);
-    std::size_t rows = 0;
-    std::size_t bytes = 0;
-    std::string buffer;
-    for (const std::size_t limit = BatchRows(columns_.size()); rows < limit && bytes < kBatchBytes;
-         ++rows) {
-      ASSIGN_OR_RETURN(const bool more, walk_.Next());
-      if (!more) break;
-      const auto& fields = walk_.record().fields;
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const std::string_view text = Value(fields[i], source_->dialect.quote, &buffer);
-        bytes += text.size();
-        Load(builder, i, text);
-      }
-    }
-    if (rows == 0) return std::optional<Batch>();
-    ASSIGN_OR_RETURN(Batch batch, builder.Finish());
-    return std::optional<Batch>(std::move(batch));
-  }
-
-  Result<Schema> Verify() override {
-    final_.clear();
-    std::vector<std::size_t> again;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].failed) again.push_back(i);
-    }
-    std::vector<Candidates> full(columns_.size(), 0);
-    std::vector<std::int64_t> real(columns_.size(), 0);
-    if (!again.empty()) RETURN_IF_ERROR(Scan(again, full, real));
-    Schema schema;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      Column& column = columns_[i];
-      bool ambiguous = false;
-      Conversion conversion = column.conversion;
-      if (column.failed) {
-        conversion = Choose(full[i], real[i], &ambiguous);
-      } else if (column.conversion.candidate >= 0) {
-        conversion =
-            Choose(column.alive | CandidateBit(column.conversion), column.real, &ambiguous);
-      } else if (column.alive != 0) {
-        conversion = Choose(column.alive, column.real, &ambiguous);
-      }
-      if (ambiguous) {
-        warnings_.push_back(
-            Msg("the dates in column '{}' could be day-first or month-first, so it is text; set "
-                "date_order to dmy or mdy",
-                source_->names[i]));
-      } else if (column.failed && !column.watch) {
-        warnings_.push_back(
-            Msg("column '{}' looked like {} at first; because of '{}' in line {} it is {}",
-                source_->names[i], TypeName(column.conversion.type), column.failed_value,
-                column.failed_line, TypeName(conversion.type)));
-      }
-      schema.columns.push_back({.name = source_->names[i], .type = conversion.type});
-      final_.push_back(conversion);
-    }
-    return schema;
-  }
-
-  Result<std::unique_ptr<BatchReader>> ReadColumns(const std::vector<std::size_t>& columns,
-                                                   const Schema& /*schema*/) override {
-    std::vector<Conversion> conversions;
-    for (const std::size_t column : columns) conversions.push_back(final_.at(column));
-    return std::make_unique<ColumnsReader>(source_, columns, std::move(conversions));
-  }
-
-  Json Checkpoint() const override {
-    Json columns = Json::array();
-    for (const Column& column : columns_) {
-      columns.push_back(
-          Json::array({column.alive, column.failed, column.real, column.failed_line}));
-    }
-    const Position& at = walk_.position();
-    return Json{{"file", at.file},
-                {"offset", at.offset},
-                {"line", at.line},
-                {"columns", std::move(columns)}};
-  }
-
-  Status Restore(const Json& checkpoint) override {
-    try {
-      const Json& columns = checkpoint.at("columns");
-      if (columns.size() != columns_.size()) {
-        return Fail(ErrorCode::kUnprocessable, "the file changed since the import began");
-      }
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        columns_[i].alive = columns[i].at(0).get<Candidates>();
-        columns_[i].failed = columns[i].at(1).get<bool>();
-        columns_[i].real = columns[i].at(2).get<std::int64_t>();
-        columns_[i].failed_line = columns[i].at(3).get<std::int64_t>();
-      }
-      const Position position{.file = checkpoint.at("file").get<std::size_t>(),
-                              .offset = checkpoint.at("offset").get<std::size_t>(),
-                              .line = checkpoint.at("line").get<std::int64_t>()};
-      if (position.file >= source_->request.files.size() ||
-          static_cast<std::int64_t>(position.offset) > source_->bytes[position.file]) {
-        return Fail(ErrorCode::kUnprocessable, "the file changed since the import began");
-      }
-      return walk_.Seek(position);
-    } catch (const Json::exception& error) {
-      return Fail(ErrorCode::kInternal, "a checkpoint of the import cannot be read: {}",
-                  error.what());
-    }
-  }
-
-  double fraction() const override {
-    std::int64_t done = static_cast<std::int64_t>(walk_.position().offset);
-    for (std::size_t i = 0; i < walk_.position().file; ++i) done += source_->bytes[i];
-    return source_->total_bytes == 0
-               ? 1.0
-               : static_cast<double>(done) / static_cast<double>(source_->total_bytes);
-  }
-  std::vector<Message> warnings() const override { return warnings_; }
-
- private:
-  void Load(BatchBuilder& builder, std::size_t i, std::string_view text) {
-    Column& column = columns_[i];
-    const bool typed = column.conversion.candidate >= 0;
-    if (source_->IsNull(text, typed)) {
-      builder.AppendNull(i);
-      return;
-    }
-    if (!Append(builder, i, text, column.conversion)) {
-      Failed(column, text);
-    } else if ((column.alive != 0 || column.real == 0) && !column.failed && !DefaultNull(text)) {
-      ++column.real;
-      column.alive = Passing(text, column.alive);
-      if (column.watch) Failed(column, text);
-    }
-  }
-
-  void Failed(Column& column, std::string_view text) {
-    if (column.failed) return;
-    column.failed = true;
-    column.failed_line = walk_.line();
-    column.failed_value = text.substr(0, 100);
-  }
-
-  // What is possible for the columns `which`, over every row.
-  Status Scan(const std::vector<std::size_t>& which, std::vector<Candidates>& full,
-              std::vector<std::int64_t>& real) {
-    const Schema& wanted = source_->request.wanted;
-    for (const std::size_t i : which) {
-      const auto fixed = wanted.Find(source_->names[i]);
-      full[i] = fixed ? CandidatesFor(wanted.columns[*fixed].type, source_->infer)
-                      : AllCandidates(source_->infer);
-    }
-    Walk walk(*source_, source_->names.size(), false);
-    std::string buffer;
-    for (std::int64_t rows = 0;; ++rows) {
-      if (rows % 4096 == 0) RETURN_IF_ERROR(source_->request.cancel.Check());
-      ASSIGN_OR_RETURN(const bool more, walk.Next());
-      if (!more) return {};
-      for (const std::size_t i : which) {
-        if (full[i] == 0) continue;
-        const std::string_view text =
-            Value(walk.record().fields[i], source_->dialect.quote, &buffer);
-        if (source_->IsNull(text, true)) continue;
-        ++real[i];
-        full[i] = Passing(text, full[i]);
-      }
-    }
-  }
-
-  std::shared_ptr<const Source> source_;
-  Walk walk_;
-  std::vector<Column> columns_;
-  std::vector<Conversion> final_;
-  std::vector<Message> warnings_;
-  std::shared_ptr<const Schema> schema_;
-};
 
 // The first rows of the first file, before the names are known.
 struct Head {
@@ -597,104 +135,71 @@ bool LooksLikeHeader(const Head& head, const InferOptions& infer) {
   });
 }
 
-Result<Dialect> FixedDialect(const Settings& settings) {
+constexpr std::size_t kMaxDelimiterBytes = 8;
+
+bool IsAlphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// A delimiter or a quote that stands in values would take them apart.
+Status Check(const Settings& settings) {
+  const std::string& delimiter = settings.at("delimiter");
+  const bool named = delimiter == "auto" || delimiter == "tab" || delimiter == "\\t";
+  if (!named && (delimiter.empty() || delimiter.size() > kMaxDelimiterBytes ||
+                 delimiter.find_first_of("\r\n") != std::string::npos ||
+                 std::any_of(delimiter.begin(), delimiter.end(), IsAlphanumeric))) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "delimiter must be auto, tab, or 1 to {} bytes without letters, digits and line "
+                "ends, got '{}'",
+                kMaxDelimiterBytes, delimiter);
+  }
+  const std::string& quote = settings.at("quote");
+  if (quote == "auto" || quote == "none") return {};
+  if (quote.size() != 1 || IsAlphanumeric(quote[0]) ||
+      quote.find_first_of(" \t\r\n") != std::string::npos ||
+      static_cast<unsigned char>(quote[0]) >= 0x80) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "quote must be auto, none, or one ASCII character that is neither a letter, a "
+                "digit nor a space, got '{}'",
+                quote);
+  }
+  if (!named && delimiter.find(quote[0]) != std::string::npos) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "delimiter and quote must differ, both have the character '{}'", quote);
+  }
+  return {};
+}
+
+Dialect FixedDialect(const Settings& settings) {
   Dialect fixed;
   const std::string& delimiter = settings.at("delimiter");
+  const std::string& quote = settings.at("quote");
   fixed.delimiter = delimiter == "auto"                        ? ""
                     : delimiter == "tab" || delimiter == "\\t" ? "\t"
                                                                : delimiter;
-  if (fixed.delimiter.size() > 8 || fixed.delimiter.find_first_of("\r\n") != std::string::npos) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "a delimiter is auto, tab, or 1 to 8 bytes without line ends; found '{}'",
-                delimiter);
-  }
-  const std::string& quote = settings.at("quote");
-  if (quote != "auto" && quote != "none" && quote.size() != 1) {
-    return Fail(ErrorCode::kInvalidArgument, "a quote is auto, none, or one character; found '{}'",
-                quote);
-  }
   fixed.quote = quote == "auto" ? '?' : quote == "none" ? '\0' : quote[0];
   return fixed;
 }
 
-// Narrows down what the columns can be by up to `limit` rows (0: all) from where `walk` stands.
-Status Narrow(const Source& source, Walk& walk, std::int64_t limit,
-              std::vector<Candidates>& candidates, std::vector<std::int64_t>& real) {
-  std::string buffer;
-  for (std::int64_t rows = 0; limit == 0 || rows < limit; ++rows) {
-    if (rows % 4096 == 0) RETURN_IF_ERROR(source.request.cancel.Check());
-    ASSIGN_OR_RETURN(const bool more, walk.Next());
-    if (!more) break;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (candidates[i] == 0) continue;
-      const std::string_view text = Value(walk.record().fields[i], source.dialect.quote, &buffer);
-      if (source.IsNull(text, true)) continue;
-      ++real[i];
-      candidates[i] = Passing(text, candidates[i]);
+// The types that the user gave, by position.
+Result<std::vector<std::optional<Type>>> AskedTypes(const Source& source) {
+  std::vector<std::optional<Type>> asked(source.names.size());
+  for (const auto& [name, type] : source.request.types) {
+    const auto at = std::find_if(
+        source.names.begin(), source.names.end(),
+        [&name](const std::string& column) { return NameKey(column) == NameKey(name); });
+    if (at == source.names.end()) {
+      const std::vector<std::string_view> known(source.names.begin(), source.names.end());
+      auto failure = Fail(ErrorCode::kUnprocessable,
+                          "a type is given for column '{}', but '{}' has no such column", name,
+                          source.request.files.front().name);
+      const std::string nearest = Nearest(name, known);
+      if (nearest.empty()) return failure;
+      return WithHint(std::move(failure), Msg("did you mean '{}'?", nearest));
     }
+    asked[static_cast<std::size_t>(at - source.names.begin())] = type;
   }
-  return {};
-}
-
-// A place further on where a record seems to begin. Inside quotes it may not be one, so what is
-// found from there only proposes.
-Result<Position> PlaceAt(const Source& source, std::int64_t offset) {
-  Position position;
-  while (position.file + 1 < source.bytes.size() && offset >= source.bytes[position.file]) {
-    offset -= source.bytes[position.file];
-    ++position.file;
-  }
-  ASSIGN_OR_RETURN(const MappedFile file,
-                   MappedFile::Open(source.request.files[position.file].path));
-  const std::size_t end =
-      file.bytes().find(source.dialect.newline, static_cast<std::size_t>(offset));
-  position.offset = end == std::string_view::npos ? file.bytes().size() : end + 1;
-  return position;
-}
-
-// The first rows decide what is possible; rows from all over the files, what of that is likely.
-// Everything that the first rows left open and the proposal does not settle stays alive until a row
-// refutes it.
-Status SampleTypes(const Source& source, std::int64_t sample_rows, std::vector<Column>& columns) {
-  std::vector<Candidates> possible(columns.size());
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const auto fixed = source.request.wanted.Find(source.names[i]);
-    possible[i] = source.all_text ? 0
-                  : fixed ? CandidatesFor(source.request.wanted.columns[*fixed].type, source.infer)
-                          : AllCandidates(source.infer);
-  }
-  std::vector<Candidates> head = possible;
-  std::vector<std::int64_t> real(columns.size(), 0);
-  Walk walk(source, columns.size(), false);
-  RETURN_IF_ERROR(Narrow(source, walk, sample_rows, head, real));
-  const std::vector<std::int64_t> head_real = real;
-  std::vector<Candidates> likely = head;
-  const bool more = walk.position().file + 1 < source.bytes.size() ||
-                    static_cast<std::int64_t>(walk.position().offset) < source.bytes.back();
-  for (int place = 1; more && sample_rows > 0 && place < kPlaces; ++place) {
-    ASSIGN_OR_RETURN(const Position position,
-                     PlaceAt(source, source.total_bytes / kPlaces * place));
-    Walk elsewhere(source, columns.size(), false);
-    RETURN_IF_ERROR(elsewhere.Seek(position));
-    RETURN_IF_ERROR(
-        Narrow(source, elsewhere, std::max<std::int64_t>(sample_rows / 40, 1), likely, real));
-  }
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (possible[i] == 0) {
-      columns[i].real = 1;  // text, and nothing to find out
-      continue;
-    }
-    bool ambiguous = false;
-    columns[i].conversion = Choose(likely[i], real[i], &ambiguous);
-    if (real[i] > 0 && likely[i] == 0 && source.request.wanted.Find(source.names[i])) {
-      // It cannot become what the dataset has; loading by that type finds the line to name.
-      columns[i].conversion = FirstOf(possible[i]);
-    }
-    columns[i].alive = OpenBeside(head[i], columns[i].conversion);
-    columns[i].real = head_real[i];
-    columns[i].watch = real[i] == 0;
-  }
-  return {};
+  return asked;
 }
 
 Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
@@ -718,8 +223,10 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
   }
   ASSIGN_OR_RETURN(const MappedFile first, MappedFile::Open(request.files.front().path));
   const std::string_view beginning = first.bytes().substr(0, kSniffBytes);
-  ASSIGN_OR_RETURN(const Dialect fixed, FixedDialect(settings));
-  source->dialect = Sniff(beginning, beginning.size() == first.bytes().size(), fixed);
+  source->dialect =
+      Sniff(beginning, beginning.size() == first.bytes().size(), FixedDialect(settings));
+  // Where semicolons separate, commas are often decimal signs: 1,234 may be either.
+  source->infer.groups = source->dialect.delimiter != ";" || source->infer.decimal == ',';
   ASSIGN_OR_RETURN(const Head head, ReadHead(*source, first.bytes()));
   const std::string& header = settings.at("header");
   source->header =
@@ -735,9 +242,14 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
         "the first row of '{}' holds values, not names; the columns are called column1 to column{}",
         request.files.front().name, head.usual_fields));
   }
+  ASSIGN_OR_RETURN(source->asked, AskedTypes(*source));
   std::vector<Column> columns(source->names.size());
-  RETURN_IF_ERROR(SampleTypes(*source, IntegerOf(settings, "sample_rows"), columns));
-  return std::make_unique<CsvReader>(std::move(source), std::move(columns), std::move(warnings));
+  if (request.on_misfit == OnMisfit::kWiden) {
+    RETURN_IF_ERROR(SampleTypes(*source, IntegerOf(settings, "sample_rows"), columns));
+  } else {
+    RETURN_IF_ERROR(SettleTypes(*source, columns, warnings));
+  }
+  return NewReader(std::move(source), std::move(columns), std::move(warnings));
 }
 
 // Any text may be CSV: it is asked last, and refuses only what holds zero bytes.
@@ -751,8 +263,10 @@ void Register(FormatRegistry& registry) {
                 .fields = kFields,
                 .endings = ".csv .tsv .tab .txt .psv .dat",
                 .media_type = "text/csv; charset=utf-8",
+                .converts = true,
                 .text = true,
                 .recognises = Recognises,
+                .check = Check,
                 .open = Open,
                 .encoder = NewEncoder});
 }

@@ -63,8 +63,13 @@ void ReadRecord(std::string_view bytes, std::size_t begin, const Dialect& dialec
         const void* const found =
             at < limit ? std::memchr(data + at, dialect.quote, limit - at) : nullptr;
         if (found == nullptr) {
+          const std::size_t field = record->fields.size() + 1;
           Break(bytes, begin, limit, dialect,
-                Msg("the quote of field {} is never closed", record->fields.size() + 1), record);
+                limit < size ? Msg("the quoted field {} is longer than the {} bytes that a row may "
+                                   "have",
+                                   field, kMaxRecordBytes)
+                             : Msg("the quote of field {} is never closed", field),
+                record);
           return;
         }
         at = static_cast<std::size_t>(static_cast<const char*>(found) - data);

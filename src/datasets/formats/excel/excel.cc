@@ -37,6 +37,7 @@ constexpr std::array kFields{
           .max = 1e9},
 };
 constexpr std::int64_t kMaxUnpacked = std::int64_t{8} << 30;
+constexpr std::int64_t kMaxRows = 1'048'576;
 constexpr std::size_t kMaxColumns = 16'384;  // what a sheet can have
 constexpr int kLast1900 = 60;  // Excel counts a 29th of February 1900, which never was
 
@@ -251,6 +252,9 @@ class Sheet {
  public:
   Sheet(const Workbook& book, std::string_view xml) : book_(book), walk_(xml) {}
 
+  // Of the row that NextRow() gave, as Excel shows it.
+  std::int64_t number() const { return number_; }
+
   // The next row that has a value; false at the end.
   bool NextRow(std::vector<std::string>* row) {
     row->clear();
@@ -261,6 +265,10 @@ class Sheet {
         if (kind == Kind::kOpen) {
           in_row = true;
           row->clear();
+          const std::string given = walk_.Attribute("r").value_or("");
+          ++number_;
+          std::from_chars(given.data(), given.data() + given.size(), number_);
+          number_ = std::min(number_, kMaxRows);
         } else if (std::any_of(row->begin(), row->end(),
                                [](const auto& cell) { return !cell.empty(); })) {
           return true;
@@ -316,6 +324,7 @@ class Sheet {
 
   const Workbook& book_;
   XmlWalk walk_;
+  std::int64_t number_ = 0;
 };
 
 // Writes the sheet as CSV with as many fields in each row as the widest row has.
@@ -334,9 +343,13 @@ Status WriteCsv(const Workbook& book, std::string_view xml, std::int64_t skip_ro
   std::ofstream out(path, std::ios::binary);
   std::string line;
   std::int64_t number = 0;
+  std::int64_t written = 0;  // lines so far: a row stands in the line of its number in the sheet
   for (Sheet sheet(book, xml); sheet.NextRow(&row); ++number) {
     if (number % 1024 == 0) RETURN_IF_ERROR(cancel.Check());
     if (number < skip_rows) continue;
+    // In a table of one column an empty line would be a row.
+    for (; width > 1 && written + 1 < sheet.number(); ++written) out << '\n';
+    ++written;
     row.resize(width);
     line.clear();
     for (std::size_t i = 0; i < width; ++i) {
@@ -357,7 +370,7 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
     const std::string folder = fmt::format("{}/workbook-{}", request.temp_folder, i);
     ASSIGN_OR_RETURN(const auto members,
                      archive::Unpack(request.files[i].path, folder, {.max_bytes = kMaxUnpacked},
-                                     request.cancel, {}));
+                                     request.cancel, {}, request.files[i].name));
     Workbook book;
     for (const archive::Member& member : members) book.parts[member.name] = member.path;
     ASSIGN_OR_RETURN(const std::string part, FindSheet(book, request.settings.at("sheet")));
@@ -369,13 +382,11 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
                              as_csv.files[i].path, request.cancel, request.files[i].name));
   }
   // The text is ours now: its dialect is known.
-  FormatRegistry formats("format");
-  RegisterAllFormats(formats);
-  ASSIGN_OR_RETURN(const FormatType* const csv, formats.Find("csv"));
-  ASSIGN_OR_RETURN(as_csv.settings, CheckSettings("format 'csv'", csv->fields,
-                                                  {{"delimiter", ","},
-                                                   {"quote", "\""},
-                                                   {"header", request.settings.at("header")}}));
+  ASSIGN_OR_RETURN(const FormatType* const csv, request.formats->Find("csv"));
+  ASSIGN_OR_RETURN(
+      as_csv.settings,
+      CheckFormatSettings(
+          *csv, {{"delimiter", ","}, {"quote", "\""}, {"header", request.settings.at("header")}}));
   return csv->open(as_csv);
 }
 
@@ -389,6 +400,7 @@ void Register(FormatRegistry& registry) {
                 .fields = kFields,
                 .endings = ".xlsx .xlsm",
                 .media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                .converts = true,
                 .text = false,
                 .recognises = Recognises,
                 .open = Open});

@@ -38,7 +38,16 @@ Result<Shape> ShapeOf(const FormatFile& file, std::string_view bytes) {
   if (begin == std::string_view::npos) {
     return Fail(ErrorCode::kUnprocessable, "'{}' is empty; expected JSON objects", file.name);
   }
-  if (bytes[begin] == '[') return Shape::kArray;
+  if (bytes[begin] == '[') {
+    const std::size_t element = bytes.find_first_not_of(" \t\r\n", begin + 1);
+    if (element != bytes.npos && bytes[element] != '{' && bytes[element] != ']') {
+      return WithHint(Fail(ErrorCode::kUnprocessable,
+                           "'{}' is an array of other things than objects: it begins with '{}'",
+                           file.name, bytes.substr(begin, 40)),
+                      Msg("each row must be an object: {}", R"([{"a": 1}, {"a": 2}])"));
+    }
+    return Shape::kArray;
+  }
   const std::string_view line = bytes.substr(begin, bytes.find('\n', begin) - begin);
   simdjson::dom::parser parser;
   bool not_an_object = false;
