@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "endpoints/rows.h"
 #include "table/json_rows.h"
 
@@ -43,13 +44,12 @@ Result<std::vector<Route>> RoutesOf(const Json& body) {
   const auto list = body.find("routes");
   if (list == body.end() || !list->is_array()) {
     return Fail(ErrorCode::kInvalidArgument, "'routes' must be a list of routes, found {}",
-                list == body.end() ? std::string("nothing") : std::string(list->type_name()));
+                list == body.end() ? Word{"nothing"} : KindOf(*list));
   }
   std::vector<Route> routes;
   for (const Json& json : *list) {
     if (!json.is_object()) {
-      return Fail(ErrorCode::kInvalidArgument, "a route must be an object, found {}",
-                  json.type_name());
+      return Fail(ErrorCode::kInvalidArgument, "a route must be an object, found {}", KindOf(json));
     }
     RETURN_IF_ERROR(RejectUnknown(json, {"model", "version", "weight"}));
     Route route;
@@ -69,7 +69,7 @@ Result<std::vector<Route>> RoutesOf(const Json& body) {
 Status CheckObject(const Json& body) {
   if (body.is_object()) return {};
   return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}",
-              body.type_name());
+              KindOf(body));
 }
 
 // POST /api/v1/endpoints
@@ -145,7 +145,8 @@ Result<PredictBody> BodyOf(const Request& request) {
   if (body.rows() > most) {
     return WithHint(Fail(ErrorCode::kPayloadTooLarge, "{} rows in one request, expected at most {}",
                          body.rows(), most),
-                    Msg("score files and datasets by POST /api/v1/predictions"));
+                    Msg("predict files and datasets as a job: `aimass predict`, or POST "
+                        "/api/v1/predictions"));
   }
   return body;
 }

@@ -10,6 +10,7 @@
 #include <limits>
 #include <set>
 
+#include "base/words.h"
 #include "models/features/text.h"
 #include "table/json_rows.h"
 #include "table/schema.h"
@@ -32,7 +33,7 @@ Wants WantsOf(const std::optional<Type>& type) {
   return type->kind == TypeKind::kBool ? Wants::kBool : Wants::kText;
 }
 
-std::string_view NameOf(Wants wants) {
+std::string NameOf(Wants wants) {
   switch (wants) {
     case Wants::kNumber:
       return "a number";
@@ -41,7 +42,7 @@ std::string_view NameOf(Wants wants) {
     case Wants::kTime:
       return "a date or time such as 2026-11-22 or 2026-11-22T08:30:00Z";
     default:
-      return "text";
+      return "a text";
   }
 }
 
@@ -121,17 +122,43 @@ std::string Shown(const dom::element& value) {
   return text;
 }
 
-std::string Listed(const std::set<std::string, std::less<>>& names) {
-  std::string text;
-  std::size_t shown = 0;
+Listing Listed(const std::set<std::string, std::less<>>& names) {
+  std::vector<std::string> shown;
   for (const std::string& name : names) {
-    if (shown == kMaxNamed) {
-      text += " …";
-      break;
-    }
-    text += (shown++ == 0 ? "" : ", ") + name;
+    shown.push_back(shown.size() == kMaxNamed ? "…" : name);
+    if (shown.size() > kMaxNamed) break;
   }
-  return text;
+  return Listing(shown);
+}
+
+// A row that shares no column with the model is no question to it: mostly a misspelt or a foreign
+// row, whose answer would mislead.
+Error NoKnownColumn(const dom::object& row, std::size_t index,
+                    std::span<const std::string> columns) {
+  std::vector<std::string_view> known(columns.begin(), columns.end());
+  std::vector<std::string> given;
+  std::string nearest;
+  std::string misspelt;
+  for (const auto field : row) {
+    const std::string name(field.key);
+    if (given.size() < kMaxNamed) given.push_back(name);
+    if (nearest.empty()) {
+      nearest = Nearest(name, known);
+      misspelt = name;
+    }
+  }
+  if (known.size() > kMaxNamed) known.resize(kMaxNamed);
+  std::vector<std::string> wanted(known.begin(), known.end());
+  if (columns.size() > kMaxNamed) wanted.emplace_back("…");
+  auto error =
+      given.empty()
+          ? Fail(ErrorCode::kUnprocessable, "row {} is empty; the model looks at the columns: {}",
+                 index, Listing(wanted))
+          : Fail(ErrorCode::kUnprocessable,
+                 "row {} has none of the model's columns, but: {}; the model looks at: {}", index,
+                 Listing(given), Listing(wanted));
+  if (nearest.empty()) return std::move(error).error();
+  return WithHint(std::move(error), Msg("write '{}' instead of '{}'", nearest, misspelt)).error();
 }
 
 // The shortest digits that read back as the same double, with a fraction, as JSON libraries write
@@ -188,7 +215,7 @@ Result<PredictBody> PredictBody::Parse(std::string_view body) {
   ASSIGN_OR_RETURN(const dom::element document, state->Read(body));
   if (!document.is_object()) {
     return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}",
-                ToJson(document).type_name());
+                KindOf(ToJson(document)));
   }
   std::optional<dom::element> rows;
   Json others = Json::object();
@@ -204,7 +231,7 @@ Result<PredictBody> PredictBody::Parse(std::string_view body) {
   ASSIGN_OR_RETURN(state->explain, GetBool(others, "explain", false));
   if (!rows || !rows->is_array()) {
     return Fail(ErrorCode::kInvalidArgument, "'rows' must be a list of rows, found {}",
-                rows ? std::string(ToJson(*rows).type_name()) : std::string("nothing"));
+                rows ? KindOf(ToJson(*rows)) : Word{"nothing"});
   }
   const dom::array list = rows->get_array().value_unsafe();
   for (const dom::element row : list) state->rows.push_back(row);
@@ -245,12 +272,17 @@ Result<RequestRows> PredictBody::CellsOf(const LoadedModel& model) const {
       }
       if (!Fits(field.value, wants[next])) {
         return Fail(ErrorCode::kUnprocessable, "row {}: column '{}' must be {}, got {}", i,
-                    columns[next], NameOf(wants[next]), Shown(field.value));
+                    columns[next], Word{NameOf(wants[next])}, Shown(field.value));
+      }
+      if (seen[next] != 0) {
+        return Fail(ErrorCode::kUnprocessable, "row {} names column '{}' twice", i, columns[next]);
       }
       result.cells[i * columns.size() + next] = ToCell(field.value);
-      found += seen[next] == 0 ? 1 : 0;
+      ++found;
       seen[next++] = 1;
     }
+    if (found == 0 && !columns.empty())
+      return std::unexpected(NoKnownColumn(fields, i, columns));
     for (std::size_t c = 0; found < columns.size() && c < columns.size(); ++c) {
       if (seen[c] == 0) missing.insert(columns[c]);
     }

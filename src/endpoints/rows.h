@@ -34,7 +34,8 @@ class PredictBody {
   [[nodiscard]] bool explain() const;
   /// A missing column counts as empty and an unknown one is ignored; both are named in the
   /// warnings. Numbers, booleans and times may also come as text, as they stand in a CSV file.
-  /// Errors   kUnprocessable naming row and column of a value of the wrong type.
+  /// Errors   kUnprocessable naming row and column of a value of the wrong type, a column that
+  /// stands twice in a row, or a row with none of the model's columns and the nearest of them.
   [[nodiscard]] Result<RequestRows> CellsOf(const LoadedModel& model) const;
   /// What stands in one row of the request, [columns()]; null where nothing does.
   [[nodiscard]] std::vector<Json> ValuesOf(const LoadedModel& model, std::size_t row) const;
