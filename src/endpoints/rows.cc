@@ -281,8 +281,7 @@ Result<RequestRows> PredictBody::CellsOf(const LoadedModel& model) const {
       ++found;
       seen[next++] = 1;
     }
-    if (found == 0 && !columns.empty())
-      return std::unexpected(NoKnownColumn(fields, i, columns));
+    if (found == 0 && !columns.empty()) return std::unexpected(NoKnownColumn(fields, i, columns));
     for (std::size_t c = 0; found < columns.size() && c < columns.size(); ++c) {
       if (seen[c] == 0) missing.insert(columns[c]);
     }

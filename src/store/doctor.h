@@ -47,7 +47,7 @@ struct FileReference {
   std::int64_t bytes = -1;  // of a file; -1: not known
   bool folder = false;
   bool contents = true;  // of a folder: all that lies in it belongs to it too
-  std::string owner;        // for the message: "dataset 'sales'"
+  std::string owner;     // for the message: "dataset 'sales'"
 };
 
 /// Who references files: a module adds one, and lists the folders in which everything must be
