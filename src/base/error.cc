@@ -43,4 +43,12 @@ ErrorCode CodeFromName(std::string_view name) {
   return ErrorCode::kInternal;
 }
 
+std::string Describe(const Error& error, Language language) {
+  const std::string message = Render(error.message, language);
+  if (error.line == 0) return message;
+  return Render(Msg("{} (line {}, column {})", message, error.line, error.column), language);
+}
+
+std::string Error::ToString() const { return Describe(*this, Language::kEnglish); }
+
 }  // namespace aimass

@@ -38,10 +38,16 @@ struct Error {
   ErrorCode code = ErrorCode::kInternal;
   Message message;
   Message hint;  // what to do about it; may be empty
+  // Where in a text that the caller wrote (SQL), both from 1, in characters; 0: nowhere.
+  std::int64_t line = 0;
+  std::int64_t column = 0;
 
-  /// The message in English, for logs and tests.
-  [[nodiscard]] std::string ToString() const { return Render(message, Language::kEnglish); }
+  /// In English, for logs and tests.
+  [[nodiscard]] std::string ToString() const;
 };
+
+/// What happened and where, without the hint.
+[[nodiscard]] std::string Describe(const Error& error, Language language);
 
 template <typename T>
 using Result = std::expected<T, Error>;

@@ -151,15 +151,22 @@ Message MessageFromJson(const Json& json) {
 }
 
 Json ToJson(const Error& error) {
-  return Json{{"code", CodeName(error.code)},
-              {"message", ToJson(error.message)},
-              {"hint", ToJson(error.hint)}};
+  Json json{{"code", CodeName(error.code)},
+            {"message", ToJson(error.message)},
+            {"hint", ToJson(error.hint)}};
+  if (error.line > 0) {
+    json["line"] = error.line;
+    json["column"] = error.column;
+  }
+  return json;
 }
 
 Error ErrorFromJson(const Json& json) {
   return Error{.code = CodeFromName(json.value("code", "internal")),
                .message = MessageFromJson(json.value("message", Json{})),
-               .hint = MessageFromJson(json.value("hint", Json{}))};
+               .hint = MessageFromJson(json.value("hint", Json{})),
+               .line = json.value("line", std::int64_t{0}),
+               .column = json.value("column", std::int64_t{0})};
 }
 
 }  // namespace aimass

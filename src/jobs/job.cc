@@ -107,7 +107,7 @@ Json ToJson(const Job& job, Language language) {
   if (job.error) {
     json["error"] = {
         {"code", CodeName(job.error->code)},
-        {"detail", Render(job.error->message, language)},
+        {"detail", Describe(*job.error, language)},
         {"hint", job.error->hint.empty() ? Json() : Json(Render(job.error->hint, language))}};
   }
   return json;

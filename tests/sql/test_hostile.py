@@ -257,7 +257,8 @@ def test_processes_that_die_while_they_wait_are_not_noticed(hardened, sql):
     assert sql("SELECT 1").status_code == 200
     for pid in processes(hardened):
         os.kill(pid, 9)
-    assert sql("SELECT 1").json()["rows"] == [[1]]
+    answer = sql("SELECT 1")
+    assert answer.status_code == 200, answer.text
 
 
 def test_a_query_that_does_not_listen_is_cancelled(hardened, sql):

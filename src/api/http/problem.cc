@@ -64,9 +64,13 @@ Response Problem(int status, const Error& error, std::string_view code, Language
                                                              : text->reason)},
       {"status", status},
       {"code", code},
-      {"detail", Render(error.message, language)},
+      {"detail", Describe(error, language)},
   };
   if (!error.hint.empty()) body["hint"] = Render(error.hint, language);
+  if (error.line > 0) {
+    body["line"] = error.line;
+    body["column"] = error.column;
+  }
   Response response = Response::Of(body, status);
   response.content_type = "application/problem+json";
   if (status == 429) response.headers.emplace_back("Retry-After", "1");

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "datasets/sql/function_lists.h"
+#include "native/duckdb/errors.h"
 
 namespace aimass {
 namespace {
@@ -254,31 +255,15 @@ std::unexpected<Error> NotSelect(std::string_view sql) {
   return failure;
 }
 
-/// Adds line and column; DuckDB counts characters from the start of the text.
+/// DuckDB's answer to SQL that does not parse.
 std::unexpected<Error> ParseFailure(std::string_view sql, const Json& answer) {
-  const std::string message = Text(answer, "error_message");
-  if (message.starts_with("memory exhausted") || message.contains("expression depth limit")) {
-    return Fail(ErrorCode::kInvalidArgument, "the SQL is nested too deeply");
-  }
+  duckdb::Failure failure{.type = Text(answer, "error_type"),
+                          .message = Text(answer, "error_message")};
   const std::string digits = Text(answer, "position");
   std::size_t position = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
-  if (error != std::errc() || end == digits.data()) {
-    return Fail(ErrorCode::kInvalidArgument, "the SQL does not parse: {}", message);
-  }
-  std::size_t line = 1;
-  std::size_t column = 0;
-  for (const char c : sql) {
-    if ((static_cast<unsigned char>(c) & 0xC0U) == 0x80U) continue;  // inside a character
-    ++column;
-    if (position-- == 0) break;
-    if (c == '\n') {
-      ++line;
-      column = 0;
-    }
-  }
-  return Fail(ErrorCode::kInvalidArgument, "the SQL does not parse: {} (line {}, column {})",
-              message, line, column);
+  const char* const end = digits.data() + digits.size();
+  if (std::from_chars(digits.data(), end, position).ec == std::errc()) failure.position = position;
+  return std::unexpected(duckdb::ErrorOf(failure, sql));
 }
 
 /// DuckDB's parse of `sql` as JSON.

@@ -92,8 +92,12 @@ class SqlWorkers::Process {
 
   [[nodiscard]] const std::string& folder() const { return folder_; }
 
+  /// Whether it has answered before, and waited since.
+  [[nodiscard]] bool waited() const { return begins_ > 1; }
+
   /// What the next frames may take.
   void Begin(std::int64_t timeout_ms, CancelToken cancel) {
+    ++begins_;
     timeout_ms_ = timeout_ms;
     begun_ms_ = SteadyMs();
     cancel_ = std::move(cancel);
@@ -144,6 +148,17 @@ class SqlWorkers::Process {
       }
       return std::unexpected(Ended().error());
     }
+  }
+
+  /// What the SQL names, once it has passed.
+  Result<CheckedSql> Check(std::string_view sql) {
+    RETURN_IF_ERROR(Send(FrameKind::kCheck, {{"sql", sql}}));
+    ASSIGN_OR_RETURN(const Frame answer, Receive());
+    ASSIGN_OR_RETURN(const Json tables, ParseJson(answer.payload));
+    CheckedSql checked;
+    for (const Json& table : tables)
+      checked.tables.push_back(ParseTableName(table.get<std::string>()));
+    return checked;
   }
 
   /// Whether it can take another query: it is done with the last one, lives, and does not hoard.
@@ -223,6 +238,7 @@ class SqlWorkers::Process {
   std::int64_t timeout_ms_ = 0;
   std::int64_t begun_ms_ = 0;
   std::int64_t next_look_ms_ = 0;
+  std::int64_t begins_ = 0;
   CancelToken cancel_;
   bool busy_ = false;  // an answer is due
   std::string arrived_;
@@ -244,6 +260,22 @@ struct SqlWorkers::State {
     }
   }
 
+  /// A process that has checked the SQL. One that was killed while it waited is no error: it is
+  /// asked before its end is seen only in a moment.
+  Result<std::pair<std::unique_ptr<Process>, CheckedSql>> Check(std::string_view sql,
+                                                                std::int64_t timeout_ms,
+                                                                const CancelToken& cancel) {
+    for (;;) {
+      ASSIGN_OR_RETURN(auto process, Take());
+      process->Begin(timeout_ms > 0 ? timeout_ms : options.limits.time_ms, cancel);
+      auto checked = process->Check(sql);
+      if (checked) return std::pair(std::move(process), std::move(*checked));
+      if (checked.error().code == ErrorCode::kUnavailable && process->waited()) continue;
+      GiveBack(std::move(process));
+      return std::unexpected(std::move(checked).error());
+    }
+  }
+
   void GiveBack(std::unique_ptr<Process> process) {
     if (!process->Reusable()) return;
     idle.With([&](auto& list) {
@@ -255,43 +287,24 @@ struct SqlWorkers::State {
   Guarded<std::vector<std::unique_ptr<Process>>> idle;
 };
 
-namespace {
-
-/// What the SQL names, once it has passed.
-Result<CheckedSql> CheckIn(SqlWorkers::Process& process, std::string_view sql) {
-  RETURN_IF_ERROR(process.Send(FrameKind::kCheck, {{"sql", sql}}));
-  ASSIGN_OR_RETURN(const Frame answer, process.Receive());
-  ASSIGN_OR_RETURN(const Json tables, ParseJson(answer.payload));
-  CheckedSql checked;
-  for (const Json& table : tables)
-    checked.tables.push_back(ParseTableName(table.get<std::string>()));
-  return checked;
-}
-
-}  // namespace
-
 SqlWorkers::SqlWorkers(Options options) : state_(std::make_shared<State>(std::move(options))) {}
 SqlWorkers::~SqlWorkers() = default;
 const SqlLimits& SqlWorkers::limits() const { return state_->options.limits; }
 
 Result<CheckedSql> SqlWorkers::Check(std::string_view sql) {
-  ASSIGN_OR_RETURN(auto process, state_->Take());
-  process->Begin(limits().time_ms, {});
-  auto checked = CheckIn(*process, sql);
-  state_->GiveBack(std::move(process));
-  return checked;
+  ASSIGN_OR_RETURN(auto checked, state_->Check(sql, 0, {}));
+  state_->GiveBack(std::move(checked.first));
+  return std::move(checked.second);
 }
 
 Result<std::unique_ptr<SqlWorkers::Answer>> SqlWorkers::Ask(const Caller& caller,
                                                             const SqlRequest& request,
                                                             const SqlResolver& resolve) {
-  ASSIGN_OR_RETURN(auto taken, state_->Take());
-  Process& process = *taken;
-  auto answer = std::make_unique<Answer>(state_, std::move(taken));
-  process.Begin(request.timeout_ms > 0 ? request.timeout_ms : limits().time_ms, request.cancel);
-  ASSIGN_OR_RETURN(const CheckedSql checked, CheckIn(process, request.sql));
+  ASSIGN_OR_RETURN(auto checked, state_->Check(request.sql, request.timeout_ms, request.cancel));
+  Process& process = *checked.first;
+  auto answer = std::make_unique<Answer>(state_, std::move(checked.first));
   Json datasets = Json::array();
-  for (const TableReference& table : checked.tables) {
+  for (const TableReference& table : checked.second.tables) {
     ASSIGN_OR_RETURN(DatasetSnapshot snapshot, resolve(table));
     snapshot.name = table.table;
     datasets.push_back(ToJson(snapshot));

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -43,11 +44,13 @@ struct Connection::State {
 
   std::shared_ptr<Database::State> database;
   duckdb_connection connection = nullptr;
+  std::atomic<bool> interrupted = false;  // by Interrupt(), since the statement began
 };
 
 namespace {
 
 constexpr std::chrono::milliseconds kWatchInterval{50};
+constexpr int kAskAgain = 3;
 
 /// Interrupts a connection when its caller cancels or its time is up.
 class Watch {
@@ -69,8 +72,11 @@ class Watch {
     return error;
   }
 
+  /// Whether it has a reason to interrupt.
+  [[nodiscard]] bool fired() const { return timed_out_.load() || options_.cancel.cancelled(); }
+
   [[nodiscard]] Status Check() const {
-    if (timed_out_.load() || options_.cancel.cancelled()) {
+    if (fired()) {
       return std::unexpected(Explain(
           {.code = ErrorCode::kCancelled, .message = Msg("the query was cancelled"), .hint = {}}));
     }
@@ -84,7 +90,7 @@ class Watch {
       if (stop.stop_requested()) return;
       if (deadline_ms_ > 0 && SteadyMs() >= deadline_ms_) timed_out_.store(true);
       // Again and again: DuckDB forgets an interrupt that comes just before a statement starts.
-      if (timed_out_.load() || options_.cancel.cancelled()) duckdb_interrupt(connection_);
+      if (fired()) duckdb_interrupt(connection_);
     }
   }
 
@@ -105,7 +111,10 @@ class Statement {
   Statement& operator=(Statement&&) = delete;
   ~Statement() { duckdb_destroy_prepare(&prepared_); }
 
-  static Result<Statement> Prepare(duckdb_connection connection, std::string_view sql) {
+  /// `written`: whether somebody wrote this very text, to whom a place in it means something.
+  static Result<Statement> Prepare(duckdb_connection connection, std::string_view sql,
+                                   bool written) {
+    const std::string_view place = written ? sql : std::string_view();
     duckdb_extracted_statements extracted = nullptr;
     const std::string text(sql);
     const idx_t count = duckdb_extract_statements(connection, text.c_str(), &extracted);
@@ -113,7 +122,7 @@ class Statement {
       const char* error = duckdb_extract_statements_error(extracted);
       auto failure =
           count == 0 && error != nullptr
-              ? std::unexpected(ErrorFromText(error))
+              ? std::unexpected(ErrorFromText(error, place))
               : Fail(ErrorCode::kInvalidArgument, "expected one SQL statement, found {}", count);
       duckdb_destroy_extracted(&extracted);
       return failure;
@@ -124,7 +133,7 @@ class Statement {
     duckdb_destroy_extracted(&extracted);
     if (state != DuckDBSuccess) {
       const char* error = duckdb_prepare_error(statement.prepared_);
-      return std::unexpected(ErrorFromText(error == nullptr ? "" : error));
+      return std::unexpected(ErrorFromText(error == nullptr ? "" : error, place));
     }
     return statement;
   }
@@ -146,12 +155,13 @@ class Statement {
 struct Prepared {
   Statement statement;
   std::vector<std::string> names;
+  std::string sql;  // where it was run as it was written
 };
 
 /// Prepares `sql`; where a column's type has to be cast, over a view, so that any text that parses
 /// works.
 Result<Prepared> PrepareExport(duckdb_connection connection, std::string_view sql) {
-  ASSIGN_OR_RETURN(Statement statement, Statement::Prepare(connection, sql));
+  ASSIGN_OR_RETURN(Statement statement, Statement::Prepare(connection, sql, true));
   std::vector<std::string> names;
   std::string columns;
   std::string aliases;
@@ -166,15 +176,19 @@ Result<Prepared> PrepareExport(duckdb_connection connection, std::string_view sq
                           : fmt::format("{}c{}", comma, i);
     aliases += fmt::format("{}c{}", comma, i);
   }
-  if (!changed) return Prepared{.statement = std::move(statement), .names = std::move(names)};
+  if (!changed) {
+    return Prepared{
+        .statement = std::move(statement), .names = std::move(names), .sql = std::string(sql)};
+  }
 
   // A name that no dataset can have: a temporary view would hide a table of the same name.
   const std::string view = QuoteName("rows of " + NewId());
   RETURN_IF_ERROR(
       RunStatement(connection, fmt::format("CREATE TEMP VIEW {}({}) AS {}", view, aliases, sql)));
-  ASSIGN_OR_RETURN(Statement cast,
-                   Statement::Prepare(connection, fmt::format("SELECT {} FROM {}", columns, view)));
-  return Prepared{.statement = std::move(cast), .names = std::move(names)};
+  ASSIGN_OR_RETURN(
+      Statement cast,
+      Statement::Prepare(connection, fmt::format("SELECT {} FROM {}", columns, view), false));
+  return Prepared{.statement = std::move(cast), .names = std::move(names), .sql = {}};
 }
 
 Result<Schema> SchemaOf(duckdb_arrow_options options, std::vector<duckdb_logical_type> types,
@@ -209,7 +223,8 @@ class QueryReader final : public BatchReader {
     duckdb_pending_result pending = nullptr;
     if (duckdb_pending_prepared_streaming(prepared_.statement.get(), &pending) != DuckDBSuccess) {
       const char* error = duckdb_pending_error(pending);
-      auto failure = std::unexpected(watch_.Explain(ErrorFromText(error == nullptr ? "" : error)));
+      auto failure = std::unexpected(
+          watch_.Explain(ErrorFromText(error == nullptr ? "" : error, prepared_.sql)));
       duckdb_destroy_pending(&pending);
       return failure;
     }
@@ -248,10 +263,38 @@ class QueryReader final : public BatchReader {
   }
 
  private:
+  [[nodiscard]] bool IsStopped() const { return watch_.fired() || connection_->interrupted; }
+
+  /// With several threads DuckDB sometimes tells that it stopped the others (cancelled, though
+  /// nobody asked for it) instead of why. Asked again, it mostly tells.
   Status Failure() {
-    const char* error = duckdb_result_error(&result_);
-    if (error == nullptr) return {};
-    return std::unexpected(watch_.Explain(ErrorFromText(error)));
+    const char* text = duckdb_result_error(&result_);
+    if (text == nullptr) return {};
+    Error error = watch_.Explain(ErrorFromText(text, prepared_.sql));
+    for (int i = 0; i < kAskAgain && error.code == ErrorCode::kCancelled && !IsStopped(); ++i) {
+      if (const auto again = RunAgain())
+        error = watch_.Explain(ErrorFromText(*again, prepared_.sql));
+    }
+    if (error.code == ErrorCode::kCancelled && !IsStopped()) {
+      return Fail(ErrorCode::kInternal, "DuckDB failed: {}", "it stopped and did not say why");
+    }
+    return std::unexpected(std::move(error));
+  }
+
+  /// Runs the statement to its end for the sake of its error.
+  std::optional<std::string> RunAgain() {
+    duckdb_destroy_result(&result_);
+    duckdb_pending_result pending = nullptr;
+    if (duckdb_pending_prepared_streaming(prepared_.statement.get(), &pending) == DuckDBSuccess &&
+        duckdb_execute_pending(pending, &result_) == DuckDBSuccess) {
+      for (duckdb_data_chunk chunk = nullptr; (chunk = duckdb_fetch_chunk(result_)) != nullptr;)
+        duckdb_destroy_data_chunk(&chunk);
+    }
+    const char* const text = duckdb_result_error(&result_);
+    std::optional<std::string> error;
+    if (text != nullptr) error = text;
+    duckdb_destroy_pending(&pending);
+    return error;
   }
 
   std::shared_ptr<Connection::State> connection_;
@@ -281,6 +324,7 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 Status Connection::Execute(std::string_view sql, const QueryOptions& options) {
+  state_->interrupted = false;
   const Watch watch(state_->connection, options);
   RETURN_IF_ERROR(watch.Check());
   if (Status status = RunStatement(state_->connection, std::string(sql)); !status) {
@@ -291,6 +335,7 @@ Status Connection::Execute(std::string_view sql, const QueryOptions& options) {
 
 Result<std::unique_ptr<BatchReader>> Connection::Query(std::string_view sql,
                                                        const QueryOptions& options) {
+  state_->interrupted = false;
   ASSIGN_OR_RETURN(Prepared prepared, PrepareExport(state_->connection, sql));
   auto reader = std::make_unique<QueryReader>(state_, std::move(prepared), options);
   RETURN_IF_ERROR(reader->Start());
@@ -317,7 +362,10 @@ Status Connection::Register(std::string_view name, std::unique_ptr<BatchReader> 
   return RegisterRows(state_->connection, name, std::move(rows));
 }
 
-void Connection::Interrupt() { duckdb_interrupt(state_->connection); }
+void Connection::Interrupt() {
+  state_->interrupted = true;
+  duckdb_interrupt(state_->connection);
+}
 
 Status Connection::RegisterFunction(const ScalarFunction& function) {
   RETURN_IF_ERROR(EndStreams(state_->connection));
@@ -360,7 +408,8 @@ Result<Database> Database::Open(const Options& options) {
     setup += fmt::format("LOAD {};\n", QuoteText(path));
   // The order matters: once access is off, the lists are fixed; once locked, so is everything.
   setup += fmt::format(
-      "SET GLOBAL TimeZone = 'UTC';\nSET GLOBAL allowed_paths = {};\n"
+      "SET GLOBAL errors_as_json = true;\nSET GLOBAL TimeZone = 'UTC';\nSET GLOBAL allowed_paths = "
+      "{};\n"
       "SET GLOBAL allowed_directories = {};\nSET GLOBAL enable_external_access = false;\n"
       "SET GLOBAL lock_configuration = true;",
       QuoteList(options.allowed_paths), QuoteList(options.allowed_folders));

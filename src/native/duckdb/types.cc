@@ -1,12 +1,9 @@
 #include "native/duckdb/types.h"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
-#include "base/file.h"
 #include "native/duckdb/database.h"
 
 namespace aimass::duckdb {
@@ -46,27 +43,6 @@ Export Struct(duckdb_logical_type type) {
   all.sql += ")";
   return all;
 }
-
-constexpr std::array<std::pair<std::string_view, ErrorCode>, 18> kPrefixes{{
-    {"Parser Error: ", ErrorCode::kInvalidArgument},
-    {"Binder Error: ", ErrorCode::kInvalidArgument},
-    {"Catalog Error: ", ErrorCode::kInvalidArgument},
-    {"Syntax Error: ", ErrorCode::kInvalidArgument},
-    {"Expression Error: ", ErrorCode::kInvalidArgument},
-    {"Not implemented Error: ", ErrorCode::kInvalidArgument},
-    {"Parameter Not Resolved Error: ", ErrorCode::kInvalidArgument},
-    {"Parameter Not Allowed Error: ", ErrorCode::kInvalidArgument},
-    {"Conversion Error: ", ErrorCode::kUnprocessable},
-    {"Invalid Input Error: ", ErrorCode::kUnprocessable},
-    {"Out of Range Error: ", ErrorCode::kUnprocessable},
-    {"Mismatch Type Error: ", ErrorCode::kUnprocessable},
-    {"Divide by Zero Error: ", ErrorCode::kUnprocessable},
-    {"Constraint Error: ", ErrorCode::kUnprocessable},
-    {"Out of Memory Error: ", ErrorCode::kResourceExhausted},
-    {"Permission Error: ", ErrorCode::kPermissionDenied},
-    {"INTERRUPT Error: ", ErrorCode::kCancelled},
-    {"IO Error: ", ErrorCode::kUnavailable},
-}};
 
 duckdb_type SimpleTypeOf(TypeKind kind) {
   switch (kind) {
@@ -193,46 +169,6 @@ Export ExportOf(duckdb_logical_type type) {
     default:
       return Cast(
           "VARCHAR");  // enum, uuid, interval, bit, union, time with time zone, variant, geometry …
-  }
-}
-
-Error ErrorFromText(std::string_view text) {
-  ErrorCode code = ErrorCode::kInternal;
-  for (const auto& [prefix, known] : kPrefixes) {
-    if (text.starts_with(prefix)) {
-      code = known;
-      text.remove_prefix(prefix.size());
-      break;
-    }
-  }
-  while (text.ends_with('\n') || text.ends_with(' ')) text.remove_suffix(1);
-  switch (code) {
-    case ErrorCode::kInvalidArgument:
-      return {.code = code, .message = Msg("the SQL cannot be run: {}", text), .hint = {}};
-    case ErrorCode::kUnprocessable:
-      return {.code = code, .message = Msg("the SQL stopped at a value: {}", text), .hint = {}};
-    case ErrorCode::kResourceExhausted:
-      return {.code = code,
-              .message = Msg("the SQL needs more memory than its limit: {}", text),
-              .hint = Msg("read fewer columns or rows, or raise the limit")};
-    case ErrorCode::kPermissionDenied:
-      return {.code = code,
-              .message = Msg("the SQL reaches for something outside its datasets: {}", text),
-              .hint = {}};
-    case ErrorCode::kCancelled:
-      return {.code = code, .message = Msg("the query was cancelled"), .hint = {}};
-    case ErrorCode::kUnavailable:
-      for (const int full : {ENOSPC, EDQUOT}) {  // DuckDB's words end with the system's
-        if (text.find(std::strerror(full)) == std::string_view::npos) continue;
-        return {.code = ErrorCode::kStorageFull,
-                .message = Msg("a file could not be written: {}", text),
-                .hint = SystemError(full, "write", {}).hint};
-      }
-      return {.code = code,
-              .message = Msg("a file could not be read or written: {}", text),
-              .hint = {}};
-    default:
-      return {.code = ErrorCode::kInternal, .message = Msg("DuckDB failed: {}", text), .hint = {}};
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "native/duckdb/errors.h"
 #include "table/schema.h"
 
 namespace aimass::duckdb {
@@ -17,9 +18,6 @@ struct Export {
   bool changed = false;  // whether that takes a cast
 };
 [[nodiscard]] Export ExportOf(duckdb_logical_type type);
-
-/// An error of DuckDB ("Binder Error: …") as ours, told apart by the word it begins with.
-[[nodiscard]] Error ErrorFromText(std::string_view text);
 
 /// The error in `data`, if there is one. Frees it.
 [[nodiscard]] Status CheckErrorData(duckdb_error_data data);
