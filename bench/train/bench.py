@@ -17,7 +17,7 @@ import data
 from bench import BINARY, median, run, scratch
 
 ROUNDS = 100
-SETTINGS = {"max_depth": "6", "eta": "0.1"}
+SETTINGS = {"max_depth": "6", "eta": "0.1", "subsample": "0.9", "colsample_bytree": "0.8"}
 TYPES = {"integer": "integer", "long": "bigint", "float": "float", "double": "double"}
 
 

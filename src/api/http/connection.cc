@@ -141,6 +141,7 @@ Connection::Connection(tcp::socket socket, Shared& shared, IoThread& home)
     : socket_(std::move(socket)), shared_(shared), home_(home) {
   error_code ignored;
   socket_.set_option(tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
   const auto peer = socket_.remote_endpoint(ignored);
   from_loopback_ = peer.address().is_loopback() ||
                    (peer.address().is_v6() && peer.address().to_v6().is_v4_mapped() &&
@@ -215,6 +216,14 @@ Task<bool> Connection::Write(std::string_view bytes) {
     SetDeadline(shared_.options.write_ms);
     const boost::asio::const_buffer piece(bytes.data(),
                                           std::min(bytes.size(), std::size_t{256} << 10));
+    // The system mostly takes it at once: no turn through the queue of the io_context.
+    error_code at_once;
+    if (const std::size_t taken = socket_.write_some(boost::asio::const_buffer(piece), at_once);
+        !at_once) {
+      bytes.remove_prefix(taken);
+      continue;
+    }
+    if (at_once != boost::asio::error::would_block) co_return false;
     const auto [error, written] = co_await SocketAwaiter{
         [this, piece](auto done) { socket_.async_write_some(piece, std::move(done)); }};
     if (error) co_return false;

@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 #include "base/file.h"
 #include "native/duckdb/database.h"
@@ -54,35 +59,100 @@ std::int64_t SizeOf(const Batch& batch) {
   return total;
 }
 
-class FlowReader final : public BatchReader {
+// Makes the rows on a thread of its own while DuckDB writes what was made before. What it has not
+// made when Stop() returns stays in the source, so the source stands exactly behind the file.
+class Producer {
  public:
-  explicit FlowReader(Flow& flow) : flow_(flow), schema_(flow.rows->schema()) {}
-  const Schema& schema() const override { return schema_; }
-  Result<std::optional<Batch>> Next() override {
-    if (const Status alive = flow_.cancel.Check(); !alive) return std::unexpected(alive.error());
-    std::optional<Batch> batch;
-    if (flow_.first) {
-      batch = std::exchange(flow_.first, std::nullopt);
-    } else {
-      if (flow_.count >= flow_.max_rows || flow_.bytes >= flow_.max_bytes)
-        return std::optional<Batch>();
-      auto next = flow_.rows->Next();
-      if (!next) {
-        flow_.error = next.error();
-        return std::unexpected(std::move(next).error());
-      }
-      batch = std::move(*next);
+  explicit Producer(Flow& flow) : flow_(flow), schema_(flow.rows->schema()) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+  }
+  ~Producer() { Stop(); }
+  Producer(const Producer&) = delete;
+  Producer& operator=(const Producer&) = delete;
+
+  [[nodiscard]] const Schema& schema() const { return schema_; }
+
+  void Stop() {
+    thread_.request_stop();
+    room_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Result<std::optional<Batch>> Pop() {
+    std::unique_lock lock(mutex_);
+    made_.wait(lock, [this] { return ended_ || !ready_.empty(); });
+    if (ready_.empty()) {
+      if (flow_.error) return std::unexpected(*flow_.error);
+      return std::optional<Batch>();
     }
-    if (batch) {
-      flow_.count += static_cast<std::int64_t>(batch->num_rows());
-      flow_.bytes += SizeOf(*batch);
-      if (flow_.progress) flow_.progress(flow_.count);
-    }
-    return batch;
+    Ready next = std::move(ready_.front());
+    ready_.pop_front();
+    waiting_bytes_ -= next.bytes;
+    lock.unlock();
+    room_.notify_one();
+    return std::optional<Batch>(std::move(next.batch));
   }
 
  private:
+  static constexpr std::int64_t kAheadBytes = 16 << 20;
+  struct Ready {
+    Batch batch;
+    std::int64_t bytes;
+  };
+
+  void Run(const std::stop_token& stop) {
+    std::optional<Error> failed;
+    while (!stop.stop_requested()) {
+      auto batch = Make();
+      if (!batch) {
+        failed = std::move(batch).error();
+        break;
+      }
+      if (!*batch) break;
+      const std::int64_t bytes = SizeOf(**batch);
+      flow_.count += static_cast<std::int64_t>((*batch)->num_rows());
+      flow_.bytes += bytes;
+      if (flow_.progress) flow_.progress(flow_.count);
+      std::unique_lock lock(mutex_);
+      room_.wait(lock, stop, [this] { return waiting_bytes_ < kAheadBytes; });
+      waiting_bytes_ += bytes;
+      ready_.push_back({.batch = std::move(**batch), .bytes = bytes});
+      lock.unlock();
+      made_.notify_one();
+    }
+    const std::scoped_lock lock(mutex_);
+    flow_.error = std::move(failed);
+    ended_ = true;
+    made_.notify_all();
+  }
+
+  Result<std::optional<Batch>> Make() {
+    RETURN_IF_ERROR(flow_.cancel.Check());
+    if (flow_.first) return std::exchange(flow_.first, std::nullopt);
+    if (flow_.count >= flow_.max_rows || flow_.bytes >= flow_.max_bytes)
+      return std::optional<Batch>();
+    return flow_.rows->Next();
+  }
+
   Flow& flow_;
+  const Schema schema_;
+  std::mutex mutex_;
+  std::condition_variable_any room_;
+  std::condition_variable_any made_;
+  std::deque<Ready> ready_;
+  std::int64_t waiting_bytes_ = 0;
+  bool ended_ = false;
+  std::jthread thread_;  // last: it uses the rest
+};
+
+class FlowReader final : public BatchReader {
+ public:
+  explicit FlowReader(Producer& producer) : producer_(producer), schema_(producer.schema()) {}
+  const Schema& schema() const override { return schema_; }
+  Result<std::optional<Batch>> Next() override { return producer_.Pop(); }
+
+ private:
+  Producer& producer_;
   Schema schema_;
 };
 
@@ -220,7 +290,8 @@ Result<std::optional<WrittenFile>> TableWriter::Write(BatchReader& rows, const S
   } while (flow.first && flow.first->num_rows() == 0);
 
   const std::string table = fmt::format("rows_{}", ++state_->registered);
-  RETURN_IF_ERROR(state_->connection.Register(table, std::make_unique<FlowReader>(flow)));
+  Producer producer(flow);
+  RETURN_IF_ERROR(state_->connection.Register(table, std::make_unique<FlowReader>(producer)));
   std::string columns;
   for (const ColumnInfo& column : target.columns) {
     const std::string name = QuoteName(column.name);
@@ -254,6 +325,7 @@ Result<std::optional<WrittenFile>> TableWriter::Write(BatchReader& rows, const S
     return SyncPath(options.folder);
   };
   Status written = write();
+  producer.Stop();
   std::error_code error;
   if (flow.error) written = std::unexpected(*flow.error);
   if (!written) {

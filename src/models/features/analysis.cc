@@ -75,8 +75,14 @@ Groups ByCategory(const RowTable& table, std::span<const std::uint32_t> rows, st
 }
 
 Groups ByQuantile(std::span<const double> values, std::size_t bins) {
+  // Edges need not be exact: of many rows a part tells them as well. A prime step does not fall
+  // into the step of a table that was made in rounds.
+  constexpr std::size_t kEnough = 100'000;
+  constexpr std::size_t kPrime = 7'919;
   std::vector<double> sorted;
-  for (const double value : values) {
+  const bool all = values.size() <= kEnough || values.size() % kPrime == 0;
+  for (std::size_t i = 0; i < (all ? values.size() : kEnough); ++i) {
+    const double value = values[all ? i : i * kPrime % values.size()];
     if (!std::isnan(value)) sorted.push_back(value);
   }
   std::ranges::sort(sorted);
@@ -93,6 +99,33 @@ Groups ByQuantile(std::span<const double> values, std::size_t bins) {
                                       std::ranges::upper_bound(edges, value) - edges.begin()));
   }
   return groups;
+}
+
+// At most what the AUC, or 1 - AUC, can be of values of which only the groups of ByQuantile are
+// known: rows of different groups are in order, those of one group may all be. Group 0 has the
+// missing values, which stand below all others or above.
+double BestArea(const Groups& groups, std::span<const float> target) {
+  std::vector<double> positives(groups.count, 0.0), negatives(groups.count, 0.0);
+  double all_positives = 0.0, all_negatives = 0.0;
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    const bool positive = target[i] > 0.5F;
+    (positive ? positives : negatives)[groups.of[i]] += 1.0;
+    (positive ? all_positives : all_negatives) += 1.0;
+  }
+  if (all_positives == 0.0 || all_negatives == 0.0) return 0.0;
+  double best = 0.0;
+  for (const bool missing_first : {true, false}) {
+    double right = 0.0, tied = 0.0, below = 0.0;
+    for (std::size_t at = 0; at < groups.count; ++at) {
+      const std::size_t g = missing_first ? at : (at + 1) % groups.count;
+      right += positives[g] * below;
+      tied += positives[g] * negatives[g];
+      below += negatives[g];
+    }
+    const double pairs = all_positives * all_negatives;
+    best = std::max({best, (right + tied) / pairs, 1.0 - right / pairs});
+  }
+  return best;
 }
 
 // The share of rows that are right when each group is given its most frequent class, and the same
@@ -185,11 +218,16 @@ ColumnFacts Analyse(const RowTable& table, std::span<const std::uint32_t> rows,
     facts.mean_tokens /= static_cast<double>(facts.present);
     facts.mean_characters /= static_cast<double>(facts.present);
   } else if (!values.empty()) {
-    std::ranges::sort(values);
-    facts.low = values.front();
-    facts.high = values.back();
-    values.erase(std::unique(values.begin(), values.end()), values.end());
-    facts.distinct = values.size();
+    const auto [low, high] = std::ranges::minmax(values);
+    facts.low = low;
+    facts.high = high;
+    if (facts.integers) {
+      std::ranges::sort(values);
+      values.erase(std::unique(values.begin(), values.end()), values.end());
+      facts.distinct = values.size();
+    } else {
+      facts.distinct = low == high ? 1 : values.size();
+    }
   }
   return facts;
 }
@@ -303,7 +341,8 @@ std::optional<Message> WhyGivesAway(const RowTable& table, std::span<const std::
     return Msg("it gives the target away: alone it tells the class of {} of the rows",
                fmt::format("{:.4f}", pure));
   }
-  if (task == TaskKind::kBinary && !categories) {
+  constexpr double kGivenAway = 0.9995;
+  if (task == TaskKind::kBinary && !categories && BestArea(groups, target) >= kGivenAway) {
     // Missing values rank on either side, whichever separates better.
     for (const double missing :
          {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()}) {
@@ -317,7 +356,7 @@ std::optional<Message> WhyGivesAway(const RowTable& table, std::span<const std::
       const double negatives = static_cast<double>(ranks.size()) - positives;
       if (positives < 5.0 || negatives < 5.0) break;
       const double area = (sum - positives * (positives - 1.0) / 2.0) / (positives * negatives);
-      if (std::max(area, 1.0 - area) >= 0.9995) {
+      if (std::max(area, 1.0 - area) >= kGivenAway) {
         return Msg("it gives the target away: alone it ranks the rows with an AUC of {}",
                    fmt::format("{:.4f}", std::max(area, 1.0 - area)));
       }

@@ -15,8 +15,8 @@ namespace aimass::features {
 
 struct ColumnFacts {
   std::size_t rows = 0;
-  std::size_t present = 0;  // rows that are not missing
-  std::size_t distinct = 0;
+  std::size_t present = 0;        // rows that are not missing
+  std::size_t distinct = 0;       // of numbers with fractions: 1, or as many as are present
   bool text = false;              // cells are text
   std::size_t numbers = 0;        // text cells that read as numbers
   std::size_t leading_zeros = 0;  // of these, written like 0042

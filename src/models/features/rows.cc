@@ -32,10 +32,15 @@ Status RowTable::AppendAll(RowTable other) {
 }
 
 Cell RowTable::At(std::size_t row, std::size_t column) const {
-  const std::size_t batch =
-      static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), row) -
-                               starts_.begin()) -
-      1;
+  // Readers give batches of equal size, so the place is mostly known without a search.
+  std::size_t batch = starts_.size() > 1 ? row / starts_[1] : 0;
+  const bool there = batch < starts_.size() && starts_[batch] <= row &&
+                     (batch + 1 == starts_.size() || row < starts_[batch + 1]);
+  if (!there) {
+    batch = static_cast<std::size_t>(std::upper_bound(starts_.begin(), starts_.end(), row) -
+                                     starts_.begin()) -
+            1;
+  }
   return columns_[batch][column].At(row - starts_[batch]);
 }
 

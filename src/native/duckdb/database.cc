@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
@@ -203,6 +204,27 @@ Result<Schema> SchemaOf(duckdb_arrow_options options, std::vector<duckdb_logical
   return schema;
 }
 
+/// Works on the statement until its result is ready. Where DuckDB's own threads have all the work,
+/// this one sleeps: duckdb_execute_pending() would ask for tasks in a loop and take a whole core
+/// from them.
+/// False where the statement failed: the pending result has the error.
+bool AwaitResult(duckdb_pending_result pending) {
+  constexpr auto kFirst = std::chrono::microseconds(20);
+  constexpr auto kMost = std::chrono::microseconds(1000);
+  auto pause = kFirst;
+  for (;;) {
+    const duckdb_pending_state state = duckdb_pending_execute_task(pending);
+    if (state == DUCKDB_PENDING_ERROR) return false;
+    if (duckdb_pending_execution_is_finished(state)) return true;
+    if (state != DUCKDB_PENDING_NO_TASKS_AVAILABLE) {
+      pause = kFirst;
+      continue;
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kMost);
+  }
+}
+
 /// The rows of a running statement. DuckDB makes them while they are pulled.
 class QueryReader final : public BatchReader {
  public:
@@ -221,7 +243,8 @@ class QueryReader final : public BatchReader {
   Status Start() {
     RETURN_IF_ERROR(watch_.Check());
     duckdb_pending_result pending = nullptr;
-    if (duckdb_pending_prepared_streaming(prepared_.statement.get(), &pending) != DuckDBSuccess) {
+    if (duckdb_pending_prepared_streaming(prepared_.statement.get(), &pending) != DuckDBSuccess ||
+        !AwaitResult(pending)) {
       const char* error = duckdb_pending_error(pending);
       auto failure = std::unexpected(
           watch_.Explain(ErrorFromText(error == nullptr ? "" : error, prepared_.sql)));
