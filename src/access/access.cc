@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <optional>
 
 #include "base/clock.h"
@@ -77,6 +78,7 @@ struct Access::State {
   std::string data_folder;
   Guarded<std::map<std::string, Cached>> cache;  // by the hash of the key
   Guarded<std::optional<Caller>> local;
+  std::mutex naming;  // from looking whether a key's name is free to its key
 
   Result<NewKey> AddKey(const std::string& org, const std::string& workspace,
                         std::string_view name);
@@ -218,6 +220,14 @@ Result<Caller> Access::LocalCaller() const {
 
 Result<NewKey> Access::CreateKey(const Caller& caller, std::string_view name) {
   ASSIGN_OR_RETURN(const std::string checked, CheckName("key", name));
+  // One process writes metadata, so this lock is enough for two requests at once.
+  const std::lock_guard lock(state_->naming);
+  ASSIGN_OR_RETURN(const std::vector<AccessKey> keys, ListKeys(caller));
+  for (const AccessKey& key : keys) {
+    if (key.revoked_ms != 0 || NameKey(key.name) != NameKey(checked)) continue;
+    return WithHint(Fail(ErrorCode::kConflict, "a key '{}' exists already", key.name),
+                    Msg("choose another name, or revoke that key first"));
+  }
   return state_->AddKey(caller.org, caller.workspace, checked);
 }
 

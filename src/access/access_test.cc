@@ -104,9 +104,13 @@ TEST_P(AccessTest, KeysAreMadeListedAndRevoked) {
   EXPECT_EQ(keys->at(0).name, "看板");
   EXPECT_EQ(keys->at(0).prefix, made->secret.substr(0, 8));
   EXPECT_FALSE(access_->CreateKey(admin, ""));
+  const auto again = access_->CreateKey(admin, "看板");
+  ASSERT_FALSE(again) << "a name means one key";
+  EXPECT_EQ(again.error().code, ErrorCode::kConflict);
   EXPECT_EQ(access_->RevokeKey(admin, admin.id).error().code, ErrorCode::kConflict);
   ASSERT_TRUE(access_->RevokeKey(admin, made->key.id));
   EXPECT_FALSE(access_->Authenticate(made->secret)) << "the cache forgets it too";
+  EXPECT_TRUE(access_->CreateKey(admin, "看板")) << "the name of a revoked key is free";
   EXPECT_EQ(access_->RevokeKey(admin, made->key.id).error().code, ErrorCode::kNotFound);
   EXPECT_GT(access_->ListKeys(admin)->at(0).revoked_ms, 0);
   Caller stranger = admin;

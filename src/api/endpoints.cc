@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "endpoints/rows.h"
 
 namespace aimass {
@@ -41,13 +42,12 @@ Result<std::vector<Route>> RoutesOf(const Json& body) {
   const auto list = body.find("routes");
   if (list == body.end() || !list->is_array()) {
     return Fail(ErrorCode::kInvalidArgument, "'routes' must be a list of routes, found {}",
-                list == body.end() ? std::string("nothing") : std::string(list->type_name()));
+                list == body.end() ? Word{"nothing"} : KindOf(*list));
   }
   std::vector<Route> routes;
   for (const Json& json : *list) {
     if (!json.is_object()) {
-      return Fail(ErrorCode::kInvalidArgument, "a route must be an object, found {}",
-                  json.type_name());
+      return Fail(ErrorCode::kInvalidArgument, "a route must be an object, found {}", KindOf(json));
     }
     RETURN_IF_ERROR(RejectUnknown(json, {"model", "version", "weight"}));
     Route route;
@@ -67,7 +67,7 @@ Result<std::vector<Route>> RoutesOf(const Json& body) {
 Status CheckObject(const Json& body) {
   if (body.is_object()) return {};
   return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}",
-              body.type_name());
+              KindOf(body));
 }
 
 // POST /api/v1/endpoints
@@ -150,14 +150,15 @@ Result<PredictBody> BodyOf(const Request& request) {
   const auto rows = body.find("rows");
   if (rows == body.end() || !rows->is_array()) {
     return Fail(ErrorCode::kInvalidArgument, "'rows' must be a list of rows, found {}",
-                rows == body.end() ? std::string("nothing") : std::string(rows->type_name()));
+                rows == body.end() ? Word{"nothing"} : KindOf(*rows));
   }
   if (rows->empty()) return Fail(ErrorCode::kUnprocessable, "'rows' must hold at least one row");
   const std::size_t most = result.explain ? kMaxExplained : kMaxRows;
   if (rows->size() > most) {
     return WithHint(Fail(ErrorCode::kPayloadTooLarge, "{} rows in one request, expected at most {}",
                          rows->size(), most),
-                    Msg("score files and datasets by POST /api/v1/predictions"));
+                    Msg("predict files and datasets as a job: `aimass predict`, or POST "
+                        "/api/v1/predictions"));
   }
   result.rows = std::move(*rows);
   return result;

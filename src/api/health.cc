@@ -67,6 +67,13 @@ Task<Result<Response>> GetDocs(const Request&) {
   co_return response;
 }
 
+// GET /: a person who types the address of the server alone.
+Task<Result<Response>> GetRoot(const Request&) {
+  Response response{.status = 302};
+  response.headers.emplace_back("Location", "/docs");
+  co_return response;
+}
+
 }  // namespace
 
 void BindHealthApi(std::vector<ReadinessCheck> checks, const http::Metrics& metrics, Pool& io,
@@ -80,6 +87,7 @@ void BindHealthApi(std::vector<ReadinessCheck> checks, const http::Metrics& metr
       "/metrics", [&metrics, &io](const Request&) { return GetMetrics(metrics, io); }, local);
   router.Get("/openapi.json", [&io](const Request&) { return GetOpenApi(io); }, local);
   router.Get("/docs", GetDocs, local);
+  router.Get("/", GetRoot, open);
 }
 
 }  // namespace aimass

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/words.h"
 #include "models/bundle.h"
 #include "models/features/pipeline.h"
 #include "models/folder.h"
@@ -376,7 +377,7 @@ Result<Given> ReadGiven(const Parts& parts, const Request& request) {
   }
   if (!fs::path(given.file).is_absolute()) {
     return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "path",
-                "an absolute path", given.file);
+                Word{"an absolute path"}, given.file);
   }
   std::error_code error;
   if (!fs::is_regular_file(given.file, error)) {

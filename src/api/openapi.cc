@@ -32,15 +32,25 @@ Json Scalar(const YAML::Node& node) {
   return text;
 }
 
-Json Convert(const YAML::Node& node) {
+Result<Json> Convert(const YAML::Node& node) {
   if (node.IsMap()) {
     Json object = Json::object();
-    for (const auto& entry : node) object[entry.first.Scalar()] = Convert(entry.second);
+    for (const auto& entry : node) {
+      const std::string& key = entry.first.Scalar();
+      if (object.contains(key)) {
+        return Fail(ErrorCode::kInvalidArgument, "line {}: '{}' stands twice",
+                    entry.first.Mark().line + 1, key);
+      }
+      ASSIGN_OR_RETURN(object[key], Convert(entry.second));
+    }
     return object;
   }
   if (node.IsSequence()) {
     Json array = Json::array();
-    for (const auto& item : node) array.push_back(Convert(item));
+    for (const auto& item : node) {
+      ASSIGN_OR_RETURN(Json value, Convert(item));
+      array.push_back(std::move(value));
+    }
     return array;
   }
   return node.IsScalar() ? Scalar(node) : Json(nullptr);
@@ -52,7 +62,8 @@ Result<Json> YamlToJson(std::string_view yaml) {
   try {
     return Convert(YAML::Load(std::string(yaml)));
   } catch (const YAML::Exception& error) {
-    return Fail(ErrorCode::kInvalidArgument, "line {}: {}", error.mark.line + 1, error.msg);
+    return Fail(ErrorCode::kInvalidArgument, "line {} is no YAML: {}", error.mark.line + 1,
+                error.msg);
   }
 }
 

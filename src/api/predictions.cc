@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/words.h"
+
 namespace aimass {
 namespace {
 
@@ -41,7 +43,7 @@ Status FindFile(const Parts& parts, const Request& request, const Json& body, Ba
     }
     if (!fs::path(path).is_absolute()) {
       return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "path",
-                  "an absolute path", path);
+                  Word{"an absolute path"}, path);
     }
     std::error_code error;
     if (path.find('\0') != std::string::npos || !fs::is_regular_file(path, error)) {
@@ -56,7 +58,7 @@ Status FindFile(const Parts& parts, const Request& request, const Json& body, Ba
 Result<BatchRequest> RequestOf(const Json& body) {
   if (!body.is_object()) {
     return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object, found {}",
-                body.type_name());
+                KindOf(body));
   }
   RETURN_IF_ERROR(
       RejectUnknown(body, {"model", "version", "endpoint", "dataset", "dataset_version", "upload",
@@ -78,7 +80,7 @@ Result<BatchRequest> RequestOf(const Json& body) {
     for (const auto& [name, value] : options->items()) texts = texts && value.is_string();
     if (!texts) {
       return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "options",
-                  "an object of texts", options->type_name());
+                  Word{"an object of texts"}, KindOf(*options));
     }
     batch.options = *options;
   }

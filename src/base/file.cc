@@ -9,9 +9,11 @@
 #include <cerrno>
 #include <memory>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/id.h"
+#include "base/words.h"
 
 namespace aimass {
 namespace fs = std::filesystem;
@@ -79,6 +81,34 @@ void FileDescriptor::Reset() {
   fd_ = -1;
 }
 
+namespace {
+
+// The reasons that people meet, in the words of the C library, so that they can be translated.
+std::string ReasonOf(int error_number) {
+  constexpr std::pair<int, const char*> kReasons[]{
+      {ENOENT, "No such file or directory"},
+      {EACCES, "Permission denied"},
+      {EPERM, "Operation not permitted"},
+      {EROFS, "Read-only file system"},
+      {EEXIST, "File exists"},
+      {EISDIR, "Is a directory"},
+      {ENOTDIR, "Not a directory"},
+      {ENOTEMPTY, "Directory not empty"},
+      {ENOSPC, "No space left on device"},
+      {EDQUOT, "Disk quota exceeded"},
+      {ENAMETOOLONG, "File name too long"},
+      {EMFILE, "Too many open files"},
+      {EPIPE, "Broken pipe"},
+      {EIO, "Input/output error"},
+  };
+  for (const auto& [number, reason] : kReasons) {
+    if (number == error_number) return reason;
+  }
+  return std::system_category().message(error_number);
+}
+
+}  // namespace
+
 Error SystemError(int error_number, std::string_view action, const fs::path& path) {
   ErrorCode code = ErrorCode::kInternal;
   Message hint;
@@ -104,8 +134,8 @@ Error SystemError(int error_number, std::string_view action, const fs::path& pat
       break;
   }
   return Error{.code = code,
-               .message = Msg("cannot {} '{}': {}", action, path.string(),
-                              std::system_category().message(error_number)),
+               .message = Msg("cannot {} '{}': {}", Word{std::string(action)}, path.string(),
+                              Word{ReasonOf(error_number)}),
                .hint = std::move(hint)};
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/guarded.h"
+#include "base/words.h"
 
 namespace aimass {
 namespace {
@@ -83,26 +84,28 @@ Result<std::string> CheckName(std::string_view noun, std::string_view name) {
   const icu::UnicodeString nfc = ToNfc(name);
   const int characters = nfc.countChar32();
   if (characters < 1 || characters > kMaxNameCharacters) {
-    return Fail(ErrorCode::kInvalidArgument, "a {} name has 1 to {} characters, this one has {}",
-                noun, kMaxNameCharacters, characters);
+    return Fail(ErrorCode::kInvalidArgument, "{} names have 1 to {} characters, this one has {}",
+                Word{std::string(noun)}, kMaxNameCharacters, characters);
   }
   for (int i = 0; i < nfc.length(); i = nfc.moveIndex32(i, 1)) {
     const UChar32 c = nfc.char32At(i);
     if (u_iscntrl(c) || c == 0xfffd || c == '/' || c == '\\') {
       return Fail(ErrorCode::kInvalidArgument,
-                  "a {} name has no control characters, slashes or broken UTF-8, found U+{} at {}",
-                  noun, fmt::format("{:04X}", static_cast<unsigned>(c)), i + 1);
+                  "{} names have no control characters, slashes or broken UTF-8, found U+{} at {}",
+                  Word{std::string(noun)}, fmt::format("{:04X}", static_cast<unsigned>(c)), i + 1);
     }
   }
   if (u_isUWhiteSpace(nfc.char32At(0)) || u_isUWhiteSpace(nfc.char32At(nfc.length() - 1))) {
-    return Fail(ErrorCode::kInvalidArgument, "a {} name does not begin or end with a space: '{}'",
-                noun, name);
+    return Fail(ErrorCode::kInvalidArgument, "{} names do not begin or end with a space: '{}'",
+                Word{std::string(noun)}, name);
   }
   if (name == "." || name == "..") {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' cannot name a {}", name, noun);
+    return Fail(ErrorCode::kInvalidArgument, "{} names cannot be '{}'", Word{std::string(noun)},
+                name);
   }
   if (IsId(name)) {
-    return Fail(ErrorCode::kInvalidArgument, "a {} name cannot look like an id: '{}'", noun, name);
+    return Fail(ErrorCode::kInvalidArgument, "{} names cannot look like an id: '{}'",
+                Word{std::string(noun)}, name);
   }
   std::string text;
   nfc.toUTF8String(text);

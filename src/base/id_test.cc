@@ -61,7 +61,8 @@ INSTANTIATE_TEST_SUITE_P(
                     NameCase{"LongInCharactersOnly", std::string(128, 'x'), ""},
                     NameCase{"Newline", "a\nb", "U+000A at 2"}, NameCase{"Slash", "a/b", "U+002F"},
                     NameCase{"BrokenUtf8", "a\xff", "U+FFFD"},
-                    NameCase{"Space", " a", "begin or end"}, NameCase{"Dots", "..", "cannot name"},
+                    NameCase{"Space", " a", "begin or end"},
+                    NameCase{"Dots", "..", "dataset names cannot be '..'"},
                     NameCase{"Uuid", "01890a5d-ac96-774b-bcce-b302099a8057", "look like an id"}),
     [](const auto& info) { return std::string(info.param.what); });
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/words.h"
+
 namespace aimass {
 namespace {
 
@@ -11,7 +13,7 @@ namespace {
 Result<const Json*> Find(const Json& object, std::string_view key) {
   if (!object.is_object()) {
     return Fail(ErrorCode::kInvalidArgument, "expected a JSON object with '{}', found {}", key,
-                object.type_name());
+                KindOf(object));
   }
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return nullptr;
@@ -19,12 +21,12 @@ Result<const Json*> Find(const Json& object, std::string_view key) {
 }
 
 template <typename T, typename Check>
-Result<T> Get(const Json& object, std::string_view key, std::string_view expected, Check fits) {
+Result<T> Get(const Json& object, std::string_view key, const char* expected, Check fits) {
   ASSIGN_OR_RETURN(const Json* value, Find(object, key));
   if (value == nullptr) return Fail(ErrorCode::kInvalidArgument, "'{}' is missing", key);
   if (!fits(*value)) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", key, expected,
-                value->is_number() ? value->dump() : value->type_name());
+    return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", key, Word{expected},
+                KindOf(*value));
   }
   return value->get<T>();
 }
@@ -52,44 +54,25 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-// Counts nesting before the parser does, so that hostile depth cannot exhaust the stack.
-bool DeeperThan(std::string_view text, int max_depth) {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > max_depth) return true;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
-Result<Json> ParseJson(std::string_view text, int max_depth) {
-  if (DeeperThan(text, max_depth)) {
-    return Fail(ErrorCode::kInvalidArgument, "the JSON is nested deeper than {} levels", max_depth);
-  }
-  try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    return Fail(ErrorCode::kInvalidArgument, "not valid JSON at byte {}: {}", error.byte,
-                error.what());
-  } catch (const Json::exception& error) {
-    return Fail(ErrorCode::kInvalidArgument, "not valid JSON: {}", error.what());
+Word KindOf(const Json& json) {
+  switch (json.type()) {
+    case Json::value_t::null:
+      return {"nothing (null)"};
+    case Json::value_t::object:
+      return {"an object"};
+    case Json::value_t::array:
+      return {"a list"};
+    case Json::value_t::string:
+      return {"a text"};
+    default:  // short, and no secret
+      return {json.dump()};
   }
 }
 
 Result<std::string> GetString(const Json& object, std::string_view key) {
-  return Get<std::string>(object, key, "a string", [](const Json& v) { return v.is_string(); });
+  return Get<std::string>(object, key, "a text", [](const Json& v) { return v.is_string(); });
 }
 
 Result<std::int64_t> GetInteger(const Json& object, std::string_view key) {
@@ -129,14 +112,13 @@ Result<bool> GetBool(const Json& object, std::string_view key, bool fallback) {
 
 Status RejectUnknown(const Json& object, std::initializer_list<std::string_view> known) {
   if (!object.is_object()) {
-    return Fail(ErrorCode::kInvalidArgument, "expected a JSON object, found {}",
-                object.type_name());
+    return Fail(ErrorCode::kInvalidArgument, "expected a JSON object, found {}", KindOf(object));
   }
   for (const auto& [key, value] : object.items()) {
     if (std::ranges::find(known, std::string_view(key)) != known.end()) continue;
     const std::string nearest = Nearest(key, {known.begin(), known.size()});
-    auto error = Fail(ErrorCode::kUnprocessable, "unknown field '{}'; known are: {}", key,
-                      fmt::format("{}", fmt::join(known, ", ")));
+    auto error =
+        Fail(ErrorCode::kUnprocessable, "unknown field '{}'; known are: {}", key, Listing(known));
     if (nearest.empty()) return error;
     return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));
   }

@@ -23,15 +23,80 @@ TEST_P(ParseJsonTest, AcceptsOnlyStrictJson) {
 INSTANTIATE_TEST_SUITE_P(
     , ParseJsonTest,
     testing::Values(ParseCase{"Object", R"({"a":[1,2.5,"中",null]})", true},
-                    ParseCase{"Empty", "", false}, ParseCase{"Comment", "{} // x", false},
-                    ParseCase{"Nan", "NaN", false}, ParseCase{"BrokenUtf8", "\"\xff\"", false},
+                    ParseCase{"Comment", "{} // x", false}, ParseCase{"Nan", "NaN", false},
+                    ParseCase{"BrokenUtf8", "\"\xff\"", false},
                     ParseCase{"BracketsInText", "\"" + std::string(100, '[') + "\"", true},
                     ParseCase{"Deep", std::string(1'000'000, '['), false}),
     [](const auto& info) { return std::string(info.param.what); });
 
+struct WrongCase {
+  std::string_view what;
+  std::string text;
+  std::string error;  // behind "not valid JSON in line "
+};
+
+class WrongJsonTest : public testing::TestWithParam<WrongCase> {};
+
+TEST_P(WrongJsonTest, SaysWhereWhatWasExpectedAndFound) {
+  const auto parsed = ParseJson(GetParam().text);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(parsed.error().ToString(), "not valid JSON in line " + GetParam().error);
+  const std::string chinese = Render(parsed.error().message, Language::kChinese);
+  EXPECT_EQ(chinese.find("expected"), std::string::npos) << chinese;
+  EXPECT_NE(chinese.find("应为"), std::string::npos) << chinese;
+}
+
+constexpr std::string_view kValue =
+    "expected a value: an object, a list, a text in double quotes, a number, true, false or null, ";
+
+INSTANTIATE_TEST_SUITE_P(
+    , WrongJsonTest,
+    testing::Values(
+        WrongCase{"Empty", "", "1, column 1: " + std::string(kValue) + "found the end of the text"},
+        WrongCase{"TrailingComma", R"({"a":1,})",
+                  "1, column 8: expected a name in double quotes, found }"},
+        WrongCase{"SingleQuotes", "{'a':1}",
+                  "1, column 2: expected a name in double quotes, found '"},
+        WrongCase{"BareName", "{\n  name: 1}",
+                  "2, column 3: expected a name in double quotes, found name"},
+        WrongCase{"NoColon", R"({"城市" 1})", "1, column 7: expected ':' behind the name, found 1"},
+        WrongCase{"NoComma", R"({"a":1 "b":2})", "1, column 8: expected ',' or '}', found \"b\""},
+        WrongCase{"NoCommaInList", "[1 2]", "1, column 4: expected ',' or ']', found 2"},
+        WrongCase{"CutOff", "{\"a\":[1,2",
+                  "1, column 10: expected ',' or ']', found the end of the text"},
+        WrongCase{"Behind", "{} x", "1, column 4: expected the end of the text, found x"},
+        WrongCase{"Python", R"({"a":None})", "1, column 6: " + std::string(kValue) + "found None"},
+        WrongCase{"NotANumber", "[-x]",
+                  "1, column 2: expected a number such as -12.5 or 1e6, found -x"},
+        WrongCase{"TooLarge", "[1e999]",
+                  "1, column 2: expected a number of at most 1.8e308, found 1e999"},
+        WrongCase{"OpenText", "[\"abc",
+                  "1, column 6: expected a closing double quote, found the end of the text"},
+        WrongCase{"LineBreakInText", "[\"a\nb\"]",
+                  "1, column 4: expected no line break or control character within a text; write "
+                  "it as an escape such as \\n, found 0x0A"},
+        WrongCase{"Escape", R"(["\x"])",
+                  R"(1, column 3: expected an escape such as \n or \u4e2d, found \x)"},
+        WrongCase{"BrokenUtf8", "[\"中\xff\"]", "1, column 4: expected valid UTF-8, found 0xFF"}),
+    [](const auto& info) { return std::string(info.param.what); });
+
+TEST(ParseJson, RefusesAKeyThatStandsTwice) {
+  const auto parsed = ParseJson(R"({"rows":[{"age":1,"city":"a","age":2}]})");
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().ToString(), "the JSON names 'age' twice in one object");
+  EXPECT_TRUE(ParseJson(R"([{"age":1},{"age":2}])"));
+}
+
+TEST(ParseJson, ReadsWhatTheLibraryReads) {
+  const std::string text =
+      R"({"a":[1,-2,2.5,1e3,true,false,null,"中\u4e2d\n",{},[]],"b":{"c":{"d":[[],[{}]]}},"e":18446744073709551615})";
+  EXPECT_EQ(ParseJson(text).value(), Json::parse(text));
+}
+
 TEST(GetMembers, NameWhatWasExpectedAndFound) {
   const Json object = {{"n", "x"}, {"big", 18'446'744'073'709'551'615U}, {"zero", nullptr}};
-  EXPECT_EQ(GetInteger(object, "n").error().ToString(), "'n' must be an integer, found string");
+  EXPECT_EQ(GetInteger(object, "n").error().ToString(), "'n' must be an integer, found a text");
   EXPECT_EQ(GetInteger(object, "big").error().ToString(),
             "'big' must be an integer, found 18446744073709551615");
   EXPECT_EQ(GetString(object, "none").error().ToString(), "'none' is missing");

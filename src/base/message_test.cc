@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/words.h"
 
 namespace aimass {
 namespace {
@@ -18,6 +19,31 @@ TEST(Message, KeepsBracesInArguments) {
 TEST(Message, HasChineseForEveryBaseText) {
   const Message message = Msg("'{}' is missing", "name");
   EXPECT_EQ(Render(message, Language::kChinese), "缺少“name”");
+}
+
+struct PluralCase {
+  std::string count, expected;
+};
+
+class PluralTest : public testing::TestWithParam<PluralCase> {};
+
+TEST_P(PluralTest, OneIsSingular) {
+  const Message message{"{} rows, {} classes; {} rowsets", GetParam().count, GetParam().count, 1};
+  EXPECT_EQ(Render(message, Language::kEnglish), GetParam().expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(, PluralTest,
+                         testing::Values(PluralCase{"1", "1 row, 1 class; 1 rowsets"},
+                                         PluralCase{"0", "0 rows, 0 classes; 1 rowsets"},
+                                         PluralCase{"21", "21 rows, 21 classes; 1 rowsets"}));
+
+TEST(Message, TranslatesWordsOfOursAndJoinsLists) {
+  const Message message = Msg("'{}' must be {}, found {}", "dataset", Word{"a number"},
+                              Listing(std::vector<std::string>{"x", "model"}));
+  EXPECT_EQ(Render(message, Language::kEnglish), "'dataset' must be a number, found x, model");
+  EXPECT_EQ(Render(message, Language::kChinese), "“dataset”必须是数字，实际为 x、model");
+  EXPECT_EQ(Render(Msg("{}", Word{"model"}), Language::kChinese), "模型");
+  EXPECT_EQ(Render(Msg("{}", "model"), Language::kChinese), "model") << "the user's own word";
 }
 
 TEST(Message, FallsBackToEnglish) {

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/words.h"
+#include "base/words.h"
 
 namespace aimass {
 namespace {
@@ -16,7 +18,8 @@ Status CheckNumber(std::string_view owner, const Field& field, std::string_view 
   const bool whole = field.kind != FieldKind::kInteger || std::trunc(value) == value;
   if (error != std::errc{} || end != text.data() + text.size() || !whole || !std::isfinite(value)) {
     return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be {}, got '{}'", owner,
-                field.name, field.kind == FieldKind::kInteger ? "an integer" : "a number", text);
+                field.name, Word{field.kind == FieldKind::kInteger ? "an integer" : "a number"},
+                text);
   }
   if (value < field.min || value > field.max) {
     return Fail(ErrorCode::kInvalidArgument, "{}: setting '{}' must be between {} and {}, got '{}'",

@@ -153,7 +153,7 @@ class PredictJob {
     }
     ASSIGN_OR_RETURN(const std::int64_t rejected, GetInteger(read, "rejected_rows", 0));
     if (rejected > 0)
-      context_.Log(Msg("{} rows could not be read and have no prediction", rejected));
+      context_.Log(Msg("{} rows could not be read: no prediction for them", rejected));
     state_["rejected"] = rejected;
     state_["input"] = ToJson(snapshot);
     state_.erase("import");

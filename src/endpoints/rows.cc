@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "base/words.h"
 #include "models/features/text.h"
 #include "table/schema.h"
 
@@ -23,7 +24,7 @@ Wants WantsOf(const std::string& type_name) {
   return type->kind == TypeKind::kBool ? Wants::kBool : Wants::kText;
 }
 
-std::string_view NameOf(Wants wants) {
+std::string NameOf(Wants wants) {
   switch (wants) {
     case Wants::kNumber:
       return "a number";
@@ -32,7 +33,7 @@ std::string_view NameOf(Wants wants) {
     case Wants::kTime:
       return "a date or time such as 2026-11-22 or 2026-11-22T08:30:00Z";
     default:
-      return "text";
+      return "a text";
   }
 }
 
@@ -73,17 +74,41 @@ std::string Shown(const Json& value) {
   return text;
 }
 
-std::string Listed(const std::set<std::string>& names) {
-  std::string text;
-  std::size_t shown = 0;
+Listing Listed(const std::set<std::string>& names) {
+  std::vector<std::string> shown;
   for (const std::string& name : names) {
-    if (shown == kMaxNamed) {
-      text += " …";
-      break;
-    }
-    text += (shown++ == 0 ? "" : ", ") + name;
+    shown.push_back(shown.size() == kMaxNamed ? "…" : name);
+    if (shown.size() > kMaxNamed) break;
   }
-  return text;
+  return Listing(shown);
+}
+
+// A row that shares no column with the model is no question to it: mostly a misspelt or a foreign
+// row, whose answer would mislead.
+Error NoKnownColumn(const Json& row, std::size_t index, std::span<const std::string> columns) {
+  std::vector<std::string_view> known(columns.begin(), columns.end());
+  std::vector<std::string> given;
+  std::string nearest;
+  std::string misspelt;
+  for (const auto& [name, value] : row.items()) {
+    if (given.size() < kMaxNamed) given.push_back(name);
+    if (nearest.empty()) {
+      nearest = Nearest(name, known);
+      misspelt = name;
+    }
+  }
+  if (known.size() > kMaxNamed) known.resize(kMaxNamed);
+  std::vector<std::string> wanted(known.begin(), known.end());
+  if (columns.size() > kMaxNamed) wanted.emplace_back("…");
+  auto error =
+      given.empty()
+          ? Fail(ErrorCode::kUnprocessable, "row {} is empty; the model looks at the columns: {}",
+                 index, Listing(wanted))
+          : Fail(ErrorCode::kUnprocessable,
+                 "row {} has none of the model's columns, but: {}; the model looks at: {}", index,
+                 Listing(given), Listing(wanted));
+  if (nearest.empty()) return std::move(error).error();
+  return WithHint(std::move(error), Msg("write '{}' instead of '{}'", nearest, misspelt)).error();
 }
 
 }  // namespace
@@ -120,10 +145,12 @@ Result<RequestRows> CellsOf(const LoadedModel& model, const Json& rows) {
       ++found_columns;
       if (!Fits(*found, wants[c])) {
         return Fail(ErrorCode::kUnprocessable, "row {}: column '{}' must be {}, got {}", i,
-                    columns[c], NameOf(wants[c]), Shown(*found));
+                    columns[c], Word{NameOf(wants[c])}, Shown(*found));
       }
       result.cells[i * columns.size() + c] = ToCell(*found);
     }
+    if (found_columns == 0 && !columns.empty())
+      return std::unexpected(NoKnownColumn(row, i, columns));
     if (found_columns == row.size()) continue;
     for (const auto& [name, value] : row.items()) {
       if (std::ranges::find(columns, name) == columns.end()) unknown.insert(name);

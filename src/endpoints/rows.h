@@ -18,7 +18,8 @@ struct RequestRows {
 
 /// `rows`: [{column: value, …}, …]. A missing column counts as empty and an unknown one is ignored;
 /// both are named in the warnings. Numbers, booleans and times may also come as text, as they stand
-/// in a CSV file. Errors   kUnprocessable naming row and column of a value of the wrong type.
+/// in a CSV file. Errors   kUnprocessable naming row and column of a value of the wrong type, or a
+/// row with none of the model's columns and the nearest of them.
 [[nodiscard]] Result<RequestRows> CellsOf(const LoadedModel& model, const Json& rows);
 
 /// {"label","probabilities"} or {"value","interval"} of one row's margins.

@@ -299,12 +299,14 @@ class StopSignal {
 
 }  // namespace
 
-int Serve(const Config& config) {
+Status Serve(const Config& config, const std::function<void(const std::string&)>& ready) {
   const std::int64_t started_ms = SteadyMs();
-  const auto fail = [](const Error& error) {
+  const bool at_terminal = config.Text("log.file").empty() && isatty(STDERR_FILENO) != 0;
+  const auto fail = [at_terminal](Error error) -> Status {
+    if (at_terminal) return std::unexpected(std::move(error));
     Log(LogLevel::kError, "start_failed",
         {{"error", error.ToString()}, {"hint", Render(error.hint, Language::kEnglish)}});
-    return 1;
+    return std::unexpected(std::move(error));
   };
   if (auto log = SetUpLog(config); !log) return fail(log.error());
   const StopSignal signal;
@@ -316,12 +318,13 @@ int Serve(const Config& config) {
        {"pid", getpid()},
        {"version", Version()},
        {"ms", SteadyMs() - started_ms}});
+  ready((*instance)->address());
   signal.Await();
   Log(LogLevel::kInfo, "stopping", {});
   (*instance)->Stop();
   instance->reset();
   Log(LogLevel::kInfo, "stopped", {});
-  return 0;
+  return {};
 }
 
 }  // namespace aimass

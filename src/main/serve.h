@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,7 +33,10 @@ class ServerInstance {
   std::unique_ptr<State> state_;
 };
 
-/// `aimass serve`: runs until SIGINT or SIGTERM, then drains. Returns the exit code.
-int Serve(const Config& config);
+/// `aimass serve`: runs until SIGINT or SIGTERM, then drains. `ready` gets the server's address as
+/// soon as it answers. A failed start is also logged, unless the log is a terminal, where the
+/// caller tells the error in words.
+[[nodiscard]] Status Serve(const Config& config,
+                           const std::function<void(const std::string& address)>& ready);
 
 }  // namespace aimass

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/words.h"
 #include "models/folder.h"
 #include "models/foreign.h"
 #include "models/learner.h"
@@ -152,8 +153,8 @@ Result<Job> ModelService::Train(const Caller& caller, const Json& request,
   parameters["dataset"] = ToJson(dataset);
   if (const auto test = request.find("test"); test != request.end() && !test->is_null()) {
     if (!test->is_object()) {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "test", "an object",
-                  test->dump());
+      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "test",
+                  Word{"an object"}, KindOf(*test));
     }
     RETURN_IF_ERROR(RejectUnknown(*test, {"fraction", "after", "dataset"}));
     if (test->size() != 1) {

@@ -261,7 +261,12 @@ Result<std::unique_ptr<BackupWriter>> BackupWriter::Open(const std::string& targ
     return WithHint(Fail(ErrorCode::kConflict, "the target '{}' exists", target),
                     Msg("name a file or folder that does not exist yet"));
   }
-  RETURN_IF_ERROR(MakeFolder(path.parent_path()));
+  // Not made silently: a mistyped path, or a disk that is not mounted, must not swallow a backup.
+  if (!fs::is_directory(path.parent_path(), error)) {
+    return WithHint(Fail(ErrorCode::kNotFound, "the folder '{}' of the backup does not exist",
+                         path.parent_path().string()),
+                    Msg("make it first, or mount its disk"));
+  }
   if (!IsArchiveName(target)) {
     auto writer = std::make_unique<FolderWriter>(path.string());
     return writer;

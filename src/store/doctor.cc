@@ -98,10 +98,11 @@ Result<std::vector<Finding>> CheckSpace(const DoctorContext& context) {
   }
   const std::uint64_t bytes = std::uint64_t{disk.f_bavail} * disk.f_frsize;
   const Message hint = Msg("free some space on that disk, or move the data folder to a larger one");
-  std::vector<Finding> findings{
-      Found(bytes < kNoBytes ? Severity::kError
-                             : (bytes < kFewBytes ? Severity::kWarning : Severity::kOk),
-            Msg("{} MB are free on the disk", bytes >> 20), bytes < kFewBytes ? hint : Message{})};
+  std::vector<Finding> findings{Found(
+      bytes < kNoBytes ? Severity::kError
+                       : (bytes < kFewBytes ? Severity::kWarning : Severity::kOk),
+      Msg("{} GB are free on the disk", fmt::format("{:.1f}", static_cast<double>(bytes) / 1e9)),
+      bytes < kFewBytes ? hint : Message{})};
   // Some file systems have no fixed number of inodes and say 0 of 0.
   if (disk.f_files > 0 && disk.f_favail < kFewInodes) {
     findings.push_back(Found(disk.f_favail == 0 ? Severity::kError : Severity::kWarning,

@@ -85,7 +85,7 @@ def test_predict_to_standard_output_and_from_standard_input(aimass, customers, t
     run = aimass("predict", "customers:1", "-", stdin=content)
     lines = run.out.splitlines()
     assert len(lines) == 601 and "prediction" in lines[0]
-    assert aimass("predict", "churn", "-", "--json", stdin=content, check=False).status == 1
+    assert aimass("predict", "churn", "-", "--json", stdin=content, check=False).status == 2
 
 
 def test_predict_into_a_dataset(aimass, trained):
@@ -104,7 +104,10 @@ def test_predict_a_row_with_reasons(aimass, trained):
     contributions = answer["predictions"][0]["explanation"]["contributions"]
     assert max(contributions, key=lambda each: abs(each["contribution"]))["column"] == "tenure"
     bad = aimass("predict", "churn", "--row", "[1]", check=False)
-    assert bad.status == 1 and "JSON object" in bad.err
+    assert bad.status == 2 and "JSON object" in bad.err
+    misspelt = aimass("predict", "churn", "--row", '{"tenur": 1}', check=False)
+    assert misspelt.status == 1 and "none of the model's columns" in misspelt.err
+    assert "write 'tenure' instead of 'tenur'" in misspelt.err
 
 
 def test_unknown_names(aimass, trained, tmp_path):
@@ -132,6 +135,28 @@ def test_models(aimass, trained, tmp_path):
     aimass("models", "rename", "carried", "moved")
     aimass("models", "delete", "moved")
     assert aimass("models", "show", "moved", check=False).status == 1
+
+
+def test_a_version_is_named_behind_a_colon(aimass, trained, tmp_path):
+    shown = aimass("models", "show", "customers:1").out
+    assert "Model customers, version 1" in shown and "Target" in shown and "tenure  bigint" in shown
+    assert aimass("models", "show", "customers:champion", "--json").json["version"] == 1
+    assert "version 1" in aimass("models", "report", "customers:1").out
+    aimass("models", "bundle", "export", "customers:1", tmp_path / "one.aimass")
+    aimass("models", "bundle", "import", tmp_path / "one.aimass", "--name", "a:b")
+    assert aimass("models", "show", "a:b", "--json").json["name"] == "a:b", "a model's own name may hold a colon"
+    assert aimass("models", "show", "a:b:1", "--json").json["model"] == "a:b"
+    for words in (["rename", "customers:1", "x"], ["alias", "customers:1", "champion", "1"],
+                  ["compare", "customers:1", "1", "1"]):
+        refused = aimass("models", *words, check=False)
+        assert refused.status == 2 and "write: customers" in refused.err
+    twice = aimass("models", "report", "customers:1", "--version", "2", check=False)
+    assert twice.status == 2 and "names version 1, --version names 2" in twice.err
+    missing = aimass("models", "delete", "customers:9", check=False)
+    assert missing.status == 1 and "no version '9'" in missing.err
+    assert aimass("models", "show", "customers", "--json").json["versions"], "only that version was meant"
+    aimass("models", "delete", "a:b:1")
+    assert "churn" in aimass("endpoints", "list").out
 
 
 def test_reproduce_gives_the_same_bytes(aimass, trained):
@@ -179,7 +204,7 @@ def test_import_options_and_rejected_rows(aimass, tmp_path):
     broken = tmp_path / "broken.csv"
     broken.write_text("a,b\n" + "1,2\n" * 50 + "3,4,5,6\n" + "7,8\n", encoding="utf-8")
     run = aimass("datasets", "import", "broken", broken)
-    assert "1 rows could not be read" in run.out
+    assert "1 row could not be read" in run.out
     assert "52" in aimass("datasets", "rejected", "broken").out
     assert aimass("datasets", "import", "odd", file, "--option", "nonsense=1", "--append", check=False).status == 1
     bad = tmp_path / "bad.csv"

@@ -1,6 +1,6 @@
 """Every text for people has its 中文, and every 中文 is used.
 
-A text is the literal in Fail(ErrorCode::…, "…"), Msg("…"), Message("…") or Message{"…"} outside tests. Its 中文 stands
+A text is the literal in Fail(ErrorCode::…, "…"), Msg("…"), Message("…"), Message{"…"} or Word{"…"} outside tests. Its 中文 stands
 in a zh.json of the module (or of the plug-in's folder). Both have the same number of {}. Labels name both languages.
 """
 
@@ -10,7 +10,7 @@ import re
 from source import ROOT, code, cpp_files, repository_files
 
 PLACEHOLDER = re.compile(r"\{\}")
-CALLS = {"Msg", "Message", "Fail"}
+CALLS = {"Msg", "Message", "Fail", "Word"}
 
 
 def placeholders(text: str) -> int:

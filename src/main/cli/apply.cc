@@ -4,6 +4,7 @@
 
 #include "base/embedded.h"
 #include "base/file.h"
+#include "base/words.h"
 #include "main/cli/job_wait.h"
 #include "main/cli/nouns.h"
 #include "main/cli/output.h"
@@ -140,13 +141,14 @@ class Applier {
     done_.push_back({{"kind", resource.kind}, {"name", resource.name}, {"action", word}});
     switch (step.action) {
       case Action::kNone:
-        context_.Say(Msg("= {} {}: as declared", resource.kind, resource.name));
+        context_.Say(Msg("= {} {}: as declared", Word{resource.kind}, resource.name));
         break;
       case Action::kCreate:
-        context_.Say(Msg("+ {} {}", resource.kind, resource.name));
+        context_.Say(Msg("+ {} {}", Word{resource.kind}, resource.name));
         break;
       case Action::kChange:
-        context_.Say(Msg("~ {} {}: {}", resource.kind, resource.name, context_.Text(step.reason)));
+        context_.Say(
+            Msg("~ {} {}: {}", Word{resource.kind}, resource.name, context_.Text(step.reason)));
         break;
     }
   }
@@ -225,20 +227,24 @@ Status Apply(Context& context, const ApplyOptions& given) {
 // --- solutions
 // ------------------------------------------------------------------------------------------------------
 
+// A text of the solution's own: it may hold line breaks, and ends with none.
 std::string InLanguage(const Context& context, const Json& texts) {
-  return TextOf(texts, context.language() == Language::kChinese ? "zh" : "en");
+  const Json& given = MemberOf(texts, context.language() == Language::kChinese ? "zh" : "en");
+  std::string text = given.is_string() ? given.get<std::string>() : CellText(given);
+  text.erase(text.find_last_not_of(" \n") + 1);
+  return text;
 }
 
 Result<ResourceFile> LoadSolution(const std::string& name, const std::string& files) {
   const std::string folder = "solutions/" + name;
   const auto text = FindEmbedded(folder + "/solution.yaml");
   if (!text) {
-    std::string known;
+    std::vector<std::string> known;
     for (const EmbeddedFile& file : EmbeddedFiles()) {
       const fs::path path(file.path);
-      if (path.filename() == "solution.yaml") known += " " + path.parent_path().filename().string();
+      if (path.filename() == "solution.yaml") known.push_back(path.parent_path().filename());
     }
-    return Fail(ErrorCode::kNotFound, "no solution '{}'; there are:{}", name, known);
+    return Fail(ErrorCode::kNotFound, "no solution '{}'; there are: {}", name, Listing(known));
   }
   return ParseResources(*text, {.folder = folder, .data_folder = files, .embedded = true});
 }
@@ -271,8 +277,9 @@ Status ShowSolution(Context& context, const std::string& name) {
         {{"name", name}, {"title", title.title}, {"story", title.story}, {"files", title.files}});
     return {};
   }
-  context.Say(InLanguage(context, title.title));
-  context.Say(InLanguage(context, title.story));
+  context.Say(Paint(Colour::kBold, InLanguage(context, title.title), 1));
+  const int width = std::min(TerminalWidth(1).value_or(100), 100);
+  for (const std::string& line : Wrap(InLanguage(context, title.story), width)) context.Say(line);
   for (const Json& file : title.files) {
     context.Say(Msg("It needs {}: {}", TextOf(file, "name"), InLanguage(context, file)));
   }
@@ -371,6 +378,7 @@ Status Export(Context& context) {
 void AddApplyCommands(Verb& root) {
   auto given = std::make_shared<ApplyOptions>();
   root.Add("apply", Msg("Make the server hold what a YAML file declares"))
+      .Group(Msg("Declared in files:"))
       .Details(Msg("Shows what differs and changes only that; applying a file twice does nothing "
                    "the second time."))
       .Required("FILE", given->file, Msg("the file; - for standard input"))
@@ -380,10 +388,12 @@ void AddApplyCommands(Verb& root) {
       .Example("aimass apply shop.yaml", Msg("change it"))
       .Run([given](Context& context) { return Apply(context, *given); });
   root.Add("export", Msg("Write datasets made by SQL, models and endpoints as YAML, for apply"))
+      .Group(Msg("Declared in files:"))
       .Example("aimass export > shop.yaml", Msg("keep the workspace's declarations in git"))
       .Run([](Context& context) { return Export(context); });
 
   Verb noun = root.Add("solutions", Msg("Ready-made examples: data, model, endpoint and a story"));
+  noun.Group(Msg("Declared in files:"));
   noun.Add("list", Msg("All solutions of this build")).Run([](Context& context) {
     return ListSolutions(context);
   });

@@ -74,8 +74,8 @@ void AddVerbs(Verb& root, const CommandLine& line) {
   AddModelsCommands(root);
   AddPredictCommand(root);
   AddEndpointsCommands(root);
-  AddJobsCommands(root);
   AddApplyCommands(root);
+  AddJobsCommands(root);
   AddKeysCommands(root);
   AddServerCommands(root);
   AddCompletionCommand(root, line);
@@ -89,8 +89,15 @@ int RunParsed(CommandLine& line, Context& context, const std::vector<std::string
     return 2;
   }
   if (!parsed->run) {
-    std::fputs(parsed->help.c_str(), parsed->incomplete ? stderr : stdout);
-    return parsed->incomplete ? 2 : 0;
+    context.common.json = WantsJson(arguments);
+    if (!context.json()) {
+      std::fputs(parsed->help.c_str(), parsed->incomplete ? stderr : stdout);
+    } else if (!parsed->incomplete) {
+      context.Print(Json{{"help", parsed->help}});
+    }
+    if (!parsed->incomplete) return 0;
+    context.Print(*parsed->incomplete);
+    return 2;
   }
   InstallInterrupt();
   const Status done = parsed->run(context);
@@ -98,7 +105,8 @@ int RunParsed(CommandLine& line, Context& context, const std::vector<std::string
   context.Disconnect();
   if (!done) context.Print(done.error());
   const bool written = std::fflush(stdout) == 0;
-  return done && written ? context.exit_code : 1;
+  if (done && written) return context.exit_code;
+  return context.exit_code == 2 ? 2 : 1;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "api/http/url.h"
 #include "base/version.h"
+#include "base/words.h"
 
 namespace aimass::cli {
 namespace {
@@ -75,7 +76,27 @@ int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t sent) 
   return interrupted.load(std::memory_order_relaxed) ? 1 : 0;
 }
 
-Message Words(std::string_view text) { return Message("{}", text); }
+// The reasons that people meet, in words that can be translated.
+Word ReasonOf(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_CONNECT:
+      return Word{"nothing listens at that address"};
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return Word{"the name of the host is not known"};
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+      return Word{"the connection was cut"};
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+      return Word{"its certificate is not trusted, or it does not speak TLS"};
+    default:
+      return Word{curl_easy_strerror(code)};
+  }
+}
+
+Message Verbatim(std::string_view text) { return Message("{}", text); }
 
 }  // namespace
 
@@ -164,9 +185,9 @@ Result<Client::Reply> Client::SendRaw(const Request& request) {
         Msg("expected something like http://127.0.0.1:8080"));
   }
   if (code != CURLE_OK) {
-    return WithHint(Fail(ErrorCode::kUnavailable, "no answer from {}: {}", options_.url,
-                         curl_easy_strerror(code)),
-                    Msg("is the server running? Start it with: aimass serve --data DIR"));
+    return WithHint(
+        Fail(ErrorCode::kUnavailable, "no answer from {}: {}", options_.url, ReasonOf(code)),
+        Msg("is the server running? Start it with: aimass serve --data DIR"));
   }
   return reply;
 }
@@ -241,8 +262,8 @@ Error ErrorOfReply(int status, std::string_view content_type, std::string_view b
   Error error{.code = kWord(status), .message = {}, .hint = {}};
   if (content_type.starts_with("application/problem+json")) {
     if (const auto problem = ParseJson(body); problem && problem->is_object()) {
-      error.message = Words(problem->value("detail", ""));
-      if (const auto hint = problem->value("hint", ""); !hint.empty()) error.hint = Words(hint);
+      error.message = Verbatim(problem->value("detail", ""));
+      if (const auto hint = problem->value("hint", ""); !hint.empty()) error.hint = Verbatim(hint);
       if (!problem->value("detail", "").empty()) return error;
     }
   }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/words.h"
+
 namespace aimass::cli {
 namespace {
 
@@ -19,6 +21,11 @@ Context::Context(Language language) : language_(language) {}
 Context::~Context() { Disconnect(); }
 
 Result<Client*> Context::Server() {
+  if (!common.server.empty() && !common.data.empty()) {
+    return WrongUsage(
+        Fail(ErrorCode::kInvalidArgument,
+             "--server and --data exclude each other: a server has its own data folder"));
+  }
   if (connection_ == nullptr) {
     ASSIGN_OR_RETURN(connection_, Connection::Open(common, language_));
   }
@@ -28,6 +35,15 @@ Result<Client*> Context::Server() {
 void Context::Disconnect() {
   if (connection_ != nullptr) connection_->Close();
   connection_.reset();
+}
+
+std::unexpected<Error> Context::WrongUsage(std::unexpected<Error> error) {
+  exit_code = 2;
+  return error;
+}
+
+std::string Context::Translated(std::string_view word) const {
+  return Text(Msg("{}", Word{Printable(word)}));
 }
 
 void Context::Print(const Json& json) {
@@ -54,10 +70,10 @@ void Context::Warn(std::string_view text) {
 void Context::Print(const Error& error) {
   std::fflush(stdout);
   Write(stderr,
-        Paint(Colour::kRed, Text(Msg("Error:")), STDERR_FILENO) + " " + Text(error.message) + "\n");
+        Paint(Colour::kRed, Text(Msg("Error: ")), STDERR_FILENO) + Text(error.message) + "\n");
   if (!error.hint.empty()) {
-    Write(stderr, Paint(Colour::kYellow, Text(Msg("Hint:")), STDERR_FILENO) + " " +
-                      Text(error.hint) + "\n");
+    Write(stderr,
+          Paint(Colour::kYellow, Text(Msg("Hint: ")), STDERR_FILENO) + Text(error.hint) + "\n");
   }
   if (json()) {
     Json body = {{"code", CodeName(error.code)}, {"detail", Text(error.message)}};

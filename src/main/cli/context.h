@@ -35,6 +35,8 @@ class Context {
 
   CommonOptions common;
   int exit_code = 0;  // of a verb that worked but found something bad (doctor): 1
+  /// The same error, as wrong usage of the verb: exit code 2. `return context.WrongUsage(Fail(…));`
+  [[nodiscard]] std::unexpected<Error> WrongUsage(std::unexpected<Error> error);
   [[nodiscard]] Language language() const { return language_; }
   [[nodiscard]] bool json() const { return common.json; }
 
@@ -48,6 +50,9 @@ class Context {
   [[nodiscard]] std::string Text(const Message& message) const {
     return Render(message, language_);
   }
+
+  /// A word of ours (a state, a kind, a task) in the reader's language.
+  [[nodiscard]] std::string Translated(std::string_view word) const;
 
   /// One JSON document on standard output.
   void Print(const Json& json);

@@ -22,6 +22,7 @@ struct Named {
   std::string name;
   std::optional<std::int64_t> version;
   std::optional<std::int64_t> limit;
+  bool no_wait = false;
 };
 
 // After an import, a derivation or a refresh: what came in.
@@ -38,10 +39,17 @@ Status ShowResult(Context& context, const std::string& name, const Json& job) {
   const std::int64_t rejected = IntegerOf(dataset, "rejected_rows");
   if (rejected > 0) {
     context.Say(
-        Msg("{} rows could not be read and were set aside. See them: aimass datasets rejected {}",
+        Msg("{} rows could not be read. See why: aimass datasets rejected {}",
             Thousands(rejected), name));
   }
   return {};
+}
+
+// Starts the job that writes the dataset, and tells what came in.
+Status MakeDataset(Context& context, const std::string& name, const std::string& path,
+                   const Json& body, bool no_wait) {
+  ASSIGN_OR_RETURN(const auto job, RunJob(context, path, body, no_wait));
+  return job ? ShowResult(context, name, *job) : Status{};
 }
 
 // --- import
@@ -59,7 +67,8 @@ struct ImportOptions {
 
 Status Import(Context& context, const ImportOptions& given) {
   if (given.append && given.replace) {
-    return Fail(ErrorCode::kInvalidArgument, "--append and --replace exclude each other");
+    return context.WrongUsage(
+        Fail(ErrorCode::kInvalidArgument, "--append and --replace exclude each other"));
   }
   ASSIGN_OR_RETURN(Json body, ImportRequest(context, given.name, given.place));
   if (given.append) body["mode"] = "append";
@@ -77,7 +86,8 @@ Status Import(Context& context, const ImportOptions& given) {
   for (const std::string& pair : given.settings) {
     const std::size_t equals = pair.find('=');
     if (equals == 0 || equals == std::string::npos) {
-      return Fail(ErrorCode::kInvalidArgument, "--option expects NAME=VALUE, found '{}'", pair);
+      return context.WrongUsage(
+          Fail(ErrorCode::kInvalidArgument, "--option expects NAME=VALUE, found '{}'", pair));
     }
     options[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
@@ -91,17 +101,14 @@ Status Import(Context& context, const ImportOptions& given) {
   if (given.on_error) body["on_error"] = *given.on_error;
   if (given.format) body["format"] = *given.format;
   if (!options.empty()) body["options"] = options;
-  ASSIGN_OR_RETURN(Client* const server, context.Server());
-  ASSIGN_OR_RETURN(const Json answer, server->Post(std::string(kDatasets), body));
-  if (given.no_wait) return ShowStarted(context, answer);
-  ASSIGN_OR_RETURN(const Json job, AwaitJob(context, answer));
-  return ShowResult(context, given.name, job);
+  return MakeDataset(context, given.name, std::string(kDatasets), body, given.no_wait);
 }
 
 void AddImport(Verb& noun) {
   auto given = std::make_shared<ImportOptions>();
-  noun.Add("import", Msg("Make a dataset from a file, a folder, standard input or an address"))
-      .Details(Msg("Reads CSV (any delimiter and encoding), JSON, NDJSON, Parquet and Excel, also "
+  Verb verb =
+      noun.Add("import", Msg("Make a dataset from a file, a folder, standard input or an address"));
+  verb.Details(Msg("Reads CSV (any delimiter and encoding), JSON, NDJSON, Parquet and Excel, also "
                    "packed with gzip, "
                    "zstd, xz or zip. Format, encoding, delimiter and types are found by "
                    "themselves; every row is "
@@ -132,7 +139,6 @@ void AddImport(Verb& noun) {
               Msg("any other setting of the format; repeatable"))
       .Flag("--append", given->append, Msg("add the rows to the dataset that is there"))
       .Flag("--replace", given->replace, Msg("replace its rows; older versions stay readable"))
-      .Flag("--no-wait", given->no_wait, Msg("start the job and do not wait for it"))
       .Example("aimass datasets import sales sales.csv", Msg("a file; everything is found out"))
       .Example("aimass datasets import sales new-sales.csv.gz --append",
                Msg("more rows, as a new version"))
@@ -144,6 +150,7 @@ void AddImport(Verb& noun) {
                Msg("from another program"))
       .Example("aimass datasets import rates https://example.com/rates.csv", Msg("from an address"))
       .Run([given](Context& context) { return Import(context, *given); });
+  AddNoWait(verb, given->no_wait);
 }
 
 // --- derive
@@ -158,7 +165,7 @@ struct DeriveOptions {
 
 Status Derive(Context& context, const DeriveOptions& given) {
   if (given.sql.has_value() == given.sql_file.has_value()) {
-    return Fail(ErrorCode::kInvalidArgument, "give either --sql or --sql-file");
+    return context.WrongUsage(Fail(ErrorCode::kInvalidArgument, "give either --sql or --sql-file"));
   }
   std::string sql;
   if (given.sql) {
@@ -168,38 +175,34 @@ Status Derive(Context& context, const DeriveOptions& given) {
   }
   Json body = {{"name", given.name}, {"sql", sql}};
   if (given.replace) body["mode"] = "replace";
-  ASSIGN_OR_RETURN(Client* const server, context.Server());
-  ASSIGN_OR_RETURN(const Json answer, server->Post(std::string(kDatasets), body));
-  if (given.no_wait) return ShowStarted(context, answer);
-  ASSIGN_OR_RETURN(const Json job, AwaitJob(context, answer));
-  return ShowResult(context, given.name, job);
+  return MakeDataset(context, given.name, std::string(kDatasets), body, given.no_wait);
 }
 
 void AddDerive(Verb& noun) {
   auto given = std::make_shared<DeriveOptions>();
-  noun.Add("derive",
-           Msg("Make a dataset by SQL over other datasets; it knows what it was made from"))
-      .Required("NAME", given->name, Msg("name of the new dataset"))
+  Verb verb = noun.Add(
+      "derive", Msg("Make a dataset by SQL over other datasets; it knows what it was made from"));
+  verb.Required("NAME", given->name, Msg("name of the new dataset"))
       .Option("--sql", "SELECT", given->sql, Msg("the query"))
       .Option("--sql-file", "FILE", given->sql_file, Msg("a file with the query"))
       .Flag("--replace", given->replace, Msg("replace its rows; older versions stay readable"))
-      .Flag("--no-wait", given->no_wait, Msg("start the job and do not wait for it"))
       .Example("aimass datasets derive big --sql 'SELECT * FROM sales WHERE amount > 1000'",
                Msg("a part"))
       .Example("aimass datasets derive customers --sql-file customers.sql",
                Msg("a query kept in a file"))
       .Run([given](Context& context) { return Derive(context, *given); });
+  AddNoWait(verb, given->no_wait);
 
   auto again = std::make_shared<Named>();
-  noun.Add("refresh", Msg("Read the source again, or run the SQL again: a new version"))
-      .Required("NAME", again->name, Msg("name of the dataset"))
+  Verb refresh =
+      noun.Add("refresh", Msg("Read the source again, or run the SQL again: a new version"));
+  refresh.Required("NAME", again->name, Msg("name of the dataset"))
       .Example("aimass datasets refresh customers", Msg("after sales got new rows"))
       .Run([again](Context& context) -> Status {
-        ASSIGN_OR_RETURN(Client* const server, context.Server());
-        ASSIGN_OR_RETURN(const Json answer, server->Post(PathOf(again->name, "/refresh")));
-        ASSIGN_OR_RETURN(const Json job, AwaitJob(context, answer));
-        return ShowResult(context, again->name, job);
+        return MakeDataset(context, again->name, PathOf(again->name, "/refresh"), Json::object(),
+                           again->no_wait);
       });
+  AddNoWait(refresh, again->no_wait);
 }
 
 // --- look
@@ -252,7 +255,7 @@ Status Show(Context& context, const Named& given) {
     context.Say(Msg("From {}", OriginOf(context, dataset)));
     if (IntegerOf(dataset, "rejected_rows") > 0) {
       context.Say(
-          Msg("{} rows could not be read and were set aside. See them: aimass datasets rejected {}",
+          Msg("{} rows could not be read. See why: aimass datasets rejected {}",
               Thousands(IntegerOf(dataset, "rejected_rows")), given.name));
     }
     Table table({{context.Text(Msg("Column"))}, {context.Text(Msg("Type"))}});
@@ -272,7 +275,7 @@ Status Versions(Context& context, const Named& given) {
                  {context.Text(Msg("When"))}});
     for (const Json& item : MemberOf(answer, "items")) {
       table.Add({TextOf(item, "version"), Thousands(IntegerOf(item, "rows")),
-                 Bytes(IntegerOf(item, "bytes")), TextOf(item, "operation"),
+                 Bytes(IntegerOf(item, "bytes")), context.Translated(TextOf(item, "operation")),
                  LocalTime(TextOf(item, "created_at"))});
     }
     context.Say(table);

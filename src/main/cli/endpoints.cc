@@ -76,7 +76,9 @@ void SayOne(Context& context, const Json& endpoint) {
 }
 
 Status Create(Context& context, const Given& given) {
-  ASSIGN_OR_RETURN(const Json routes, ParseRoutes(given.models));
+  auto routes_given = ParseRoutes(given.models);
+  if (!routes_given) return context.WrongUsage(std::unexpected(routes_given.error()));
+  const Json& routes = *routes_given;
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   ASSIGN_OR_RETURN(const Json answer, server->Post("/api/v1/endpoints",
                                                    Json{{"name", given.name}, {"routes", routes}}));
@@ -93,7 +95,9 @@ Status Create(Context& context, const Given& given) {
 }
 
 Status Update(Context& context, const Given& given) {
-  ASSIGN_OR_RETURN(const Json routes, ParseRoutes(given.models));
+  auto routes_given = ParseRoutes(given.models);
+  if (!routes_given) return context.WrongUsage(std::unexpected(routes_given.error()));
+  const Json& routes = *routes_given;
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   ASSIGN_OR_RETURN(const Json answer, server->Patch(PathOf(given.name), Json{{"routes", routes}}));
   if (context.json()) {

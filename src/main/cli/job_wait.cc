@@ -24,7 +24,7 @@ ProgressLine::State ProgressOf(Context& context, const Json& job) {
     state.step = context.Text(Msg("waiting for a free place"));
     state.fraction = -1.0;
   } else {
-    state.step = step.empty() ? TextOf(job, "kind") : step;
+    state.step = step.empty() ? context.Translated(TextOf(job, "kind")) : step;
   }
   if (const Json& rows = MemberOf(job, "rows"); rows.is_number())
     state.rows = rows.get<std::int64_t>();
@@ -114,6 +114,43 @@ Result<Json> AwaitJob(Context& context, const Json& answer) {
     }
     if (!context.json() || TerminalWidth(2)) line.Update(ProgressOf(context, *job));
   }
+}
+
+namespace {
+
+// After --no-wait: the job, and how to follow it.
+Status ShowStarted(Context& context, const Json& answer) {
+  ASSIGN_OR_RETURN(const std::string id, JobIdOf(answer));
+  if (context.json()) {
+    context.Print(answer);
+  } else {
+    context.Say(Msg("Started job {}. Follow it: aimass jobs wait {}", id, id));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<Json>> RunJob(Context& context, const std::string& path, const Json& body,
+                                   bool no_wait) {
+  ASSIGN_OR_RETURN(Client* const server, context.Server());
+  if (no_wait && context.connection().embedded()) {
+    return context.WrongUsage(
+        WithHint(Fail(ErrorCode::kInvalidArgument,
+                      "--no-wait needs a server that stays when the command ends"),
+                 Msg("start one: aimass serve --data {}", context.connection().data())));
+  }
+  ASSIGN_OR_RETURN(const Json started, server->Post(path, body));
+  if (no_wait) {
+    RETURN_IF_ERROR(ShowStarted(context, started));
+    return std::nullopt;
+  }
+  ASSIGN_OR_RETURN(Json job, AwaitJob(context, started));
+  return job;
+}
+
+void AddNoWait(Verb& verb, bool& no_wait) {
+  verb.Flag("--no-wait", no_wait, Msg("start the job and do not wait for it"));
 }
 
 }  // namespace aimass::cli

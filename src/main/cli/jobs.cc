@@ -22,6 +22,11 @@ std::string Percent(const Json& job) {
              : "–";
 }
 
+// What it does now; its last step says nothing once it has succeeded.
+std::string StepOf(const Json& job) {
+  return TextOf(job, "state") == "succeeded" ? "" : TextOf(job, "step");
+}
+
 Status List(Context& context, const ListOptions& given) {
   std::string path = "/api/v1/jobs";
   if (given.state) path += "?state=" + Encode(*given.state);
@@ -44,9 +49,10 @@ Status List(Context& context, const ListOptions& given) {
                {context.Text(Msg("Step"))}});
   for (const Json& job : answer["items"]) {
     const Json& error = MemberOf(job, "error");
-    table.Add({TextOf(job, "id"), TextOf(job, "kind"), TextOf(job, "state"), Percent(job),
+    table.Add({TextOf(job, "id"), context.Translated(TextOf(job, "kind")),
+               context.Translated(TextOf(job, "state")), Percent(job),
                LocalTime(TextOf(job, "created_at")),
-               TextOf(error.is_object() ? error : job, error.is_object() ? "detail" : "step")});
+               error.is_object() ? TextOf(error, "detail") : StepOf(job)});
   }
   context.Say(table);
   return {};
@@ -57,10 +63,10 @@ void SayJob(Context& context, const Json& job) {
   const auto row = [&](const Message& name, std::string value) {
     table.Add({context.Text(name), std::move(value)});
   };
-  row(Msg("Kind"), TextOf(job, "kind"));
-  row(Msg("State"), TextOf(job, "state"));
+  row(Msg("Kind"), context.Translated(TextOf(job, "kind")));
+  row(Msg("State"), context.Translated(TextOf(job, "state")));
   row(Msg("Done"), Percent(job));
-  row(Msg("Step"), TextOf(job, "step"));
+  row(Msg("Step"), StepOf(job));
   row(Msg("Attempt"), TextOf(job, "attempt"));
   row(Msg("Created"), LocalTime(TextOf(job, "created_at")));
   row(Msg("Started"), LocalTime(TextOf(job, "started_at")));

@@ -1,9 +1,13 @@
 // aimass models …: list, show, report, compare, alias, rename, reproduce, delete, import, bundle.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/words.h"
 #include "main/cli/job_wait.h"
 #include "main/cli/nouns.h"
 #include "main/cli/output.h"
+#include "main/cli/routes.h"
 #include "main/cli/upload.h"
 #include "main/cli/words.h"
 
@@ -11,19 +15,46 @@ namespace aimass::cli {
 namespace {
 
 struct Given {
-  std::string name, other, file, alias;
-  std::string version = "champion";
-  std::optional<std::string> html, out, target, second_model;
+  std::string name, first, other, file, alias;
+  std::optional<std::string> version, html, target, second_model;
   std::vector<std::string> labels;
-  std::optional<std::int64_t> limit, number;
+  std::optional<std::int64_t> limit;
   bool yes = false;
+  bool no_wait = false;
 };
 
 std::string PathOf(std::string_view name, std::string_view rest = "") {
   return "/api/v1/models/" + Encode(name) + std::string(rest);
 }
 std::string VersionPath(const Given& given, std::string_view rest = "") {
-  return PathOf(given.name, "/versions/" + Encode(given.version) + std::string(rest));
+  return PathOf(given.name,
+                "/versions/" + Encode(given.version.value_or("champion")) + std::string(rest));
+}
+
+// `given` with NAME and --version apart, where NAME was written as MODEL:VERSION.
+Result<Given> Resolved(Context& context, Given given) {
+  if (given.name.find(':') == std::string::npos) return given;
+  ASSIGN_OR_RETURN(Client* const server, context.Server());
+  ASSIGN_OR_RETURN(const auto found, FindModel(*server, given.name));
+  if (!found || found->version.empty()) return given;
+  if (given.version && *given.version != found->version) {
+    return context.WrongUsage(Fail(ErrorCode::kInvalidArgument,
+                                   "'{}' names version {}, --version names {}", given.name,
+                                   found->version, *given.version));
+  }
+  given.name = found->model;
+  given.version = found->version;
+  return given;
+}
+
+// For verbs about a whole model.
+Status RefuseVersion(Context& context, const Given& given) {
+  ASSIGN_OR_RETURN(const Given resolved, Resolved(context, given));
+  if (!resolved.version) return {};
+  return context.WrongUsage(
+      WithHint(Fail(ErrorCode::kInvalidArgument,
+                    "'{}' is one version; expected the name of a model", given.name),
+               Msg("write: {}", resolved.name)));
 }
 
 std::string AliasesOf(const Json& model, std::int64_t version) {
@@ -70,16 +101,48 @@ Status List(Context& context, const Given& given) {
   for (const Json& model : answer["items"]) {
     const Json& versions = MemberOf(model, "versions");
     const Json newest = versions.empty() ? Json() : versions[0];
-    table.Add({TextOf(model, "name"), TextOf(model, "task"), std::to_string(versions.size()),
-               LocalTime(TextOf(newest, "created_at")), MetricsOf(newest)});
+    table.Add({TextOf(model, "name"), context.Translated(TextOf(model, "task")),
+               std::to_string(versions.size()), LocalTime(TextOf(newest, "created_at")),
+               MetricsOf(newest)});
   }
   context.Say(table);
   return {};
 }
 
-Status Show(Context& context, const Given& given) {
+// One version: what it predicts from what.
+void SayVersion(Context& context, const Json& version) {
+  context.Say(Msg("Model {}, version {}", TextOf(version, "model"), TextOf(version, "version")));
+  std::vector<std::pair<Message, std::string>> lines = {
+      {Msg("Task"), context.Translated(TextOf(version, "task"))},
+      {Msg("Target"), TextOf(version, "target")},
+      {Msg("Created"), LocalTime(TextOf(version, "created_at"))},
+      {Msg("Measures on rows it never saw"), MetricsOf(version)}};
+  std::vector<std::string> aliases;
+  for (const Json& alias : MemberOf(version, "aliases")) aliases.push_back(CellText(alias));
+  if (!aliases.empty()) {
+    lines.insert(lines.begin(), {Msg("Alias"), context.Text(Msg("{}", Listing(aliases)))});
+  }
+  int widest = 0;
+  for (const auto& [name, text] : lines) widest = std::max(widest, Width(context.Text(name)));
+  for (const auto& [name, text] : lines) {
+    context.Say("  " + PadRight(context.Text(name), widest + 2) + text);
+  }
+  Table table({{context.Text(Msg("Column"))}, {context.Text(Msg("Type"))}});
+  for (const Json& column : MemberOf(version, "columns")) {
+    table.Add({TextOf(column, "name"), TextOf(column, "type")});
+  }
+  context.Say(table);
+}
+
+Status Show(Context& context, const Given& raw) {
+  ASSIGN_OR_RETURN(const Given given, Resolved(context, raw));
+  if (given.version) {
+    return GetAndShow(context, VersionPath(given),
+                      [&](const Json& version) { SayVersion(context, version); });
+  }
   return GetAndShow(context, PathOf(given.name), [&](const Json& model) {
-    context.Say(Msg("Model {} ({})", TextOf(model, "name"), TextOf(model, "task")));
+    context.Say(
+        Msg("Model {} ({})", TextOf(model, "name"), context.Translated(TextOf(model, "task"))));
     Table table({{context.Text(Msg("Version")), Table::Align::kRight},
                  {context.Text(Msg("Alias"))},
                  {context.Text(Msg("Created"))},
@@ -92,15 +155,17 @@ Status Show(Context& context, const Given& given) {
   });
 }
 
-Status Report(Context& context, const Given& given) {
+Status Report(Context& context, const Given& raw) {
+  ASSIGN_OR_RETURN(const Given given, Resolved(context, raw));
   if (given.html) return DownloadTo(context, VersionPath(given, "/report.html"), *given.html);
   return GetAndShow(context, VersionPath(given, "/report"),
                     [&](const Json& report) { SayReport(context, report); });
 }
 
 Status Compare(Context& context, const Given& given) {
+  RETURN_IF_ERROR(RefuseVersion(context, given));
   ASSIGN_OR_RETURN(Client* const server, context.Server());
-  Json body = {{"a", given.version}, {"b", given.other}};
+  Json body = {{"a", given.first}, {"b", given.other}};
   if (given.second_model) body["other_model"] = *given.second_model;
   ASSIGN_OR_RETURN(const Json answer, server->Post(PathOf(given.name, "/compare"), body));
   if (context.json()) {
@@ -137,11 +202,12 @@ Status Compare(Context& context, const Given& given) {
   return {};
 }
 
-Status Reproduce(Context& context, const Given& given) {
-  ASSIGN_OR_RETURN(Client* const server, context.Server());
-  ASSIGN_OR_RETURN(const Json started, server->Post(VersionPath(given, "/reproduce")));
-  ASSIGN_OR_RETURN(const Json job, AwaitJob(context, started));
-  const Json& output = MemberOf(job, "output");
+Status Reproduce(Context& context, const Given& raw) {
+  ASSIGN_OR_RETURN(const Given given, Resolved(context, raw));
+  ASSIGN_OR_RETURN(const auto job, RunJob(context, VersionPath(given, "/reproduce"), Json::object(),
+                                          given.no_wait));
+  if (!job) return {};
+  const Json& output = MemberOf(*job, "output");
   const bool identical = MemberOf(output, "identical") == Json(true);
   if (!identical) context.exit_code = 1;
   if (context.json()) {
@@ -167,12 +233,13 @@ void AddReading(Verb& noun) {
 
   auto shown = std::make_shared<Given>();
   noun.Add("show", Msg("One model with its versions"))
-      .Required("NAME", shown->name, Msg("name of the model"))
+      .Required("NAME", shown->name, Msg("name of the model, or MODEL:VERSION"))
+      .Example("aimass models show churn:3", Msg("what version 3 predicts, and from which columns"))
       .Run([shown](Context& context) { return Show(context, *shown); });
 
   auto reported = std::make_shared<Given>();
   noun.Add("report", Msg("How good a version is, and what it was made from"))
-      .Required("NAME", reported->name, Msg("name of the model"))
+      .Required("NAME", reported->name, Msg("name of the model, or MODEL:VERSION"))
       .Option("--version", "VERSION", reported->version,
               Msg("a number or an alias; the champion unless told"))
       .Option("--html", "FILE", reported->html,
@@ -183,7 +250,7 @@ void AddReading(Verb& noun) {
   auto compared = std::make_shared<Given>();
   noun.Add("compare", Msg("Two versions side by side, on the same rows where they have them"))
       .Required("NAME", compared->name, Msg("name of the model"))
-      .Required("A", compared->version, Msg("a version: number or alias"))
+      .Required("A", compared->first, Msg("a version: number or alias"))
       .Required("B", compared->other, Msg("the other one"))
       .Option("--other-model", "NAME", compared->second_model, Msg("B is a version of this model"))
       .Example("aimass models compare churn champion 4", Msg("is the newest better?"))
@@ -195,22 +262,24 @@ void AddChanging(Verb& noun) {
   noun.Add("alias", Msg("Let a name such as champion mean a version"))
       .Required("NAME", aliased->name, Msg("name of the model"))
       .Required("ALIAS", aliased->alias, Msg("champion, or a word of yours"))
-      .Required("VERSION", aliased->version, Msg("the version's number"))
+      .Required("VERSION", aliased->first, Msg("the version's number"))
       .Example("aimass models alias churn champion 4",
                Msg("endpoints that route to the champion now use version 4"))
       .Run([aliased](Context& context) -> Status {
-        const auto number = ParseJson(aliased->version);
+        const auto number = ParseJson(aliased->first);
         if (!number || !number->is_number_integer()) {
-          return Fail(ErrorCode::kInvalidArgument, "{} expects a whole number, found '{}'",
-                      "VERSION", aliased->version);
+          return context.WrongUsage(Fail(ErrorCode::kInvalidArgument,
+                                         "{} expects a whole number, found '{}'", "VERSION",
+                                         aliased->first));
         }
+        RETURN_IF_ERROR(RefuseVersion(context, *aliased));
         ASSIGN_OR_RETURN(Client* const server, context.Server());
         ASSIGN_OR_RETURN(const Json answer,
                          server->Put(PathOf(aliased->name, "/aliases/" + Encode(aliased->alias)),
                                      Json{{"version", *number}}));
         return ShowDone(
             context, answer,
-            Msg("{} of {} is now version {}", aliased->alias, aliased->name, aliased->version));
+            Msg("{} of {} is now version {}", aliased->alias, aliased->name, aliased->first));
       });
 
   auto renamed = std::make_shared<Given>();
@@ -218,6 +287,7 @@ void AddChanging(Verb& noun) {
       .Required("NAME", renamed->name, Msg("name of the model"))
       .Required("NEW", renamed->other, Msg("the new name"))
       .Run([renamed](Context& context) -> Status {
+        RETURN_IF_ERROR(RefuseVersion(context, *renamed));
         ASSIGN_OR_RETURN(Client* const server, context.Server());
         ASSIGN_OR_RETURN(const Json answer,
                          server->Patch(PathOf(renamed->name), Json{{"name", renamed->other}}));
@@ -225,37 +295,40 @@ void AddChanging(Verb& noun) {
       });
 
   auto again = std::make_shared<Given>();
-  noun.Add("reproduce", Msg("Train a version again from its recipe and compare the bytes"))
-      .Required("NAME", again->name, Msg("name of the model"))
+  Verb reproduce =
+      noun.Add("reproduce", Msg("Train a version again from its recipe and compare the bytes"));
+  reproduce.Required("NAME", again->name, Msg("name of the model, or MODEL:VERSION"))
       .Option("--version", "VERSION", again->version,
               Msg("a number or an alias; the champion unless told"))
       .Run([again](Context& context) { return Reproduce(context, *again); });
+  AddNoWait(reproduce, again->no_wait);
 
   auto deleted = std::make_shared<Given>();
-  deleted->version.clear();
   noun.Add("delete", Msg("Delete a model with all its versions, or one version"))
-      .Required("NAME", deleted->name, Msg("name of the model"))
+      .Required("NAME", deleted->name, Msg("name of the model, or MODEL:VERSION"))
       .Option("--version", "VERSION", deleted->version, Msg("only this version"))
       .Flag("--yes", deleted->yes, Msg("do not ask"))
       .Run([deleted](Context& context) -> Status {
-        const bool all = deleted->version.empty();
-        RETURN_IF_ERROR(
-            Confirm(context, deleted->yes,
-                    all ? Msg("Delete model {} with all its versions?", deleted->name)
-                        : Msg("Delete version {} of model {}?", deleted->version, deleted->name)));
+        ASSIGN_OR_RETURN(const Given given, Resolved(context, *deleted));
+        const bool all = !given.version;
+        const std::string version = given.version.value_or("");
+        RETURN_IF_ERROR(Confirm(context, given.yes,
+                                all ? Msg("Delete model {} with all its versions?", given.name)
+                                    : Msg("Delete version {} of model {}?", version, given.name)));
         ASSIGN_OR_RETURN(Client* const server, context.Server());
         ASSIGN_OR_RETURN(const Json answer,
-                         server->Delete(all ? PathOf(deleted->name) : VersionPath(*deleted)));
-        return ShowDone(
-            context, answer,
-            all ? Msg("Model {} is deleted", deleted->name)
-                : Msg("Version {} of model {} is deleted", deleted->version, deleted->name));
+                         server->Delete(all ? PathOf(given.name) : VersionPath(given)));
+        return ShowDone(context, answer,
+                        all ? Msg("Model {} is deleted", given.name)
+                            : Msg("Version {} of model {} is deleted", version, given.name));
       });
 }
 
 void AddMoving(Verb& noun) {
   auto imported = std::make_shared<Given>();
-  noun.Add("import", Msg("Take in a model made elsewhere: XGBoost (JSON, UBJ) or LightGBM (text)"))
+  Verb foreign = noun.Add(
+      "import", Msg("Take in a model made elsewhere: XGBoost (JSON, UBJ) or LightGBM (text)"));
+  foreign
       .Required("NAME", imported->name,
                 Msg("name of the model; an existing one gets a new version"))
       .Required("FILE", imported->file, Msg("the model's file"))
@@ -269,28 +342,32 @@ void AddMoving(Verb& noun) {
         Json body = {{"name", imported->name}, {"source", source}};
         if (imported->target) body["target"] = *imported->target;
         if (!imported->labels.empty()) body["labels"] = imported->labels;
-        ASSIGN_OR_RETURN(Client* const server, context.Server());
-        ASSIGN_OR_RETURN(const Json started, server->Post("/api/v1/models/import", body));
-        ASSIGN_OR_RETURN(const Json job, AwaitJob(context, started));
-        const Json& output = MemberOf(job, "output");
+        ASSIGN_OR_RETURN(const auto job,
+                         RunJob(context, "/api/v1/models/import", body, imported->no_wait));
+        if (!job) return {};
+        const Json& output = MemberOf(*job, "output");
         return ShowDone(context, output,
                         Msg("Model {}, version {}, is ready", TextOf(output, "model"),
                             TextOf(output, "version")));
       });
 
+  AddNoWait(foreign, imported->no_wait);
+
   Verb bundle = noun.Add("bundle", Msg("A version as one file, to carry it to another server"));
   auto exported = std::make_shared<Given>();
   bundle.Add("export", Msg("Write a version to a file"))
-      .Required("NAME", exported->name, Msg("name of the model"))
+      .Required("NAME", exported->name, Msg("name of the model, or MODEL:VERSION"))
       .Required("FILE", exported->file, Msg("where to"))
       .Option("--version", "VERSION", exported->version,
               Msg("a number or an alias; the champion unless told"))
       .Example("aimass models bundle export churn churn.aimass",
                Msg("with its report, recipe and checksums"))
-      .Run([exported](Context& context) {
-        return DownloadTo(context,
-                          PathOf(exported->name, "/bundle?version=" + Encode(exported->version)),
-                          exported->file);
+      .Run([exported](Context& context) -> Status {
+        ASSIGN_OR_RETURN(const Given given, Resolved(context, *exported));
+        return DownloadTo(
+            context,
+            PathOf(given.name, "/bundle?version=" + Encode(given.version.value_or("champion"))),
+            given.file);
       });
   auto taken = std::make_shared<Given>();
   bundle.Add("import", Msg("Read a version from such a file"))

@@ -12,7 +12,6 @@
 #include <iostream>
 
 #include "base/file.h"
-#include "main/cli/job_wait.h"
 
 namespace aimass::cli {
 namespace {
@@ -28,21 +27,6 @@ Status WriteAll(int descriptor, std::string_view piece, const std::string& name)
 }
 
 }  // namespace
-
-Status ShowStarted(Context& context, const Json& answer) {
-  ASSIGN_OR_RETURN(const std::string id, JobIdOf(answer));
-  if (context.connection().embedded()) {
-    return WithHint(Fail(ErrorCode::kInvalidArgument,
-                         "--no-wait needs a server that stays when the command ends"),
-                    Msg("start one: aimass serve --data {}", context.connection().data()));
-  }
-  if (context.json()) {
-    context.Print(answer);
-  } else {
-    context.Say(Msg("Started job {}. Follow it: aimass jobs wait {}", id, id));
-  }
-  return {};
-}
 
 Status ShowDone(Context& context, const Json& answer, const Message& line) {
   if (context.json()) {

@@ -11,9 +11,6 @@
 
 namespace aimass::cli {
 
-/// After --no-wait: the job, and how to follow it.
-[[nodiscard]] Status ShowStarted(Context& context, const Json& answer);
-
 /// After a change: the answer with --json (or {"done":true} where it has none), else `line`.
 [[nodiscard]] Status ShowDone(Context& context, const Json& answer, const Message& line);
 

@@ -1,6 +1,7 @@
 // aimass predict: the rows of a file or dataset, or one row with its reasons.
 #include <filesystem>
 
+#include "base/words.h"
 #include "main/cli/job_wait.h"
 #include "main/cli/nouns.h"
 #include "main/cli/output.h"
@@ -11,42 +12,41 @@
 namespace aimass::cli {
 namespace {
 
+constexpr std::string_view kRowExample = R"(--row '{"city":"上海","age":42}')";
+
 struct PredictOptions {
   std::string by, rows;
   std::optional<std::string> out, into, row, format;
   bool explain = false;
+  bool no_wait = false;
 };
 
 // Who answers: an endpoint first, then a model, at last MODEL:VERSION. {"endpoint"} or
 // {"model","version"?}.
 Result<Json> FindAnswerer(Client& server, const std::string& by) {
-  const auto there = [&server](const std::string& path) -> Result<bool> {
-    const auto found = server.Get(path);
-    if (found) return true;
-    // A name that cannot be one (too long, a slash) names nothing either.
-    const ErrorCode code = found.error().code;
-    if (code == ErrorCode::kNotFound || code == ErrorCode::kInvalidArgument) return false;
-    return std::unexpected(found.error());
-  };
-  ASSIGN_OR_RETURN(const bool endpoint, there("/api/v1/endpoints/" + Encode(by)));
+  ASSIGN_OR_RETURN(const bool endpoint, IsThere(server, "/api/v1/endpoints/" + Encode(by)));
   if (endpoint) return Json{{"endpoint", by}};
-  ASSIGN_OR_RETURN(const bool model, there("/api/v1/models/" + Encode(by)));
-  if (model) return Json{{"model", by}};
-  const ModelReference reference = ParseModel(by);
-  if (!reference.version.empty()) {
-    ASSIGN_OR_RETURN(const bool named, there("/api/v1/models/" + Encode(reference.model)));
-    if (named) return Json{{"model", reference.model}, {"version", reference.version}};
+  ASSIGN_OR_RETURN(const auto model, FindModel(server, by));
+  if (!model) {
+    return WithHint(Fail(ErrorCode::kNotFound, "there is neither an endpoint nor a model '{}'", by),
+                    Msg("see: {}", "aimass endpoints list, aimass models list"));
   }
-  return WithHint(Fail(ErrorCode::kNotFound, "there is neither an endpoint nor a model '{}'", by),
-                  Msg("see: {}", "aimass endpoints list, aimass models list"));
+  Json answerer = {{"model", model->model}};
+  if (!model->version.empty()) answerer["version"] = model->version;
+  return answerer;
 }
 
 Status PredictRow(Context& context, const PredictOptions& given) {
   auto row = ParseJson(*given.row);
-  if (!row || !row->is_object()) {
-    return WithHint(
-        Fail(ErrorCode::kInvalidArgument, "--row expects a JSON object, found {}", *given.row),
-        Msg("for example: {}", R"(--row '{"city":"上海","age":42}')"));
+  if (!row) {
+    Error error = std::move(row).error();
+    if (error.hint.empty()) error.hint = Msg("for example: {}", kRowExample);
+    return context.WrongUsage(std::unexpected(std::move(error)));
+  }
+  if (!row->is_object()) {
+    return context.WrongUsage(WithHint(
+        Fail(ErrorCode::kInvalidArgument, "--row expects a JSON object, found {}", KindOf(*row)),
+        Msg("for example: {}", kRowExample)));
   }
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   ASSIGN_OR_RETURN(const Json answerer, FindAnswerer(*server, given.by));
@@ -84,17 +84,28 @@ Result<Json> FindRows(Context& context, const std::string& rows) {
 
 Status PredictRows(Context& context, const PredictOptions& given) {
   const bool to_file = given.out && *given.out != "-";
+  if (given.no_wait && !given.into) {
+    return context.WrongUsage(WithHint(
+        Fail(ErrorCode::kInvalidArgument, "--no-wait needs a place at the server for the answer"),
+        Msg("make a dataset of it with --into DATASET")));
+  }
   if (context.json() && !to_file && !given.into) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "--json needs --out FILE or --into DATASET for the rows");
+    return context.WrongUsage(Fail(ErrorCode::kInvalidArgument,
+                                   "--json needs --out FILE or --into DATASET for the rows"));
   }
   if (given.out && given.into) {
-    return Fail(ErrorCode::kInvalidArgument, "--out and --into exclude each other");
+    return context.WrongUsage(
+        Fail(ErrorCode::kInvalidArgument, "--out and --into exclude each other"));
+  }
+  if (given.into && given.format) {
+    return context.WrongUsage(
+        Fail(ErrorCode::kInvalidArgument,
+             "--format goes with a file; a dataset that --into makes has its own"));
   }
   std::error_code error;
   if (to_file && std::filesystem::equivalent(given.rows, *given.out, error)) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' is the input; the output needs another file",
-                *given.out);
+    return context.WrongUsage(Fail(ErrorCode::kInvalidArgument,
+                                   "'{}' is the input; the output needs another file", *given.out));
   }
   std::string format = given.format.value_or("csv");
   if (!given.format && to_file) {
@@ -115,16 +126,16 @@ Status PredictRows(Context& context, const PredictOptions& given) {
     body["format"] =
         format == "ndjson" ? "json" : format;  // the API's name for one object per line
   }
-  ASSIGN_OR_RETURN(const Json started, server->Post("/api/v1/predictions", body));
-  ASSIGN_OR_RETURN(const Json job, AwaitJob(context, started));
-  const Json& output = MemberOf(job, "output");
+  ASSIGN_OR_RETURN(const auto job, RunJob(context, "/api/v1/predictions", body, given.no_wait));
+  if (!job) return {};
+  const Json& output = MemberOf(*job, "output");
   if (!given.into) {
-    const std::string path = "/api/v1/predictions/" + Encode(TextOf(job, "id")) + "/file";
+    const std::string path = "/api/v1/predictions/" + Encode(TextOf(*job, "id")) + "/file";
     RETURN_IF_ERROR(Fetch(context, path, to_file ? *given.out : "-"));
   }
   const std::int64_t rejected = IntegerOf(output, "rejected_rows");
   if (rejected > 0) {
-    context.Note(Msg("{} rows could not be read and have no prediction", Thousands(rejected)));
+    context.Note(Msg("{} rows could not be read: no prediction for them", Thousands(rejected)));
   }
   Json answer = output;
   if (to_file) answer["file"] = *given.out;
@@ -137,13 +148,23 @@ Status PredictRows(Context& context, const PredictOptions& given) {
 
 Status Predict(Context& context, const PredictOptions& given) {
   if (given.row.has_value() == !given.rows.empty()) {
-    return WithHint(
-        Fail(ErrorCode::kInvalidArgument, "expected either a file or dataset, or --row"),
-        Msg("see: {} --help", "aimass predict"));
+    return context.WrongUsage(
+        WithHint(Fail(ErrorCode::kInvalidArgument, "expected either a file or dataset, or --row"),
+                 Msg("see: {} --help", "aimass predict")));
   }
-  if (given.row) return PredictRow(context, given);
+  if (given.row) {
+    for (const auto& [name, set] :
+         {std::pair("--out", given.out.has_value()), std::pair("--into", given.into.has_value()),
+          std::pair("--format", given.format.has_value()), std::pair("--no-wait", given.no_wait)}) {
+      if (!set) continue;
+      return context.WrongUsage(Fail(ErrorCode::kInvalidArgument,
+                                     "{} goes with a file or dataset, not with --row", name));
+    }
+    return PredictRow(context, given);
+  }
   if (given.explain) {
-    return Fail(ErrorCode::kInvalidArgument, "--explain goes with --row, not with a file");
+    return context.WrongUsage(
+        Fail(ErrorCode::kInvalidArgument, "--explain goes with --row, not with a file"));
   }
   return PredictRows(context, given);
 }
@@ -152,8 +173,8 @@ Status Predict(Context& context, const PredictOptions& given) {
 
 void AddPredictCommand(Verb& root) {
   auto given = std::make_shared<PredictOptions>();
-  root.Add("predict", Msg("Predict the rows of a file, or one row with its reasons"))
-      .Group(Msg("From data to decisions:"))
+  Verb verb = root.Add("predict", Msg("Predict the rows of a file, or one row with its reasons"));
+  verb.Group(Msg("From data to decisions:"))
       .Details(Msg("The answer has the columns of the input, in the same order of rows, then the "
                    "prediction and the "
                    "probability of each class."))
@@ -175,6 +196,7 @@ void AddPredictCommand(Verb& root) {
       .Example(R"(aimass predict churn --row '{"city":"上海","age":42}' --explain)",
                Msg("one customer, and why"))
       .Run([given](Context& context) { return Predict(context, *given); });
+  AddNoWait(verb, given->no_wait);
 }
 
 }  // namespace aimass::cli

@@ -9,6 +9,7 @@
 #include "api/openapi.h"
 #include "base/embedded.h"
 #include "base/file.h"
+#include "base/words.h"
 
 namespace aimass::cli {
 namespace fs = std::filesystem;
@@ -61,8 +62,8 @@ Status CheckDataset(Resource& resource, const ResourcePlaces& places) {
     ASSIGN_OR_RETURN(const std::string file, GetString(fields, "sql_file"));
     ASSIGN_OR_RETURN(const std::string sql, ReadBeside(file, places));
     if (fields.contains("sql")) {
-      return Fail(ErrorCode::kInvalidArgument, "{} '{}' has both sql and sql_file", resource.kind,
-                  resource.name);
+      return Fail(ErrorCode::kInvalidArgument, "{} '{}' has both sql and sql_file",
+                  Word{resource.kind}, resource.name);
     }
     fields["sql"] = sql;
     fields.erase("sql_file");
@@ -114,7 +115,7 @@ Status CheckEndpoint(Resource& resource) {
 Result<Resource> CheckResource(const Json& json, std::size_t number, const ResourcePlaces& places) {
   if (!json.is_object()) {
     return Fail(ErrorCode::kInvalidArgument, "resource {} must be an object, found {}", number,
-                json.type_name());
+                KindOf(json));
   }
   ASSIGN_OR_RETURN(const std::string kind, GetString(json, "kind"));
   RETURN_IF_ERROR(CheckFields(kind, number, json));
@@ -132,6 +133,12 @@ Result<Resource> CheckResource(const Json& json, std::size_t number, const Resou
 
 Result<ResourceFile> ParseResources(std::string_view yaml, const ResourcePlaces& places) {
   ASSIGN_OR_RETURN(const Json json, YamlToJson(yaml));
+  if (!json.is_object()) {
+    return WithHint(
+        Fail(ErrorCode::kInvalidArgument,
+             "a resource file holds `format: 1` and `resources:`, found {}", KindOf(json)),
+        Msg("`aimass export` writes such a file; docs/formats/solution.md describes it"));
+  }
   RETURN_IF_ERROR(RejectUnknown(json, {"format", "name", "title", "story", "files", "resources"}));
   ASSIGN_OR_RETURN(const std::int64_t format, GetInteger(json, "format"));
   if (format != kFormat) {
@@ -142,14 +149,14 @@ Result<ResourceFile> ParseResources(std::string_view yaml, const ResourcePlaces&
   ASSIGN_OR_RETURN(file.name, GetString(json, "name", ""));
   const Json resources = json.value("resources", Json());
   if (!resources.is_array()) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "resources", "a list",
-                resources.type_name());
+    return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "resources",
+                Word{"a list"}, KindOf(resources));
   }
   std::set<std::pair<std::string, std::string>> seen;
   for (const Json& entry : resources) {
     ASSIGN_OR_RETURN(Resource resource, CheckResource(entry, file.resources.size() + 1, places));
     if (!seen.emplace(resource.kind, resource.name).second) {
-      return Fail(ErrorCode::kInvalidArgument, "{} '{}' is declared twice", resource.kind,
+      return Fail(ErrorCode::kInvalidArgument, "{} '{}' is declared twice", Word{resource.kind},
                   resource.name);
     }
     file.resources.push_back(std::move(resource));

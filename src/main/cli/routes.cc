@@ -10,6 +10,24 @@ ModelReference ParseModel(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
+Result<bool> IsThere(Client& server, const std::string& path) {
+  const auto found = server.Get(path);
+  if (found) return true;
+  const ErrorCode code = found.error().code;
+  if (code == ErrorCode::kNotFound || code == ErrorCode::kInvalidArgument) return false;
+  return std::unexpected(found.error());
+}
+
+Result<std::optional<ModelReference>> FindModel(Client& server, const std::string& text) {
+  ASSIGN_OR_RETURN(const bool whole, IsThere(server, "/api/v1/models/" + Encode(text)));
+  if (whole) return ModelReference{text, ""};
+  ModelReference reference = ParseModel(text);
+  if (reference.version.empty()) return std::nullopt;
+  ASSIGN_OR_RETURN(const bool named, IsThere(server, "/api/v1/models/" + Encode(reference.model)));
+  if (!named) return std::nullopt;
+  return reference;
+}
+
 Result<Json> ParseRoutes(const std::vector<std::string>& models) {
   Json routes = Json::array();
   for (const std::string& text : models) {

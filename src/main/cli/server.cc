@@ -78,10 +78,27 @@ Status ShowConfig(Context& context, const ConfigOptions& given) {
                {context.Text(Msg("From"))},
                {context.Text(Msg("Meaning"))}});
   for (const Config::Value& value : config.values()) {
-    table.Add({std::string(value.field->name), shown(value), value.source,
+    table.Add({std::string(value.field->name), shown(value), context.Translated(value.source),
                std::string(value.field->label.In(context.language()))});
   }
   context.Say(table);
+  return {};
+}
+
+// A person at a terminal is told in a sentence, beside the log; programs read the log.
+Status RunServer(Context& context, const Config& config) {
+  if (auto listen = ParseListen(config.Text("listen")); !listen) {
+    return context.WrongUsage(std::unexpected(listen.error()));
+  }
+  const bool person = TerminalWidth(2).has_value();
+  const auto ready = [&](const std::string& address) {
+    if (!person) return;
+    context.Note(Msg("AI Mass serves {} at {}. What it can do: {}/docs   End it: Ctrl-C",
+                     config.Text("data"), address, address));
+  };
+  const Status served = Serve(config, ready);
+  if (served || person || context.json() || !config.Text("log.file").empty()) return served;
+  context.exit_code = 1;  // said in the log, which is standard error here
   return {};
 }
 
@@ -89,6 +106,7 @@ void AddServe(Verb& root) {
   auto served = std::make_shared<ConfigOptions>();
   Verb serve = root.Add("serve", Msg("Run the server"));
   serve.Group(Msg("Look after it:"))
+      .Local()
       .Details(Msg("Listens on 127.0.0.1 only, unless told otherwise. The first start writes "
                    "DATA/admin.key, the key "
                    "of whoever owns the folder. Ctrl-C ends it once running requests are answered; "
@@ -98,19 +116,24 @@ void AddServe(Verb& root) {
   serve.Example("aimass serve --data my-data", Msg("on 127.0.0.1:8080"))
       .Example("aimass serve --data my-data --listen 0.0.0.0:8080", Msg("for the whole network"))
       .Run([served](Context& context) -> Status {
-        ASSIGN_OR_RETURN(const Config config, LoadConfig(context, *served));
-        context.exit_code = Serve(config);
-        return {};
+        const auto config = LoadConfig(context, *served);
+        if (!config) return context.WrongUsage(std::unexpected(config.error()));
+        return RunServer(context, *config);
       });
 
   auto asked = std::make_shared<ConfigOptions>();
   Verb config = root.Add("config", Msg("Every setting, its value, and where that comes from"));
   config.Group(Msg("Look after it:"))
+      .Local()
       .Details(Msg("Flags of `aimass serve` win over variables AIMASS_…, these over aimass.yaml, "
                    "that over defaults."));
   AddSettings(config, *asked);
   config.Example("AIMASS_SQL_TIME_S=300 aimass config", Msg("what a variable changes"))
-      .Run([asked](Context& context) { return ShowConfig(context, *asked); });
+      .Run([asked](Context& context) -> Status {
+        auto shown = ShowConfig(context, *asked);
+        if (!shown) return context.WrongUsage(std::unexpected(shown.error()));
+        return {};
+      });
 }
 
 // --- doctor, backup, restore
@@ -146,6 +169,8 @@ Status Doctor(Context& context, const DoctorOptions& given) {
     SayFindings(context, report);
   }
   const bool healthy = MemberOf(report, "healthy") == Json(true);
+  context.Say(healthy ? Msg("The data folder is in order.")
+                      : Msg("The data folder needs repair: see what is marked ✗."));
   if (!healthy) context.exit_code = 1;
   return {};
 }
@@ -196,6 +221,7 @@ void AddCare(Verb& root) {
   auto examined = std::make_shared<DoctorOptions>();
   root.Add("doctor", Msg("Say what is wrong with the data folder, and how to mend it"))
       .Group(Msg("Look after it:"))
+      .Local()
       .Flag("--clean", examined->clean, Msg("delete files that nothing needs any more"))
       .Flag("--deep", examined->deep, Msg("read every file and compare its checksum"))
       .Example("aimass doctor --data my-data --deep",
@@ -205,6 +231,7 @@ void AddCare(Verb& root) {
   auto saved = std::make_shared<CopyOptions>();
   root.Add("backup", Msg("Copy the data folder to a file, while the server runs"))
       .Group(Msg("Look after it:"))
+      .Local()
       .Required("FILE", saved->file, Msg("a new folder, or a new .tar, .tar.gz or .tar.zst file"))
       .Example("aimass backup --data my-data monday.tar.zst",
                Msg("everything but the keys themselves"))
@@ -213,6 +240,7 @@ void AddCare(Verb& root) {
   auto restored = std::make_shared<CopyOptions>();
   root.Add("restore", Msg("Make a data folder from a backup"))
       .Group(Msg("Look after it:"))
+      .Local()
       .Required("FILE", restored->file, Msg("what `aimass backup` wrote"))
       .Flag("--verify", restored->verify, Msg("only check that it is whole"))
       .Example("aimass restore monday.tar.zst --data restored", Msg("into a new folder"))

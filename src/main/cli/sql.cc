@@ -66,22 +66,25 @@ Status PutNdjson(const Json& answer, NewFile* file) {
   return {};
 }
 
-Result<std::string> QueryOf(const SqlOptions& given) {
+Result<std::string> QueryOf(Context& context, const SqlOptions& given) {
   std::string query;
   if (given.file && !given.query.empty()) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "give the query either as an argument or with --file, not both");
+    return context.WrongUsage(
+        Fail(ErrorCode::kInvalidArgument,
+             "give the query either as an argument or with --file, not both"));
   }
+  const bool from_input = !given.file && (given.query.empty() || given.query == "-");
   if (given.file) {
     ASSIGN_OR_RETURN(query, ReadText(*given.file));
-  } else if (given.query.empty() || given.query == "-") {
-    if (given.query.empty() && isatty(STDIN_FILENO) != 0) {
-      return WithHint(Fail(ErrorCode::kInvalidArgument, "expected a query, found none"),
-                      Msg("for example: {}", "aimass sql 'SELECT 1'"));
-    }
-    ASSIGN_OR_RETURN(query, ReadText("-"));
-  } else {
+  } else if (!from_input) {
     query = given.query;
+  } else if (given.query == "-" || isatty(STDIN_FILENO) == 0) {
+    ASSIGN_OR_RETURN(query, ReadText("-"));
+  }
+  if (query.find_first_not_of(" \t\r\n;") == std::string::npos) {
+    return context.WrongUsage(
+        WithHint(Fail(ErrorCode::kInvalidArgument, "expected a query, found none"),
+                 Msg("for example: {}", "aimass sql 'SELECT 1'")));
   }
   return query;
 }
@@ -97,14 +100,35 @@ Result<T> OrCancelled(Client& server, const Json& body, Result<T> result) {
   return result;
 }
 
+// With --json, a program is told where the rows are.
+Status Finished(Context& context, const SqlOptions& given, NewFile* file) {
+  if (file == nullptr) return {};
+  RETURN_IF_ERROR(file->Finish());
+  if (context.json()) context.Print(Json{{"file", *given.out}});
+  return {};
+}
+
 Status Sql(Context& context, const SqlOptions& given) {
-  ASSIGN_OR_RETURN(const std::string query, QueryOf(given));
+  ASSIGN_OR_RETURN(const std::string query, QueryOf(context, given));
+  if (context.json() && given.format) {
+    return context.WrongUsage(
+        Fail(ErrorCode::kInvalidArgument, "--json and --format exclude each other"));
+  }
   std::string format = given.format.value_or("table");
-  if (!given.format && given.out) {
+  const bool to_file = given.out && *given.out != "-";
+  if (!given.format && to_file) {
     ASSIGN_OR_RETURN(format, FormatOfFile(*given.out));
+  } else if (context.json()) {
+    format = "json";
+  }
+  if (to_file && (format == "table" || format == "parquet")) {
+    return context.WrongUsage(WithHint(
+        Fail(ErrorCode::kInvalidArgument, "--out writes csv, json, ndjson or arrow; found '{}'",
+             given.format.value_or(*given.out)),
+        Msg("for Parquet: aimass datasets derive NAME --sql …, then aimass datasets "
+            "export NAME FILE")));
   }
   if (given.out) RETURN_IF_ERROR(CheckTarget(*given.out));
-  if (context.json()) format = "json";
   Json body = {{"query", query}, {"id", NewId()}};
   if (given.limit || format != "arrow") {
     body["limit"] = given.limit.value_or(format == "table" ? kTableRows : kDefaultRows);
@@ -112,26 +136,27 @@ Status Sql(Context& context, const SqlOptions& given) {
   if (given.timeout) {
     const auto ms = ParseDurationMs(*given.timeout);
     if (!ms) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "--timeout expects a duration such as 60s or 10m, found '{}'", *given.timeout);
+      return context.WrongUsage(Fail(ErrorCode::kInvalidArgument,
+                                     "--timeout expects a duration such as 60s or 10m, found '{}'",
+                                     *given.timeout));
     }
     body["timeout_s"] = static_cast<double>(*ms) / 1000.0;
   }
   ASSIGN_OR_RETURN(Client* const server, context.Server());
   std::unique_ptr<NewFile> file;
-  if (given.out && *given.out != "-") file = std::make_unique<NewFile>(*given.out);
+  if (to_file) file = std::make_unique<NewFile>(*given.out);
 
   if (format == "arrow") {
     if (file == nullptr && isatty(STDOUT_FILENO) != 0) {
-      return WithHint(
+      return context.WrongUsage(WithHint(
           Fail(ErrorCode::kInvalidArgument, "Arrow is binary and is not written to a terminal"),
-          Msg("name a file with --out, or pipe it into a program"));
+          Msg("name a file with --out, or pipe it into a program")));
     }
     Client::Request request{.method = "POST", .path = "/api/v1/sql", .body = body.dump()};
     request.headers.emplace_back("Accept", "application/vnd.apache.arrow.stream");
     request.sink = [&](std::string_view piece) { return Put(file.get(), piece); };
     RETURN_IF_ERROR(OrCancelled(*server, body, server->Send(request)));
-    return file == nullptr ? Status{} : file->Finish();
+    return Finished(context, given, file.get());
   }
   ASSIGN_OR_RETURN(const Json answer,
                    OrCancelled(*server, body, server->Post("/api/v1/sql", body)));
@@ -151,7 +176,7 @@ Status Sql(Context& context, const SqlOptions& given) {
   if (format != "table" && format != "json" && MemberOf(answer, "truncated") == Json(true)) {
     context.Note(Msg("There are more rows; --limit N shows more of them."));
   }
-  return file == nullptr ? Status{} : file->Finish();
+  return Finished(context, given, file.get());
 }
 
 }  // namespace

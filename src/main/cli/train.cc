@@ -57,7 +57,7 @@ Result<std::string> DatasetFor(Context& context, const std::string& data) {
   return name;
 }
 
-Result<Json> RequestOf(const TrainOptions& given, const std::string& dataset) {
+Result<Json> RequestOf(Context& context, const TrainOptions& given, const std::string& dataset) {
   Json body = {{"dataset", dataset}, {"target", given.target}};
   const auto put = [&body](const char* name, const auto& value) {
     if (value) body[name] = *value;
@@ -75,10 +75,18 @@ Result<Json> RequestOf(const TrainOptions& given, const std::string& dataset) {
   if (given.time) {
     const auto ms = ParseDurationMs(*given.time);
     if (!ms) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "--time expects a duration such as 60s or 10m, found '{}'", *given.time);
+      return context.WrongUsage(Fail(ErrorCode::kInvalidArgument,
+                                     "--time expects a duration such as 60s or 10m, found '{}'",
+                                     *given.time));
     }
     body["time_s"] = static_cast<double>(*ms) / 1000.0;
+  }
+  if (given.test_after.has_value() + given.test_dataset.has_value() +
+          given.test_fraction.has_value() >
+      1) {
+    return context.WrongUsage(
+        Fail(ErrorCode::kInvalidArgument,
+             "--test-after, --test-dataset and --test-fraction exclude each other"));
   }
   if (given.test_after) {
     // A column of numbers is compared with a number.
@@ -89,8 +97,9 @@ Result<Json> RequestOf(const TrainOptions& given, const std::string& dataset) {
   if (given.test_fraction) {
     const auto number = ParseJson(*given.test_fraction);
     if (!number || !number->is_number()) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "--test-fraction expects a share such as 0.2, found '{}'", *given.test_fraction);
+      return context.WrongUsage(Fail(ErrorCode::kInvalidArgument,
+                                     "--test-fraction expects a share such as 0.2, found '{}'",
+                                     *given.test_fraction));
     }
     body["test"]["fraction"] = *number;
   }
@@ -99,21 +108,20 @@ Result<Json> RequestOf(const TrainOptions& given, const std::string& dataset) {
 
 Status Train(Context& context, const TrainOptions& given) {
   ASSIGN_OR_RETURN([[maybe_unused]] const Json checked,
-                   RequestOf(given, given.data));  // before anything is imported
+                   RequestOf(context, given, given.data));  // before anything is imported
   ASSIGN_OR_RETURN(const std::string dataset, DatasetFor(context, given.data));
-  ASSIGN_OR_RETURN(const Json body, RequestOf(given, dataset));
+  ASSIGN_OR_RETURN(const Json body, RequestOf(context, given, dataset));
+  ASSIGN_OR_RETURN(const auto job, RunJob(context, "/api/v1/models", body, given.no_wait));
+  if (!job) return {};
   ASSIGN_OR_RETURN(Client* const server, context.Server());
-  ASSIGN_OR_RETURN(const Json started, server->Post("/api/v1/models", body));
-  if (given.no_wait) return ShowStarted(context, started);
-  ASSIGN_OR_RETURN(const Json job, AwaitJob(context, started));
-  const Json& output = MemberOf(job, "output");
+  const Json& output = MemberOf(*job, "output");
   const std::string model = TextOf(output, "model");
   const std::string version = TextOf(output, "version");
   const std::string path = "/api/v1/models/" + Encode(model) + "/versions/" + Encode(version);
   ASSIGN_OR_RETURN(const Json report, server->Get(path + "/report"));
   if (context.json()) {
     Json answer = output;
-    answer["job"] = MemberOf(job, "id");
+    answer["job"] = MemberOf(*job, "id");
     answer["report"] = report;
     context.Print(answer);
     return {};
@@ -135,8 +143,8 @@ Status Train(Context& context, const TrainOptions& given) {
 
 void AddTrainCommand(Verb& root) {
   auto given = std::make_shared<TrainOptions>();
-  root.Add("train", Msg("Train a model that predicts one column from the others"))
-      .Group(Msg("From data to decisions:"))
+  Verb verb = root.Add("train", Msg("Train a model that predicts one column from the others"));
+  verb.Group(Msg("From data to decisions:"))
       .Details(Msg("Finds out whether classes or numbers are to be predicted, leaves out columns "
                    "that give the answer "
                    "away (and says so), searches within the time that you give, and measures the "
@@ -167,7 +175,6 @@ void AddTrainCommand(Verb& root) {
       .Option("--test-fraction", "SHARE", given->test_fraction,
               Msg("test on this share of the rows: 0.2"))
       .Option("--version", "N", given->dataset_version, Msg("an older version of the dataset"))
-      .Flag("--no-wait", given->no_wait, Msg("start the job and do not wait for it"))
       .Example("aimass train customers.csv --target churn",
                Msg("from a file to a model in a minute"))
       .Example("aimass train customers --target churn --time 10m --deploy churn",
@@ -175,6 +182,7 @@ void AddTrainCommand(Verb& root) {
       .Example("aimass train sales --target amount --time-column day --drop customer_id",
                Msg("a number; tested on the latest days"))
       .Run([given](Context& context) { return Train(context, *given); });
+  AddNoWait(verb, given->no_wait);
 }
 
 }  // namespace aimass::cli

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/json.h"
+#include "base/words.h"
 #include "main/cli/verb_state.h"
 
 namespace aimass::cli {
@@ -21,12 +22,6 @@ bool Has(const std::vector<std::string>& words, std::string_view word) {
 
 std::vector<std::string_view> Views(const std::vector<std::string>& words) {
   return {words.begin(), words.end()};
-}
-
-std::string Joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 std::unexpected<Error> SeeHelp(std::unexpected<Error> error, const CLI::App& app) {
@@ -153,7 +148,7 @@ Verb& Verb::Choices(std::vector<std::string> values) {
   last_->check([line = line_, shown, values](const std::string& text) -> std::string {
     if (Has(values, text)) return "";
     auto error = Fail(ErrorCode::kInvalidArgument, "{} must be one of {}; found '{}'", shown,
-                      Joined(values), text);
+                      Listing(values), text);
     if (const std::string nearest = Nearest(text, Views(values)); !nearest.empty()) {
       error = WithHint(std::move(error), Msg("did you mean '{}'?", nearest));
     }
@@ -190,6 +185,11 @@ Verb& Verb::Group(const Message& heading) {
 
 Verb& Verb::Hidden() {
   line_->Info(app_).hidden = true;
+  return *this;
+}
+
+Verb& Verb::Local() {
+  line_->Info(app_).local = true;
   return *this;
 }
 
@@ -271,7 +271,7 @@ Result<CommandLine::Walk> CommandLine::WalkWords(const std::vector<std::string>&
       }
       if (next == nullptr) {
         auto error = Fail(ErrorCode::kInvalidArgument, "'{}' is no verb of {}; there are: {}", word,
-                          FullName(*walk.app), Joined(known));
+                          FullName(*walk.app), Listing(known));
         const std::string nearest = Nearest(word, Views(known));
         if (nearest.empty()) return SeeHelp(std::move(error), *walk.app);
         return WithHint(std::move(error), Msg("did you mean '{}'?", nearest));
@@ -311,10 +311,25 @@ Result<CommandLine::Parsed> CommandLine::Parse(const std::vector<std::string>& a
                    *walk.app);
   }
   if (!info.run) {
-    const bool root = walk.app == &state_->app;
-    return Parsed{.help = Help(*walk.app), .incomplete = !root || !arguments.empty()};
+    if (walk.app == &state_->app) return Parsed{.help = Help(*walk.app)};
+    std::vector<std::string> known;
+    for (const CLI::App* child : Children(*walk.app)) {
+      if (!Info(child).hidden) known.push_back(child->get_name());
+    }
+    return Parsed{.help = Help(*walk.app),
+                  .incomplete = Fail(ErrorCode::kInvalidArgument, "{} needs a verb: {}",
+                                     FullName(*walk.app), Listing(known))
+                                    .error()};
   }
   RETURN_IF_ERROR(CheckGiven(*walk.app));
+  for (const char* name : {"--server", "--key"}) {
+    const CLI::Option* const option = state_->app.get_option_no_throw(name);
+    if (!info.local || option == nullptr || option->count() == 0) continue;
+    return WithHint(
+        Fail(ErrorCode::kInvalidArgument, "{} works on files of this machine and takes no {}",
+             FullName(*walk.app), name),
+        Msg("name a data folder with --data"));
+  }
   return Parsed{.run = info.run};
 }
 

@@ -36,6 +36,7 @@ struct VerbInfo {
   std::string group;  // heading in the parent's list
   Action run;
   bool hidden = false;
+  bool local = false;
 };
 
 class CommandLine;
@@ -82,6 +83,8 @@ class Verb {
   Verb& Example(std::string_view command, const Message& what);
   Verb& Group(const Message& heading);
   Verb& Hidden();
+  /// It works on this machine's files and never asks a server: --server and --key are refused.
+  Verb& Local();
   Verb& Run(Action action);
 
   /// For texts that are declared as Label: `Message("{}", label.In(verb.language()))`.
@@ -111,9 +114,9 @@ class CommandLine {
 
   /// What the arguments ask for.
   struct Parsed {
-    Action run;               // set where a verb shall run
-    std::string help;         // set where help was asked for, or a noun stands without its verb
-    bool incomplete = false;  // that noun without its verb: wrong usage
+    Action run;        // set where a verb shall run
+    std::string help;  // set where help was asked for, or a noun stands without its verb
+    std::optional<Error> incomplete;  // that noun without its verb: wrong usage
   };
   /// `arguments` without the program's name. Errors: kInvalidArgument: wrong usage (exit code 2).
   [[nodiscard]] Result<Parsed> Parse(const std::vector<std::string>& arguments);

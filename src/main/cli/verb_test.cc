@@ -153,7 +153,8 @@ TEST(CommandLine, ANounAloneIsIncomplete) {
   Fixture f;
   const auto noun = f.line.Parse({"datasets"});
   ASSERT_TRUE(noun);
-  EXPECT_TRUE(noun->incomplete);
+  ASSERT_TRUE(noun->incomplete);
+  EXPECT_TRUE(noun->incomplete->ToString().starts_with("aimass datasets needs a verb: import"));
   EXPECT_NE(noun->help.find("import"), std::string::npos);
   const auto nothing = f.line.Parse({});
   ASSERT_TRUE(nothing);

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/words.h"
+
 namespace aimass::cli {
 namespace {
 
 constexpr std::size_t kReasons = 3;
+constexpr double kLeastReason = 0.01;  // of the strongest one: what is weaker says nothing
 constexpr std::size_t kLabels = 5;
 constexpr std::size_t kMetrics = 3;
 
@@ -16,25 +19,26 @@ std::string NumberOf(const Json& value) {
   return value.is_number() ? Number(value.get<double>()) : "–";
 }
 
-std::string Labels(const Json& labels) {
-  std::string text;
+Listing Labels(const Json& labels) {
+  std::vector<std::string> shown;
   for (std::size_t i = 0; i < labels.size() && i < kLabels; ++i) {
-    text += (i > 0 ? ", " : "") + CellText(labels[i]);
+    shown.push_back(CellText(labels[i]));
   }
-  return labels.size() > kLabels ? text + " …" : text;
+  if (labels.size() > kLabels) shown.emplace_back("…");
+  return Listing(shown);
 }
 
 std::string TaskWords(Context& context, const Json& report) {
   const std::string task = TextOf(report, "task");
   const std::string target = TextOf(report, "target");
-  const std::string labels = Labels(MemberOf(report, "labels"));
+  const Listing labels = Labels(MemberOf(report, "labels"));
   if (task == "binary") return context.Text(Msg("{} is one of two classes: {}", target, labels));
   if (task == "multiclass") {
     return context.Text(
         Msg("{} is one of {} classes: {}", target, MemberOf(report, "labels").size(), labels));
   }
   if (task == "regression") return context.Text(Msg("{} is a number", target));
-  return task;
+  return context.Translated(task);
 }
 
 std::string MembersWords(const Json& search) {
@@ -112,15 +116,15 @@ void SayReport(Context& context, const Json& report) {
     }
     lines.emplace_back(LabelOf(context, metric), text);
   }
-  std::string important;
-  std::size_t columns = 0;
+  std::vector<std::string> important;
   for (const Json& each : MemberOf(report, "importance")) {
-    if (columns++ == 5) break;
+    if (important.size() == 5) break;
     const Json& share = MemberOf(each, "share");
-    important += (important.empty() ? "" : ", ") + TextOf(each, "column") +
-                 (share.is_number() ? fmt::format(" {:.0f} %", share.get<double>() * 100) : "");
+    important.push_back(
+        TextOf(each, "column") +
+        (share.is_number() ? fmt::format(" {:.0f} %", share.get<double>() * 100) : ""));
   }
-  if (!important.empty()) line(Msg("Looks at"), important);
+  if (!important.empty()) line(Msg("Looks at"), context.Text(Msg("{}", Listing(important))));
   for (const Json& dropped : MemberOf(report, "dropped")) {
     line(Msg("Left out"), TextOf(dropped, "column") + ": " + TextOf(dropped, "reason"));
   }
@@ -188,9 +192,16 @@ void SayPrediction(Context& context, const Json& prediction) {
       context.Say(Msg("  mostly between {} and {}", NumberOf(low), NumberOf(high)));
   }
   std::vector<Json> reasons;
+  double strongest = 0.0;
   for (const Json& each : MemberOf(MemberOf(prediction, "explanation"), "contributions")) {
     const Json& amount = MemberOf(each, "contribution");
-    if (amount.is_number() && amount.get<double>() != 0.0) reasons.push_back(each);
+    if (amount.is_number()) strongest = std::max(strongest, std::abs(amount.get<double>()));
+  }
+  for (const Json& each : MemberOf(MemberOf(prediction, "explanation"), "contributions")) {
+    const Json& amount = MemberOf(each, "contribution");
+    if (amount.is_number() && amount.get<double>() != 0.0 &&
+        std::abs(amount.get<double>()) >= kLeastReason * strongest)
+      reasons.push_back(each);
   }
   const auto strength = [](const Json& each) {
     return std::abs(each["contribution"].get<double>());
@@ -205,11 +216,11 @@ void SayPrediction(Context& context, const Json& prediction) {
   }
   for (const Json& each : reasons) {
     const double amount = each["contribution"].get<double>();
-    context.Say(fmt::format(
-        "  {} = {}  ({}, {:+.2f})", TextOf(each, "column"), TextOf(each, "value"),
-        context.Text(output.is_null() ? (amount > 0 ? Msg("raises it") : Msg("lowers it"))
-                                      : (amount > 0 ? Msg("for") : Msg("against"))),
-        amount));
+    const Message way = output.is_null() ? (amount > 0 ? Msg("raises it") : Msg("lowers it"))
+                                         : (amount > 0 ? Msg("for") : Msg("against"));
+    context.Say(Msg(
+        "  {} = {}  ({}, {})", TextOf(each, "column"), TextOf(each, "value"), context.Text(way),
+        std::abs(amount) < 0.1 ? fmt::format("{:+.1g}", amount) : fmt::format("{:+.2f}", amount)));
   }
 }
 
