@@ -7,7 +7,6 @@
 
 #include "base/json.h"
 #include "base/words.h"
-#include "base/words.h"
 
 namespace aimass {
 namespace {

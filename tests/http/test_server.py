@@ -73,6 +73,28 @@ def test_metrics_can_be_read_by_prometheus(client):
     assert re.search(r'aimass_http_requests_total\{method="GET",route="/api/v1/jobs",status="200"\} [1-9]', text)
 
 
+def test_a_browser_is_led_to_the_documentation(server):
+    answer = httpx.get(server.address + "/")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
+    assert httpx.get(server.address + "/", follow_redirects=True).status_code == 200
+
+
+@pytest.mark.parametrize(("body", "english", "chinese"), [
+    ('{"name": "x",}', "not valid JSON in line 1, column 14: expected a name in double quotes, found }",
+     "第 1 行第 14 列应为双引号中的名称，实际为“}”"),
+    ('{\n  "name" "x"}', "in line 2, column 10: expected ':' behind the name, found \"x\"", "第 2 行第 10 列"),
+    ('{"name": "x", "name": "y"}', "the JSON names 'name' twice in one object", "“name”出现了两次"),
+    ('{"name": 7}', "'name' must be a text, found 7", "“name”必须是文本，实际为 7"),
+    ('[]', "expected a JSON object", "需要一个"),
+])
+def test_wrong_json_is_refused_in_words(client, body, english, chinese):
+    for language, part in (("en", english), ("zh", chinese)):
+        answer = client.post("/api/v1/keys", content=body,
+                             headers={"Content-Type": "application/json", "Accept-Language": language})
+        assert answer.status_code == 400 and part in answer.json()["detail"], answer.text
+        assert "json.exception" not in answer.text
+
+
 def test_docs_need_no_network(client):
     page = client.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
