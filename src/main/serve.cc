@@ -3,6 +3,7 @@
 #include "main/serve.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -90,6 +91,7 @@ struct ServerInstance::State {
 
   // Destroyed from the bottom up, after Stop() ended requests and jobs, which use all of it.
   Config config;
+  Purpose purpose = Purpose::kServer;
   DataFolder folder;
   std::unique_ptr<Database> database;
   std::unique_ptr<Access> access;
@@ -212,7 +214,10 @@ Status ServerInstance::State::Listen() {
     end_waiting();
   });
   RETURN_IF_ERROR(server->Start());
-  const Json state{{"address", server->address()}, {"pid", getpid()}, {"version", Version()}};
+  const Json state{{"address", server->address()},
+                   {"pid", getpid()},
+                   {"version", Version()},
+                   {"command", purpose == Purpose::kCommand}};
   return WriteFileAtomic(StatePath(), state.dump() + "\n");
 }
 
@@ -239,9 +244,11 @@ std::string ServerInstance::key() const {
   return text ? text->substr(0, text->find_first_of("\r\n")) : std::string();
 }
 
-Result<std::unique_ptr<ServerInstance>> ServerInstance::Start(const Config& config) {
+Result<std::unique_ptr<ServerInstance>> ServerInstance::Start(const Config& config,
+                                                              Purpose purpose) {
   ASSIGN_OR_RETURN(DataFolder folder, DataFolder::Open(config.Text("data")));
   auto state = std::make_unique<State>(config, std::move(folder));
+  state->purpose = purpose;
   RETURN_IF_ERROR(state->OpenStore());
   state->AddModules();
   state->BindRoutes();
@@ -285,9 +292,13 @@ class StopSignal {
   }
 
   void Await() const {
-    char byte = 0;
-    while (::read(read_.get(), &byte, 1) < 0 && errno == EINTR) {
+    while (!AwaitFor(-1)) {
     }
+  }
+  /// Whether the signal came within that time; -1: without a limit.
+  [[nodiscard]] bool AwaitFor(int timeout_ms) const {
+    pollfd ready{.fd = read_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&ready, 1, timeout_ms) > 0;
   }
 
  private:
@@ -296,6 +307,20 @@ class StopSignal {
   FileDescriptor read_;
   FileDescriptor write_;
 };
+
+}  // namespace
+
+namespace {
+
+constexpr std::int64_t kCommandWaitMs = 60'000;
+
+// Not where a server holds the folder that is going to stay.
+bool MayBecomeFree(const std::string& data) {
+  const auto text = ReadFile(data + "/server.json", 1 << 16);
+  if (!text) return true;  // whoever holds it is just starting or ending
+  const auto state = ParseJson(*text);
+  return !state || GetBool(*state, "command", false).value_or(false);
+}
 
 }  // namespace
 
@@ -311,6 +336,13 @@ Status Serve(const Config& config, const std::function<void(const std::string&)>
   if (auto log = SetUpLog(config); !log) return fail(log.error());
   const StopSignal signal;
   auto instance = ServerInstance::Start(config);
+  // `aimass serve & aimass …`: the second may have the folder for the length of its work.
+  const std::int64_t deadline_ms = SteadyMs() + kCommandWaitMs;
+  while (!instance && instance.error().code == ErrorCode::kConflict &&
+         MayBecomeFree(config.Text("data")) && SteadyMs() < deadline_ms) {
+    if (signal.AwaitFor(100)) return {};
+    instance = ServerInstance::Start(config);
+  }
   if (!instance) return fail(instance.error());
   Log(LogLevel::kInfo, "ready",
       {{"address", (*instance)->address()},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,9 +18,14 @@ class Config;  // base/config.h
 /// Start() installs no signal handlers. Threads: Start and Stop on one thread.
 class ServerInstance {
  public:
+  enum class Purpose : std::uint8_t {
+    kServer,
+    kCommand
+  };  // how long it is going to hold the folder
   /// Errors   kConflict where another process holds the data folder, kUnavailable where the address
   /// is taken.
-  [[nodiscard]] static Result<std::unique_ptr<ServerInstance>> Start(const Config& config);
+  [[nodiscard]] static Result<std::unique_ptr<ServerInstance>> Start(
+      const Config& config, Purpose purpose = Purpose::kServer);
   ~ServerInstance();  // Stop()
 
   [[nodiscard]] const std::string& address() const;  // "http://127.0.0.1:43117"
@@ -33,9 +39,9 @@ class ServerInstance {
   std::unique_ptr<State> state_;
 };
 
-/// `aimass serve`: runs until SIGINT or SIGTERM, then drains. `ready` gets the server's address as
-/// soon as it answers. A failed start is also logged, unless the log is a terminal, where the
-/// caller tells the error in words.
+/// `aimass serve`: waits for a command that holds the data folder, then runs until SIGINT or
+/// SIGTERM, then drains. `ready` gets the server's address as soon as it answers. A failed start is
+/// also logged, unless the log is a terminal, where the caller tells the error in words.
 [[nodiscard]] Status Serve(const Config& config,
                            const std::function<void(const std::string& address)>& ready);
 

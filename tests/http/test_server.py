@@ -10,6 +10,7 @@ import threading
 import time
 
 import httpx
+import pytest
 
 from harness import clean_environment, free_port
 

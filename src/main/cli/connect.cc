@@ -115,7 +115,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const CommonOptions& common
     // one is ending, the folder becomes free.
     const std::int64_t deadline_ms = SteadyMs() + kFolderWaitMs;
     for (;;) {
-      auto started = ServerInstance::Start(config);
+      auto started = ServerInstance::Start(config, ServerInstance::Purpose::kCommand);
       if (started) {
         connection->embedded_ = std::move(*started);
         address = connection->embedded_->address();

@@ -38,9 +38,8 @@ Status ShowResult(Context& context, const std::string& name, const Json& job) {
                   MemberOf(dataset, "columns").size()));
   const std::int64_t rejected = IntegerOf(dataset, "rejected_rows");
   if (rejected > 0) {
-    context.Say(
-        Msg("{} rows could not be read. See why: aimass datasets rejected {}",
-            Thousands(rejected), name));
+    context.Say(Msg("{} rows could not be read. See why: aimass datasets rejected {}",
+                    Thousands(rejected), name));
   }
   return {};
 }
@@ -254,9 +253,8 @@ Status Show(Context& context, const Named& given) {
                     MemberOf(dataset, "columns").size()));
     context.Say(Msg("From {}", OriginOf(context, dataset)));
     if (IntegerOf(dataset, "rejected_rows") > 0) {
-      context.Say(
-          Msg("{} rows could not be read. See why: aimass datasets rejected {}",
-              Thousands(IntegerOf(dataset, "rejected_rows")), given.name));
+      context.Say(Msg("{} rows could not be read. See why: aimass datasets rejected {}",
+                      Thousands(IntegerOf(dataset, "rejected_rows")), given.name));
     }
     Table table({{context.Text(Msg("Column"))}, {context.Text(Msg("Type"))}});
     for (const Json& column : MemberOf(dataset, "columns")) {
