@@ -115,11 +115,12 @@ Status Sql(Context& context, const SqlOptions& given) {
         Fail(ErrorCode::kInvalidArgument, "--json and --format exclude each other"));
   }
   std::string format = given.format.value_or("table");
-  if (!given.format && given.out) {
-    ASSIGN_OR_RETURN(format, FormatOfFile(*given.out));
-  }
-  if (context.json() && format == "table") format = "json";
   const bool to_file = given.out && *given.out != "-";
+  if (!given.format && to_file) {
+    ASSIGN_OR_RETURN(format, FormatOfFile(*given.out));
+  } else if (context.json()) {
+    format = "json";
+  }
   if (to_file && (format == "table" || format == "parquet")) {
     return context.WrongUsage(WithHint(
         Fail(ErrorCode::kInvalidArgument, "--out writes csv, json, ndjson or arrow; found '{}'",
@@ -127,7 +128,7 @@ Status Sql(Context& context, const SqlOptions& given) {
         Msg("for Parquet: aimass datasets derive NAME --sql …, then aimass datasets "
             "export NAME FILE")));
   }
-  if (to_file) RETURN_IF_ERROR(CheckTarget(*given.out));
+  if (given.out) RETURN_IF_ERROR(CheckTarget(*given.out));
   Json body = {{"query", query}, {"id", NewId()}};
   if (given.limit || format != "arrow") {
     body["limit"] = given.limit.value_or(format == "table" ? kTableRows : kDefaultRows);
