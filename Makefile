@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 # Compiled objects are shared between checkouts.
 export CCACHE_BASEDIR := $(CURDIR)
-.PHONY: build demo stop run check test test-models soak bench quality fuzz package fmt clean
+.PHONY: build demo stop run check test tsan test-models soak bench quality fuzz package fmt clean
 
 build:
 	@scripts/install.sh build
@@ -23,6 +23,9 @@ check:
 
 test: build
 	@scripts/test.sh
+
+tsan:
+	@scripts/test.sh tsan
 
 test-models: build
 	@scripts/test.sh models

@@ -38,7 +38,7 @@ function(aimass_module name)
     gtest_discover_tests(${name}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES LABELS ${name} TIMEOUT 300
       # Threads that wait must not spin: tests run side by side.
-      ENVIRONMENT "OMP_WAIT_POLICY=passive;OMP_NUM_THREADS=2;LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0")
+      ENVIRONMENT "OMP_WAIT_POLICY=passive;OMP_NUM_THREADS=2;LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0;TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
   endif()
 endfunction()
 

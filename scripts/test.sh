@@ -1,10 +1,11 @@
 #!/bin/bash
-# The tests: `scripts/test.sh [all|unit|link|http|models|soak|bench|quality|fuzz] [pytest arguments]`.
+# The tests: `scripts/test.sh [all|unit|link|http|tsan|models|soak|bench|quality|fuzz] [pytest arguments]`.
 #
 #   unit   every module's unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (build-dev)
 #   link   the tests of native/ in the release build: each used function of a library whose header is of another release
 #   http   tests/: the release binary from outside
 #   all    unit, link, http
+#   tsan   the unit tests of base, jobs and runtimes under ThreadSanitizer (build-tsan)
 #   bench  bench/run.py: measurements beside peers, into bench/results/
 #   quality  bench/quality/quality.py: models on real tables beside other libraries (over an hour at 60 s)
 # The others run the tests below tests/ with that pytest marker. JOBS limits parallel compilers.
@@ -28,6 +29,13 @@ run_unit() {
     grep -vE '^ *(Start|[0-9]+/[0-9]+ Test .*Passed)'
 }
 
+run_tsan() {
+  configure tsan build-tsan
+  cmake --build build-tsan -j "$jobs" --target base_test jobs_test runtimes_test
+  scripts/with_postgres.sh ctest --test-dir build-tsan -L '^(base|jobs|runtimes)$' -j "$jobs" --output-on-failure \
+    --no-tests=error 2>&1 | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test .*Passed)'
+}
+
 run_link() {
   configure release build
   cmake --build build -j "$jobs" --target native_test
@@ -44,6 +52,7 @@ case "$what" in
   all) run_unit; run_link; run_pytest -m "not models and not soak and not fuzz" "$@" ;;
   unit) run_unit ;;
   link) run_link ;;
+  tsan) run_tsan ;;
   http) run_pytest -m "not models and not soak and not fuzz" "$@" ;;
   quality) exec "$(scripts/venv.sh bench/quality)/bin/python" bench/quality/quality.py "$@" ;;
   bench)
@@ -51,5 +60,5 @@ case "$what" in
     exec "$(scripts/venv.sh bench)/bin/python" bench/run.py "$@"
     ;;
   models | soak | fuzz) run_pytest -m "$what" "$@" ;;
-  *) sed -n '2,9p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2 ;;
 esac
