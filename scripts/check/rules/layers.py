@@ -11,6 +11,7 @@ from source import ROOT, cpp_files, read
 EXCEPTIONS = {
     # folder or file prefix: reason
     "src/datasets/": "a dataset is read, imported and kept by native readers: DuckDB, libarchive, libcurl",
+    "src/models/learners/leafwise": "what the learners over LightGBM share",
     "src/models/learners/library": "what the learners over XGBoost and LightGBM share",
 }
 NATIVE_USERS = ("src/native/", "src/store/", "src/runtimes/")
