@@ -213,7 +213,7 @@ def test_import_options_and_rejected_rows(aimass, tmp_path):
     assert "Warning:" in run.err and "--type 'v=double' --on-error reject" in run.err
     assert "警告：" in aimass("datasets", "import", "bad", bad, "--replace", "--lang", "zh").err
     run = aimass("datasets", "import", "bad", bad, "--replace", "--type", "v=double", "--on-error", "reject")
-    assert "1 rows could not be read" in run.out
+    assert "1 row could not be read" in run.out
     assert "'abc' in column 'v' is not double" in aimass("datasets", "rejected", "bad", "--json").json["items"][0]["reason"]
     run = aimass("datasets", "import", "bad", bad, "--replace", "--type", "v", check=False)
     assert run.status != 0 and "COLUMN=TYPE" in run.err

@@ -233,7 +233,7 @@ def test_names_that_do_not_exist(client, orders):
     assert "oders" in table["detail"] and "orders" in table["detail"] + table.get("hint", "")
     column = problem(ask(client, "SELECT amunt FROM orders"), 400)
     assert column["detail"] == "there is no column 'amunt' here (line 1, column 8)"
-    assert column["hint"] == "the nearest: amount" and (column["line"], column["column"]) == (1, 8)
+    assert column["hint"].startswith("the nearest: amount") and (column["line"], column["column"]) == (1, 8)
     chinese = client.post("/api/v1/sql", json={"query": "SELEC 1"}, headers={"Accept-Language": "zh"})
     assert "第 1 行" in problem(chinese, 400)["detail"]
 

@@ -19,26 +19,58 @@ struct Affine {
   double intercept = 0.0;
 };
 
+// A search may leave margins of any size (a metric of ranks does not see it), so that
+// Newton's steps are taken on standardised margins and halved where they overshoot. Platt's
+// targets, a little inside 0 and 1, keep the slope finite where the margins separate the classes.
 Affine FitPlatt(std::span<const float> actual, std::span<const double> margins) {
-  Affine fit;
+  const auto n = static_cast<double>(actual.size());
+  const double mean = std::accumulate(margins.begin(), margins.end(), 0.0) / n;
+  double deviation = 0.0;
+  for (const double m : margins) deviation += (m - mean) * (m - mean);
+  deviation = std::sqrt(deviation / n);
+  const double positives = std::accumulate(actual.begin(), actual.end(), 0.0);
+  if (!(deviation > 0.0) || positives <= 0.0 || positives >= n) return {};
+  const double high = (positives + 1.0) / (positives + 2.0);
+  const double low = 1.0 / (n - positives + 2.0);
+  const auto loss = [&](const Affine& fit) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < actual.size(); ++i) {
+      const double z = fit.slope * (margins[i] - mean) / deviation + fit.intercept;
+      const double target = actual[i] > 0.5F ? high : low;
+      sum += std::max(z, 0.0) - target * z + std::log1p(std::exp(-std::fabs(z)));
+    }
+    return sum;
+  };
+  Affine fit{.slope = deviation, .intercept = mean};
+  double now = loss(fit);
   for (int iteration = 0; iteration < 50; ++iteration) {
     double ga = 0.0, gb = 0.0, haa = 1e-9, hab = 0.0, hbb = 1e-9;
     for (std::size_t i = 0; i < actual.size(); ++i) {
-      const double m = margins[i];
+      const double m = (margins[i] - mean) / deviation;
       const double p = 1.0 / (1.0 + std::exp(-(fit.slope * m + fit.intercept)));
-      const double d = p - actual[i];
+      const double d = p - (actual[i] > 0.5F ? high : low);
       const double h = std::max(p * (1.0 - p), 1e-12);
       ga += d * m, gb += d, haa += h * m * m, hab += h * m, hbb += h;
     }
     const double determinant = haa * hbb - hab * hab;
-    if (!(determinant > 1e-12)) break;
-    const double da = (hbb * ga - hab * gb) / determinant;
-    const double db = (haa * gb - hab * ga) / determinant;
-    fit.slope -= da;
-    fit.intercept -= db;
-    if (std::fabs(da) + std::fabs(db) < 1e-9) break;
+    if (!(determinant > 0.0)) break;
+    Affine step{.slope = (hbb * ga - hab * gb) / determinant,
+                .intercept = (haa * gb - hab * ga) / determinant};
+    double next = now;
+    Affine moved = fit;
+    for (int halving = 0; halving < 30; ++halving) {
+      moved = {.slope = fit.slope - step.slope, .intercept = fit.intercept - step.intercept};
+      next = loss(moved);
+      if (next <= now) break;
+      step = {.slope = 0.5 * step.slope, .intercept = 0.5 * step.intercept};
+    }
+    if (!(next <= now)) break;
+    const double gained = now - next;
+    fit = moved, now = next;
+    if (gained < 1e-10 * n) break;
   }
-  return fit;
+  return {.slope = fit.slope / deviation,
+          .intercept = fit.intercept - fit.slope * mean / deviation};
 }
 
 Affine FitLine(std::span<const float> actual, std::span<const double> values) {
@@ -63,10 +95,10 @@ Affine FitTemperature(std::size_t classes, std::span<const float> actual,
     return SmoothLoss(TaskKind::kMulticlass, classes, actual, scaled);
   };
   constexpr double kGolden = 0.6180339887498949;
-  double low = std::log(0.25), high = std::log(4.0);
+  double low = std::log(0.01), high = std::log(100.0);
   double a = high - kGolden * (high - low), b = low + kGolden * (high - low);
   double loss_a = loss(a), loss_b = loss(b);
-  for (int i = 0; i < 25; ++i) {
+  for (int i = 0; i < 32; ++i) {
     if (loss_a < loss_b) {
       high = b, b = a, loss_b = loss_a, a = high - kGolden * (high - low), loss_a = loss(a);
     } else {
@@ -92,9 +124,7 @@ void Calibrate(const Scorer& scorer, std::span<const float> actual, std::span<co
       fit = FitLine(actual, margins), name = "linear";
       break;
   }
-  if (!std::isfinite(fit.slope) || !std::isfinite(fit.intercept) || fit.slope < 0.1 ||
-      fit.slope > 10.0)
-    return;
+  if (!std::isfinite(fit.slope) || !std::isfinite(fit.intercept) || !(fit.slope > 0.0)) return;
   std::vector<double> moved(margins.begin(), margins.end());
   for (double& margin : moved) margin = fit.slope * margin + fit.intercept;
   const double before = SmoothLoss(scorer.task(), scorer.classes(), actual, margins);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kSampledRows = 4000;
 constexpr std::size_t kMostCopies = 20;  // per different row, on average
+constexpr std::size_t kFewCopies = 100;  // fewer than one row in so many: chance
 
 std::uint64_t Mix(std::uint64_t hash) {
   hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -143,8 +144,10 @@ Result<RowGroups> GroupRows(const RowTable& table, const TargetColumn& target,
     if (i == 0 || repeated[i].hash != repeated[i - 1].hash) ++distinct;
   }
   groups.duplicates = rows.size() - distinct;
-  if (!options.column.empty() || groups.duplicates == 0 || distinct * kMostCopies < rows.size())
+  if (!options.column.empty() || groups.duplicates * kFewCopies < rows.size() ||
+      distinct * kMostCopies < rows.size()) {
     return groups;
+  }
   groups.by = "rows";
   groups.of.resize(table.rows());
   std::iota(groups.of.begin(), groups.of.end(), 0U);

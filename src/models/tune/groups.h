@@ -28,8 +28,10 @@ struct GroupOptions {
 /// With `column`: its values are the groups, a missing one is a group of its own. Without: rows
 /// whose features are the same are one group; columns that only number the rows do not count. In a
 /// table of few different rows (more than 20 each on average) the same values are different cases
-/// rather than copies, and the rows stay single.
-/// Errors   kUnprocessable for a column that is not there or has one value only.
+/// rather than copies, and the rows stay single; so they do where fewer than one in a hundred
+/// repeats another, which is chance and moves no measure, so that versions that look at different
+/// columns are still measured on the same rows. Errors   kUnprocessable for a column that is not
+/// there or has one value only.
 [[nodiscard]] Result<RowGroups> GroupRows(const RowTable& table, const TargetColumn& target,
                                           const GroupOptions& options);
 
