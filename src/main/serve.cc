@@ -317,8 +317,10 @@ namespace {
 
 constexpr std::int64_t kCommandWaitMs = 60'000;
 
-// Not where a server holds the folder that is going to stay.
+// Not where a server holds the folder that is going to stay, nor where nobody can.
 bool MayBecomeFree(const std::string& data) {
+  std::error_code error;
+  if (!std::filesystem::exists(data + "/lock", error)) return false;
   const auto text = ReadFile(data + "/server.json", 1 << 16);
   if (!text) return true;  // whoever holds it is just starting or ending
   const auto state = ParseJson(*text);

@@ -1,10 +1,14 @@
 """What the command line says where something is wrong: in both languages, with the right exit code, and as JSON."""
 
+import fcntl
 import json
 import os
 import pty
 import select
+import signal
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -157,30 +161,26 @@ def test_a_backup_makes_no_folder_silently(folder):
 
 def at_a_terminal(*words, columns: int = 80, env=None, until: bytes = b"", timeout_s: float = 60) -> tuple[str, int]:
     """What the command writes at a terminal; stopped by SIGINT once `until` was read."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ["COLUMNS"] = str(columns)
-        os.execve(BINARY, [str(BINARY), *map(str, words)], clean_environment() | {"TERM": "xterm"} | (env or {}))
-    import fcntl
-    import struct
-    import termios
+    terminal, side = pty.openpty()  # the other side stays open here: what was written cannot get lost with its writer
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([str(BINARY), *map(str, words)], stdin=side, stdout=side, stderr=side,
+                               env=clean_environment() | {"TERM": "xterm", "COLUMNS": str(columns)} | (env or {}))
     text, deadline = b"", time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        if select.select([terminal], [], [], 0.2)[0]:
-            try:
-                piece = os.read(terminal, 4096)
-            except OSError:
-                break
-            if not piece:
-                break
-            text += piece
+        ended = process.poll() is not None
+        if select.select([terminal], [], [], 0 if ended else 0.2)[0]:
+            text += os.read(terminal, 4096)
             if until and until in text:
-                os.kill(pid, 2)
+                process.send_signal(signal.SIGINT)
                 until = b""
-    _, status = os.waitpid(pid, 0)
+        elif ended:
+            break
+    else:
+        process.kill()
+    status = process.wait()
     os.close(terminal)
-    return text.decode(), os.waitstatus_to_exitcode(status)
+    os.close(side)
+    return text.decode(), status
 
 
 def test_a_failed_start_is_a_sentence_at_a_terminal(tmp_path):

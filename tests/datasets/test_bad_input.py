@@ -13,7 +13,7 @@ import typing
 
 import pytest
 
-REJECTED_LINE = "there are {} fields where {} were expected"
+REJECTED_LINE = "found {} field{} where {} were expected"
 
 
 @dataclasses.dataclass
@@ -83,9 +83,9 @@ CASES = [
     Case("text behind a quote", 'a,b\n1,"x"y\n2,z\n', rows=[[2, "z"]],
          rejected={2: "there is text behind the closing quote of field 2"}),
     Case("too many and too few fields", "a,b\n1,2\n3\n4,5,6\n7,8\n", rows=[[1, 2], [7, 8]],
-         rejected={3: REJECTED_LINE.format(1, 2), 4: REJECTED_LINE.format(3, 2)}),
+         rejected={3: REJECTED_LINE.format(1, "", 2), 4: REJECTED_LINE.format(3, "s", 2)}),
     Case("nothing but broken rows", "a,b\n1\n2\n", body={"options": {"header": "true"}}, code="unprocessable",
-         en="none of the 2 rows could be read", zh="2", hint="line 2: there are 1 fields where 2 were expected"),
+         en="none of the 2 rows could be read", zh="2", hint="line 2: found 1 field where 2 were expected"),
     Case("zero bytes", b"a,b\n1,x\n2,\0\n", code="unprocessable", en="has a zero byte in line 3", zh="第 3 行有零字节",
          hint="UTF-8"),
     Case("not text at all", bytes(range(256)) * 40, ending="", code="unsupported",
@@ -108,7 +108,7 @@ CASES = [
     Case("one bad number, rejected", mostly("1.5", "abc"), body={"on_error": "reject"}, rows=299,
          types={"id": "bigint", "v": "double"}, rejected={152: "'abc' in column 'v' is not double"}),
     Case("one bad date, left empty", mostly("2024-05-06", "soon"), body={"on_error": "null"}, rows=300,
-         types={"id": "bigint", "v": "date"}, warns=("1 other values were left empty (line: value: 152: 'soon')",)),
+         types={"id": "bigint", "v": "date"}, warns=("other values that were left empty: 1 (line: value: 152: 'soon')",)),
     Case("one bad value of a given type", mostly("1.5", "abc"), body={"types": {"v": "double"}}, code="unprocessable",
          en="1 of 300 values in column 'v' are not double (line: value: 152: 'abc')", zh="有 1 个值（共 300 个，列“v”）不是 double",
          hint="--on-error reject"),

@@ -188,7 +188,7 @@ def test_a_folder_that_becomes_read_only(served, disk, start_server):
     again = start_server(served.data)
     with again.client() as client:
         still_reads(client)
-        assert client.post("/api/v1/keys", json={"name": "after"}).status_code == 201
+        assert client.post("/api/v1/keys", json={"name": "writable"}).status_code == 201
 
 
 def test_a_job_that_needs_more_memory_than_it_may_have(start_server, tmp_path, noise):

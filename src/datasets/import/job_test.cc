@@ -106,8 +106,8 @@ TEST(Import, KeepsWhatIsBrokenWithLineAndReason) {
                          entry["text"].get<std::string>());
   }
   EXPECT_EQ(found,
-            "3: there are 1 fields where 2 were expected <3>\n"
-            "4: there are 3 fields where 2 were expected <4,5,6>\n"
+            "3: found 1 field where 2 were expected <3>\n"
+            "4: found 3 fields where 2 were expected <4,5,6>\n"
             "5: there is text behind the closing quote of field 1 <\"x\"y,1>\n"
             "7: the quote of field 1 is never closed <\"open,9>\n"
             "9: the text is not valid in its encoding <bad\xef\xbf\xbd,1>\n");
@@ -163,7 +163,7 @@ TEST(Import, ReadsOnlyTheSurprisingColumnAgain) {
   ASSERT_TRUE(imported) << imported.error().ToString();
   EXPECT_EQ(imported->Types(), "a text, b bigint");
   EXPECT_EQ(imported->output["rows"], 5001);
-  EXPECT_EQ(std::count(context.log.begin(), context.log.end(), "1 columns are read again"), 1);
+  EXPECT_EQ(std::count(context.log.begin(), context.log.end(), "1 column are read again"), 1);
   EXPECT_EQ(imported->Warnings(),
             std::vector<std::string>{
                 "column 'a' is text, because 1 of its 5001 values are not bigint (line: value: "
@@ -240,29 +240,32 @@ INSTANTIATE_TEST_SUITE_P(
                    "--type 'amount=double' --on-error reject (sets such rows aside) or --on-error "
                    "null (leaves the values empty)\n",
                    ""},
-        MisfitCase{"Reject", R"({"on_error": "reject"})", "id bigint, amount double, day date",
-                   "9: 'unknown' in column 'amount' is not double\n"
-                   "302: 'unknown' in column 'amount' is not double\n"
-                   "402: 'soon' in column 'day' is not date\n",
-                   "column 'amount' is double; 2 rows with other values were set aside (line: "
-                   "value: 9: 'unknown', 302: 'unknown')\n"
-                   "column 'day' is date; 1 rows with other values were set aside (line: value: "
-                   "402: 'soon')\n",
-                   ""},
-        MisfitCase{"Null", R"({"on_error": "null"})", "id bigint, amount double, day date", "",
-                   "column 'amount' is double; 2 other values were left empty (line: value: 9: "
-                   "'unknown', 302: 'unknown')\n"
-                   "column 'day' is date; 1 other values were left empty (line: value: 402: "
-                   "'soon')\n",
-                   ""},
-        MisfitCase{"GivenTypeRejects",
-                   R"({"on_error": "reject", "types": {"AMOUNT": "number", "day": "text"}})",
-                   "id bigint, amount double, day text",
-                   "9: 'unknown' in column 'amount' is not double\n"
-                   "302: 'unknown' in column 'amount' is not double\n",
-                   "column 'amount' is double; 2 rows with other values were set aside (line: "
-                   "value: 9: 'unknown', 302: 'unknown')\n",
-                   ""},
+        MisfitCase{
+            "Reject", R"({"on_error": "reject"})", "id bigint, amount double, day date",
+            "9: 'unknown' in column 'amount' is not double\n"
+            "302: 'unknown' in column 'amount' is not double\n"
+            "402: 'soon' in column 'day' is not date\n",
+            "column 'amount' is double; rows with other values that were set aside: 2 (line: "
+            "value: 9: 'unknown', 302: 'unknown')\n"
+            "column 'day' is date; rows with other values that were set aside: 1 (line: value: "
+            "402: 'soon')\n",
+            ""},
+        MisfitCase{
+            "Null", R"({"on_error": "null"})", "id bigint, amount double, day date", "",
+            "column 'amount' is double; other values that were left empty: 2 (line: value: 9: "
+            "'unknown', 302: 'unknown')\n"
+            "column 'day' is date; other values that were left empty: 1 (line: value: 402: "
+            "'soon')\n",
+            ""},
+        MisfitCase{
+            "GivenTypeRejects",
+            R"({"on_error": "reject", "types": {"AMOUNT": "number", "day": "text"}})",
+            "id bigint, amount double, day text",
+            "9: 'unknown' in column 'amount' is not double\n"
+            "302: 'unknown' in column 'amount' is not double\n",
+            "column 'amount' is double; rows with other values that were set aside: 2 (line: "
+            "value: 9: 'unknown', 302: 'unknown')\n",
+            ""},
         MisfitCase{"GivenTypeFails", R"({"types": {"amount": "double"}})", "", "", "",
                    "2 of 401 values in column 'amount' are not double (line: value: 9: 'unknown', "
                    "302: 'unknown')"},

@@ -177,13 +177,14 @@ Status SettleTypes(Source& source, std::vector<Column>& columns, std::vector<Mes
     const int candidate = column.conversion.candidate;
     const std::string places = Places(tally.first(candidate));
     warnings.push_back(
-        reject ? Msg("column '{}' is {}; {} rows with other values were set aside (line: value: "
-                     "{})",
-                     source.names[i], TypeName(column.conversion.type), tally.misfits(candidate),
-                     places)
-               : Msg("column '{}' is {}; {} other values were left empty (line: value: {})",
-                     source.names[i], TypeName(column.conversion.type), tally.misfits(candidate),
-                     places));
+        reject
+            ? Msg("column '{}' is {}; rows with other values that were set aside: {} (line: value: "
+                  "{})",
+                  source.names[i], TypeName(column.conversion.type), tally.misfits(candidate),
+                  places)
+            : Msg("column '{}' is {}; other values that were left empty: {} (line: value: {})",
+                  source.names[i], TypeName(column.conversion.type), tally.misfits(candidate),
+                  places));
   }
   if (reject) {
     for (const Column& column : columns) source.strict.push_back(column.conversion);

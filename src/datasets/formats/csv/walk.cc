@@ -69,8 +69,8 @@ Result<bool> Walk::Next() {
       continue;
     }
     if (record_.fields.size() != columns_) {
-      RETURN_IF_ERROR(Reject(begin, Msg("there are {} fields where {} were expected",
-                                        record_.fields.size(), columns_)));
+      RETURN_IF_ERROR(Reject(
+          begin, Msg("found {} fields where {} were expected", record_.fields.size(), columns_)));
       continue;
     }
     if (!source_.request.files[at_.file].valid_utf8 &&
