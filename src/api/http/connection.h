@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal to the server: server.cc and connection.cc.
+// Internal to the server: server.cc and the connection*.cc.
 
 #include <memory>
 #include <string>

@@ -43,7 +43,7 @@ std::string_view Head::Field(std::string_view lower_case_name) const {
 class RequestParser::Impl final : public beast::http::basic_parser<true> {
  public:
   explicit Impl(HeadLimits limits) : limits_(limits) {
-    body_limit(boost::none);  // the route decides, see connection.cc
+    body_limit(boost::none);  // the route decides, see connection_read.cc
     header_limit(static_cast<std::uint32_t>(limits.max_bytes + 4));
     eager(false);
   }
