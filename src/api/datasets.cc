@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "api/jobs.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -81,10 +82,6 @@ Result<std::optional<std::int64_t>> VersionOf(const Request& request) {
   return std::optional<std::int64_t>(version);
 }
 
-Response Started(const Job& job, Language language) {
-  return Response::Of({{"job", ToJson(job, language)}}, 202);
-}
-
 // A member that must be a text is the body's content, not its form: 422.
 Result<std::string> TextMember(const Json& object, std::string_view key,
                                std::string_view fallback) {
@@ -136,7 +133,7 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   if (has_sql) {
     ASSIGN_OR_RETURN(const std::string sql, TextMember(body, "sql", ""));
     ASSIGN_OR_RETURN(const Job job, parts.service.Derive(request.caller, name, sql, mode, key));
-    return Started(job, request.language);
+    return JobStarted(job, request.language);
   }
   const Json& source = body["source"];
   if (!source.is_object())
@@ -159,7 +156,7 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
         Msg("upload the file to /api/v1/uploads instead"));
   }
   ASSIGN_OR_RETURN(const Job job, parts.service.Import(request.caller, import));
-  return Started(job, request.language);
+  return JobStarted(job, request.language);
 }
 
 // GET /api/v1/datasets
@@ -418,7 +415,7 @@ Result<Response> DeleteDataset(const Parts& parts, const Request& request) {
 Result<Response> Refresh(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(const Job job, parts.service.Refresh(request.caller, request.params.at("name"),
                                                         request.language));
-  return Started(job, request.language);
+  return JobStarted(job, request.language);
 }
 
 using Work = Result<Response> (*)(const Parts&, const Request&);

@@ -188,6 +188,10 @@ Task<Result<Response>> CancelJob(const Parts& parts, const Request& request) {
 
 }  // namespace
 
+Response JobStarted(const Job& job, Language language) {
+  return Response::Of({{"job", ToJson(job, language)}}, 202);
+}
+
 std::function<void()> BindJobsApi(JobQueue& queue, Pool& io, http::Router& router) {
   auto parts = std::make_shared<const Parts>(Parts{queue, io, std::make_shared<Waiters>()});
   // The router may go before the queue or after it, so the queue's listener holds on to nothing.

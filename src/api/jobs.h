@@ -13,4 +13,7 @@ namespace aimass {
 /// a server that stops.
 std::function<void()> BindJobsApi(JobQueue& queue, Pool& io, http::Router& router);
 
+/// 202 with the job that was started.
+http::Response JobStarted(const Job& job, Language language);
+
 }  // namespace aimass

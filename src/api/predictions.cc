@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "api/jobs.h"
 #include "base/words.h"
 
 namespace aimass {
@@ -97,7 +98,7 @@ Task<Result<Response>> StartPredictions(Parts& parts, const Request& request) {
                         return parts.batches.Start(request.caller, batch,
                                                    request.Header("idempotency-key"));
                       }));
-  co_return Response::Of({{"job", ToJson(job, request.language)}}, 202);
+  co_return JobStarted(job, request.language);
 }
 
 // GET /api/v1/predictions/{job}/file

@@ -78,6 +78,11 @@ Result<std::string> GetString(const Json& object, std::string_view key) {
 Result<std::int64_t> GetInteger(const Json& object, std::string_view key) {
   return Get<std::int64_t>(object, key, "an integer", [](const Json& v) {
     if (v.is_number_unsigned()) return v.get<std::uint64_t>() <= INT64_MAX;
+    // JSON does not tell 3.0 from 3; above 2^53 a double is no longer sure of its last digit.
+    if (v.is_number_float()) {
+      const double number = v.get<double>();
+      return std::trunc(number) == number && std::abs(number) <= 0x1p53;
+    }
     return v.is_number_integer();
   });
 }

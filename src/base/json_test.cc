@@ -101,6 +101,10 @@ TEST(GetMembers, NameWhatWasExpectedAndFound) {
             "'big' must be an integer, found 18446744073709551615");
   EXPECT_EQ(GetString(object, "none").error().ToString(), "'none' is missing");
   EXPECT_EQ(GetInteger(object, "zero", 7).value(), 7);
+  EXPECT_EQ(GetInteger({{"whole", 3.0}}, "whole").value(), 3);
+  EXPECT_EQ(GetInteger({{"half", 3.5}}, "half").error().ToString(),
+            "'half' must be an integer, found 3.5");
+  EXPECT_FALSE(GetInteger({{"vast", 1e300}}, "vast"));
   EXPECT_FALSE(GetInteger(object, "n", 7));
   EXPECT_FALSE(GetString(Json::array(), "n"));
 }

@@ -9,9 +9,6 @@ from schemathesis.core.parameters import ParameterLocation
 
 FILLED = json.loads(os.environ.get("AIMASS_CONTRACT_FILLED", "{}"))
 
-UNKNOWN_HEADER = "x-schemathesis-unknown-property"
-
-
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
@@ -23,8 +20,16 @@ def map_case(context, case):
         seconds = str(query.get("seconds", "1"))
         if seconds.isascii() and seconds.isdigit() and 1 <= int(seconds) <= 86400:
             case.query = query | {"seconds": 1}
+    if "cursor" in (case.query or {}):
+        case.query = with_a_cursor_that_a_list_gave(case.query, case.operation.path)
     ask_for_what_exists(case)
     return case
+
+
+def with_a_cursor_that_a_list_gave(query, path):
+    query = {name: value for name, value in query.items() if name != "cursor"}
+    given = FILLED.get("cursors", {}).get(path)
+    return query | {"cursor": given} if given else query
 
 
 # Names that schemathesis makes up give 404. In every second request something that exists stands instead, so that
@@ -45,8 +50,3 @@ def ask_for_what_exists(case):
             parameters[name] = known[name]
     case.path_parameters = parameters
 
-
-# HTTP tells servers to ignore header fields that they do not know (RFC 9110, 5.1): not an invalid request.
-@schemathesis.hook
-def filter_case(context, case):
-    return not any(name.lower() == UNKNOWN_HEADER for name in case.headers or {})
