@@ -51,4 +51,4 @@ fmt:
 	@git ls-files -co --exclude-standard '*.cc' '*.h' | xargs -r clang-format-19 -i
 
 clean:
-	@rm -rf build build-dev build-tsan build-quick
+	@rm -rf build build-dev build-tsan build-fuzz build-quick

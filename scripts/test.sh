@@ -3,7 +3,7 @@
 #
 #   unit   every module's unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (build-dev)
 #   link   the tests of native/ in the release build: each used function of a library whose header is of another release
-#   http   tests/: the release binary from outside
+#   http   tests/: the release binary from outside, and what is fuzzed (build-fuzz): 20 s for each target
 #   all    unit, link, http
 #   tsan   the unit tests of base, jobs and runtimes under ThreadSanitizer (build-tsan)
 #   bench  bench/run.py: measurements beside peers, into bench/results/
@@ -42,6 +42,11 @@ run_link() {
   ctest --test-dir build -L '^native$' --output-on-failure --no-tests=error 2>&1 | grep -vE '^ *Start'
 }
 
+build_fuzz() {
+  configure fuzz build-fuzz
+  cmake --build build-fuzz -j "$jobs" --target fuzz_targets
+}
+
 run_pytest() {
   local venv
   venv=$(scripts/venv.sh)
@@ -49,16 +54,17 @@ run_pytest() {
 }
 
 case "$what" in
-  all) run_unit; run_link; run_pytest -m "not models and not soak and not fuzz" "$@" ;;
+  all) run_unit; run_link; build_fuzz; run_pytest -m "not models and not soak and not fuzz" "$@" ;;
   unit) run_unit ;;
   link) run_link ;;
   tsan) run_tsan ;;
-  http) run_pytest -m "not models and not soak and not fuzz" "$@" ;;
+  http) build_fuzz; run_pytest -m "not models and not soak and not fuzz" "$@" ;;
   quality) exec "$(scripts/venv.sh bench/quality)/bin/python" bench/quality/quality.py "$@" ;;
   bench)
     scripts/install.sh bench
     exec "$(scripts/venv.sh bench)/bin/python" bench/run.py "$@"
     ;;
-  models | soak | fuzz) run_pytest -m "$what" "$@" ;;
+  soak | fuzz) build_fuzz; run_pytest -m "$what" "$@" ;;
+  models) run_pytest -m "$what" "$@" ;;
   *) sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2 ;;
 esac

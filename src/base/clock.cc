@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -29,31 +30,39 @@ std::string ToRfc3339(std::int64_t unix_ms) {
 }
 
 std::optional<std::int64_t> FromRfc3339(std::string_view text) {
+  constexpr std::int64_t kYear0Ms = -62'167'219'200'000;
+  constexpr std::int64_t kYear10000Ms = 253'402'300'800'000;
   std::tm utc{};
   const std::string copy(text);
-  const char* rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &utc);
-  if (rest == nullptr) return std::nullopt;
+  const char* const time = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &utc);
+  if (time == nullptr) return std::nullopt;
+  std::string_view rest = text.substr(static_cast<std::size_t>(time - copy.c_str()));
   double fraction = 0.0;
-  if (*rest == '.') {
-    const auto [end, error] = std::from_chars(rest, copy.data() + copy.size(), fraction);
-    if (error != std::errc{}) return std::nullopt;
-    rest = end;
+  if (rest.starts_with('.')) {
+    const std::size_t digits = std::min(rest.find_first_not_of("0123456789", 1), rest.size());
+    if (digits == 1) return std::nullopt;
+    std::from_chars(rest.data(), rest.data() + digits, fraction);
+    rest.remove_prefix(digits);
   }
   std::int64_t offset_minutes = 0;
-  if (*rest == 'Z' || *rest == 'z') {
-    ++rest;
-  } else if (*rest == '+' || *rest == '-') {
-    int hours = 0;
-    int minutes = 0;
-    if (std::sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2) return std::nullopt;
-    offset_minutes = (*rest == '-' ? -1 : 1) * (hours * 60 + minutes);
-    rest += 6;
-  } else {
-    return std::nullopt;
+  if (rest != "Z" && rest != "z") {
+    if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':') {
+      return std::nullopt;
+    }
+    for (const std::size_t at : {1, 2, 4, 5}) {
+      if (rest[at] < '0' || rest[at] > '9') return std::nullopt;
+    }
+    const auto number = [rest](std::size_t at) {
+      return (rest[at] - '0') * 10 + (rest[at + 1] - '0');
+    };
+    if (number(1) > 23 || number(4) > 59) return std::nullopt;
+    offset_minutes = (rest[0] == '-' ? -1 : 1) * (number(1) * 60 + number(4));
   }
-  if (rest != copy.data() + copy.size()) return std::nullopt;
-  return (static_cast<std::int64_t>(timegm(&utc)) - offset_minutes * 60) * 1000 +
-         std::llround(fraction * 1000.0);
+  const std::int64_t unix_ms =
+      (static_cast<std::int64_t>(timegm(&utc)) - offset_minutes * 60) * 1000 +
+      std::llround(fraction * 1000.0);
+  if (unix_ms < kYear0Ms || unix_ms >= kYear10000Ms) return std::nullopt;
+  return unix_ms;
 }
 
 std::optional<std::int64_t> ParseDurationMs(std::string_view text) {

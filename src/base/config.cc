@@ -134,14 +134,18 @@ const Field* FindField(std::string_view name) {
   return nullptr;
 }
 
-/// `http: {threads: 4}` → "http.threads" = "4".
+/// `http: {threads: 4}` → "http.threads" = "4". An alias may stand inside of what it names, and
+/// what is deeper than any setting is none: so this ends.
 Status Flatten(const YAML::Node& node, const std::string& prefix, const std::string& file,
                std::map<std::string, std::string>* out) {
   for (const auto& entry : node) {
-    const std::string name = prefix.empty() ? entry.first.as<std::string>()
-                                            : prefix + "." + entry.first.as<std::string>();
-    if (entry.second.IsMap()) {
+    std::string name = prefix.empty() ? entry.first.as<std::string>()
+                                      : prefix + "." + entry.first.as<std::string>();
+    const bool section = entry.second.IsMap() && (prefix.empty() || entry.second.size() == 0);
+    if (section) {
       RETURN_IF_ERROR(Flatten(entry.second, name, file, out));
+    } else if (entry.second.IsMap()) {
+      name += "." + entry.second.begin()->first.as<std::string>();
     } else if (entry.second.IsScalar()) {
       (*out)[name] = entry.second.as<std::string>();
     } else if (entry.second.IsSequence()) {
@@ -152,7 +156,7 @@ Status Flatten(const YAML::Node& node, const std::string& prefix, const std::str
     } else {
       (*out)[name] = "";
     }
-    if (entry.second.IsMap() || FindField(name) != nullptr) continue;
+    if (section || FindField(name) != nullptr) continue;
     std::vector<std::string_view> known;
     for (const Field& field : kFields) known.push_back(field.name);
     auto error = Fail(ErrorCode::kInvalidArgument, "{}: there is no setting '{}'", file, name);

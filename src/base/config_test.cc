@@ -57,7 +57,11 @@ TEST_P(BadConfig, SaysWhereAndWhat) {
 
 INSTANTIATE_TEST_SUITE_P(
     , BadConfig,
-    testing::Values(BadCase{"UnknownKey", "http: {thread: 3}", "there is no setting 'http.thread'",
+    testing::Values(BadCase{"AliasWithinItself", "http: &a {threads: *a}",
+                            "there is no setting 'http.threads.threads'", "http.threads"},
+                    BadCase{"TooDeep", "http: {threads: {most: 3}}",
+                            "there is no setting 'http.threads.most'", ""},
+                    BadCase{"UnknownKey", "http: {thread: 3}", "there is no setting 'http.thread'",
                             "did you mean 'http.threads'?"},
                     BadCase{"NoNumber", "http.threads: many",
                             "'http.threads' must be an integer, got 'many'", ""},

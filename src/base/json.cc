@@ -147,11 +147,18 @@ Json ToJson(const Message& message) {
   return Json{{"format", message.format}, {"arguments", message.arguments}};
 }
 
+// The process that wrote them may be broken: what does not look like a message or an error gives an
+// empty one.
 Message MessageFromJson(const Json& json) {
   Message message;
   if (!json.is_object()) return message;
-  message.format = json.value("format", "");
-  message.arguments = json.value("arguments", std::vector<std::string>{});
+  message.format = GetString(json, "format", "").value_or("");
+  const auto arguments = json.find("arguments");
+  if (arguments == json.end() || !arguments->is_array()) return message;
+  for (const Json& argument : *arguments) {
+    message.arguments.push_back(argument.is_string() ? argument.get<std::string>()
+                                                     : argument.dump());
+  }
   return message;
 }
 
@@ -167,11 +174,14 @@ Json ToJson(const Error& error) {
 }
 
 Error ErrorFromJson(const Json& json) {
-  return Error{.code = CodeFromName(json.value("code", "internal")),
-               .message = MessageFromJson(json.value("message", Json{})),
-               .hint = MessageFromJson(json.value("hint", Json{})),
-               .line = json.value("line", std::int64_t{0}),
-               .column = json.value("column", std::int64_t{0})};
+  const auto member = [&json](const char* key) {
+    return json.is_object() ? json.value(key, Json()) : Json();
+  };
+  return Error{.code = CodeFromName(GetString(json, "code", "").value_or("")),
+               .message = MessageFromJson(member("message")),
+               .hint = MessageFromJson(member("hint")),
+               .line = GetInteger(json, "line", 0).value_or(0),
+               .column = GetInteger(json, "column", 0).value_or(0)};
 }
 
 }  // namespace aimass

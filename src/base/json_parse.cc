@@ -114,6 +114,7 @@ class Reader final : public nlohmann::json_sax<Json> {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
 
+  [[nodiscard]] bool refused() const { return error_.has_value(); }
   [[nodiscard]] Result<Json> Take() {
     if (error_) return std::unexpected(std::move(*error_));
     return std::move(root_);
@@ -147,7 +148,11 @@ class Reader final : public nlohmann::json_sax<Json> {
                    const nlohmann::detail::exception& refusal) override {
     const std::string_view expected = ExpectedBy(refusal.what());
     // `position` counts the bytes read, the end as one more.
-    const std::size_t at = PointAt(text_, position == 0 ? 0 : position - 1, expected);
+    Refuse(PointAt(text_, position == 0 ? 0 : position - 1, expected), expected);
+    return false;
+  }
+
+  void Refuse(std::size_t at, std::string_view expected) {
     const std::string_view before = text_.substr(0, at);
     const auto line = 1 + std::ranges::count(before, '\n');
     const std::string_view in_line = before.substr(before.rfind('\n') + 1);
@@ -156,7 +161,6 @@ class Reader final : public nlohmann::json_sax<Json> {
                   "not valid JSON in line {}, column {}: expected {}, found {}", line, column,
                   Word{std::string(expected)}, FoundAt(text_, at))
                  .error();
-    return false;
   }
 
  private:
@@ -204,6 +208,10 @@ Result<Json> ParseJson(std::string_view text, int max_depth) {
     Json::sax_parse(text, &reader);
   } catch (const Json::exception& error) {
     return Fail(ErrorCode::kInternal, "the JSON could not be read: {}", error.what());
+  }
+  // Its reader takes a NUL for the end of the text; no other reader does.
+  if (const std::size_t at = text.find('\0'); at != std::string_view::npos && !reader.refused()) {
+    reader.Refuse(at, "the end of the text");
   }
   return reader.Take();
 }

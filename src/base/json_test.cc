@@ -78,6 +78,10 @@ INSTANTIATE_TEST_SUITE_P(
                   "it as an escape such as \\n, found 0x0A"},
         WrongCase{"Escape", R"(["\x"])",
                   R"(1, column 3: expected an escape such as \n or \u4e2d, found \x)"},
+        WrongCase{"BehindANul", std::string("{}\n\0x", 5),
+                  "2, column 1: expected the end of the text, found 0x00"},
+        WrongCase{"NulAlone", std::string("\0", 1),
+                  "1, column 1: " + std::string(kValue) + "found 0x00"},
         WrongCase{"BrokenUtf8", "[\"中\xff\"]", "1, column 4: expected valid UTF-8, found 0xFF"}),
     [](const auto& info) { return std::string(info.param.what); });
 
@@ -124,6 +128,19 @@ TEST(Errors, SurviveTheWayThroughJson) {
   EXPECT_EQ(back.code, error.code);
   EXPECT_EQ(Render(back.message, Language::kChinese), Render(error.message, Language::kChinese));
   EXPECT_EQ(Render(back.hint, Language::kChinese), "您是不是想写“y”？");
+}
+
+TEST(Errors, AreReadOutOfWhateverAProcessSends) {
+  for (const char* const text :
+       {"1", "null", "[]", R"("x")", R"({"code":1,"line":"x","column":[]})",
+        R"({"message":{"format":2,"arguments":{}},"hint":"x"})"}) {
+    const Error error = ErrorFromJson(ParseJson(text).value());
+    EXPECT_EQ(error.code, ErrorCode::kInternal) << text;
+    EXPECT_EQ(Render(error.message, Language::kEnglish), "") << text;
+  }
+  const Message message =
+      MessageFromJson(ParseJson(R"({"format":"{} of {}","arguments":[1,["a"]]})").value());
+  EXPECT_EQ(Render(message, Language::kEnglish), R"(1 of ["a"])");
 }
 
 constexpr std::array kFields{

@@ -435,11 +435,11 @@ void JobQueue::State::CleanUp() {
 }
 
 void JobQueue::State::OnEvent(const std::shared_ptr<Running>& one, const Json& event) {
-  const std::string kind = event.value("event", "");
+  const std::string kind = GetString(event, "event", "").value_or("");
   if (kind == "log") {
     LogOf(one->row.job.id)
-        .Append(event.value("time_ms", NowUnixMs()), one->row.job.attempt,
-                MessageFromJson(event.value("message", Json::object())));
+        .Append(GetInteger(event, "time_ms", NowUnixMs()).value_or(NowUnixMs()),
+                one->row.job.attempt, MessageFromJson(event.value("message", Json::object())));
   }
   std::optional<Job> told;
   {
@@ -463,7 +463,7 @@ void JobQueue::State::OnEvent(const std::shared_ptr<Running>& one, const Json& e
       one->outcome_ms = now;
     } else if (kind == "error") {
       one->error = ErrorFromJson(event.value("error", Json::object()));
-      one->error_is_memory = event.value("out_of_memory", false);
+      one->error_is_memory = GetBool(event, "out_of_memory", false).value_or(false);
       one->outcome_ms = now;
     }
   }

@@ -42,9 +42,9 @@ struct ColumnInfo;
 
 struct Type {
   TypeKind kind = TypeKind::kNull;
-  int precision = 0;                   // kDecimal
-  int scale = 0;                       // kDecimal
-  std::vector<ColumnInfo> children{};  // kList: 1, kMap: key and value, kStruct: its members
+  int precision = 0;                 // kDecimal
+  int scale = 0;                     // kDecimal
+  std::vector<ColumnInfo> children;  // kList: 1, kMap: key and value, kStruct: its members
 
   bool operator==(const Type&) const = default;
 };

@@ -10,6 +10,8 @@
 
 namespace aimass::runtimes::trees {
 
+struct NamedValue;
+
 /// A parsed document, JSON or UBJSON. Arrays of numbers (booleans count as 0 and 1) are kept
 /// packed, because a model file consists of little else.
 struct Value {
@@ -19,10 +21,15 @@ struct Value {
   std::string text;
   std::vector<double> numbers;
   std::vector<Value> array;
-  std::vector<std::pair<std::string, Value>> object;
+  std::vector<NamedValue> object;
 
   /// The member `key` of an object; nullptr where there is none.
   [[nodiscard]] const Value* Find(std::string_view key) const;
+};
+
+struct NamedValue {
+  std::string name;
+  Value value;
 };
 
 /// Errors   kUnprocessable with what is wrong and where (byte) for both.
