@@ -159,7 +159,7 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
   Checkpoint done = LoadTrials(context);
   // What comes after the fits (golden rows, importance, report, files) takes about this long.
   const auto closing_ms =
-      static_cast<std::int64_t>(std::clamp(parameters.time_s * 40.0, 150.0, 2000.0));
+      static_cast<std::int64_t>(std::clamp(parameters.time_s * 60.0, 150.0, 2500.0));
   const TimeBudget budget(start_ms - static_cast<std::int64_t>(done.used_ms), parameters.time_s,
                           closing_ms, environment.clock);
   Json durations = {{"read", static_cast<double>(budget.Now() - start_ms)}};

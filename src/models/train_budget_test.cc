@@ -30,6 +30,7 @@ struct World {
   std::atomic<double> us_per_row{0.0};
   std::atomic<double> slower_after_search{1.0};
   std::atomic<int> fixed_fits{0};
+  std::atomic<int> cut_off_fits{0};
 };
 World& TheWorld() {
   static World world;
@@ -41,6 +42,7 @@ void Reset(double us_per_row) {
   world.us_per_row = us_per_row;
   world.slower_after_search = 1.0;
   world.fixed_fits = 0;
+  world.cut_off_fits = 0;
 }
 
 // A linear model that takes its time.
@@ -62,12 +64,14 @@ Result<Fitted> SlowFit(const LearnerData& data, const Settings& settings,
   return Linear().fit(data, settings, unhurried);
 }
 
-// Looks far better than it is and never comes to its end: what the clock cuts off.
+// Looks far better than it is and never comes to its end: what the clock cuts off, after ten times
+// as many rounds on every other fold.
 Result<Fitted> CutOffFit(const LearnerData& data, const Settings& settings,
                          const LearnerContext& context) {
   Result<Fitted> fitted = SlowFit(data, settings, context);
   if (!fitted || context.fixed_rounds > 0) return fitted;
   fitted->out_of_time = true;
+  fitted->rounds = TheWorld().cut_off_fits++ % 2 == 0 ? 10 : 100;
   for (std::size_t i = 0; i < data.validation.size(); ++i)
     fitted->validation_margins[i] = data.matrix->target[data.validation[i]] > 0.5F ? 9.0F : -9.0F;
   return fitted;
@@ -131,7 +135,7 @@ TEST(TrainBudgetTest, WithoutTimeForASecondFitTheMeasuredModelIsShipped) {
   EXPECT_LE(TheWorld().now_ms, 60'000);
 }
 
-TEST(TrainBudgetTest, ARunThatTheClockCutOffIsNotShipped) {
+TEST(TrainBudgetTest, ARunThatTheClockCutOffUnevenlyIsNotShipped) {
   Reset(500.0);
   LearnerRegistry learners("learner");
   learners.Add(Called("cut_off", CutOffFit));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <thread>
 
 #include "base/file.h"
 #include "models/folder.h"
@@ -27,6 +28,21 @@ std::string_view MlflowType(std::string_view type_name) {
   if (IsNumeric(*type)) return "double";
   if (IsTemporal(*type)) return "datetime";
   return "string";
+}
+
+// What explaining a row takes grows with the trees, and these with the file. A file that is not
+// there is told of where it is loaded.
+std::size_t RowsToExplain(const std::string& folder, const Json& model) {
+  constexpr double kBytesTimesRows = 4e8;
+  double bytes = 1.0;
+  for (const Json& member : model.at("members")) {
+    std::error_code error;
+    const auto size =
+        std::filesystem::file_size(folder + "/" + member.at("file").get<std::string>(), error);
+    if (!error) bytes += static_cast<double>(size);
+  }
+  return std::clamp(static_cast<std::size_t>(kBytesTimesRows / bytes), std::size_t{50},
+                    kMostExplainedRows);
 }
 
 }  // namespace
@@ -75,13 +91,14 @@ Status FinishModel(const std::string& folder, const Json& report, const FeatureP
 Result<std::vector<ColumnImportance>> ImportanceOf(const std::string& folder,
                                                    std::span<const float> rows,
                                                    std::size_t num_rows,
-                                                   std::span<const FeatureInfo> features) {
+                                                   std::span<const FeatureInfo> features,
+                                                   int threads) {
   RuntimeRegistry runtimes("runtime");
   RegisterAllRuntimes(runtimes);
   ASSIGN_OR_RETURN(const Json model, ReadModelJson(folder));
   const std::size_t width = features.size();
-  const std::size_t step =
-      std::max<std::size_t>(1, (num_rows + kMostExplainedRows - 1) / kMostExplainedRows);
+  const std::size_t most = RowsToExplain(folder, model);
+  const std::size_t step = std::max<std::size_t>(1, (num_rows + most - 1) / most);
   const std::size_t explained = (num_rows + step - 1) / step;
   std::vector<double> sums;  // [explained × outputs × width]
   std::size_t outputs = 1;
@@ -92,15 +109,27 @@ Result<std::vector<ColumnImportance>> ImportanceOf(const std::string& folder,
                      type->load(folder + "/" + member.at("file").get<std::string>()));
     outputs = predictor->num_outputs();
     sums.resize(explained * outputs * width, 0.0);
-    std::vector<double> out(outputs * (width + 1));
     const double weight = member.at("weight").get<double>();
-    for (std::size_t i = 0; i < explained; ++i) {
-      RETURN_IF_ERROR(predictor->Contributions(rows.subspan(i * step * width, width), out));
-      for (std::size_t o = 0; o < outputs; ++o) {
-        for (std::size_t f = 0; f < width; ++f)
-          sums[(i * outputs + o) * width + f] += weight * out[o * (width + 1) + f];
+    const auto parts = static_cast<std::size_t>(std::max(threads, 1));
+    std::vector<Status> done(parts);
+    const auto explain = [&](std::size_t part) -> Status {
+      std::vector<double> out(outputs * (width + 1));
+      for (std::size_t i = part; i < explained; i += parts) {
+        RETURN_IF_ERROR(predictor->Contributions(rows.subspan(i * step * width, width), out));
+        for (std::size_t o = 0; o < outputs; ++o) {
+          for (std::size_t f = 0; f < width; ++f)
+            sums[(i * outputs + o) * width + f] += weight * out[o * (width + 1) + f];
+        }
       }
+      return {};
+    };
+    {
+      std::vector<std::jthread> others;
+      for (std::size_t part = 1; part < parts; ++part)
+        others.emplace_back([&, part] { done[part] = explain(part); });
+      done[0] = explain(0);
     }
+    for (Status& status : done) RETURN_IF_ERROR(std::move(status));
   }
   // Features of one column are added up before the absolute value: they may cancel each other.
   std::map<std::string, double> by_column;

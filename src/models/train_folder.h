@@ -26,10 +26,10 @@ struct StagedModel {
                                  const FeaturePipeline& pipeline, const std::string& name);
 
 /// The share of each column in the answers of the model in `folder`: mean absolute contribution to
-/// the margin, through the runtimes that serve it, over at most 300 of the encoded rows. Largest
-/// first.
+/// the margin, through the runtimes that serve it, over at most 300 of the encoded rows, fewer
+/// where the model is large. Largest first.
 [[nodiscard]] Result<std::vector<ColumnImportance>> ImportanceOf(
     const std::string& folder, std::span<const float> rows, std::size_t num_rows,
-    std::span<const FeatureInfo> features);
+    std::span<const FeatureInfo> features, int threads);
 
 }  // namespace aimass

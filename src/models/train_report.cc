@@ -103,8 +103,9 @@ Result<ReportInput> DescribeTraining(const Training& training) {
   const FittedFeatures& shipped = training.shipped;
   std::vector<float> sample(split.holdout.size() * shipped.pipeline.features().size());
   EncodeRows(shipped.pipeline, training.table, split.holdout, sample);
-  ASSIGN_OR_RETURN(report.importance, ImportanceOf(training.folder, sample, split.holdout.size(),
-                                                   shipped.pipeline.features()));
+  ASSIGN_OR_RETURN(report.importance,
+                   ImportanceOf(training.folder, sample, split.holdout.size(),
+                                shipped.pipeline.features(), training.parameters.threads));
   for (const LeftOutColumn& column : shipped.left_out)
     report.dropped.push_back({column.column, column.reason});
   report.dataset = {{"id", parameters.dataset.id},

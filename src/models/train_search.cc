@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "base/file.h"
 #include "models/metric.h"
@@ -13,20 +14,50 @@
 namespace aimass {
 namespace {
 
-constexpr std::size_t kMostCandidates = 24;
+constexpr std::size_t kMostCandidates = 16;
+constexpr int kMostOfLearner = 4;  // what errs in the same way adds little to a blend
 constexpr int kMostBlocksOfTime = 2;
+// Who asks for fewer wants a training that does not depend on the machine's speed.
+constexpr int kTrialsWithoutClock = 1000;
 
 // More folds make a better estimate and cost as many fits; on many rows a few folds measure well
-// enough. Even numbers, so that two threads are busy.
-int ScoredFolds(const Matrix& matrix, std::size_t outputs, double time_s, bool by_time) {
+// enough. Even numbers, so that two threads are busy. A search that may look at the clock takes
+// fewer where these turn out to be too many.
+int ScoredFolds(const Matrix& matrix, std::size_t outputs, double time_s, bool by_clock,
+                bool by_time) {
   const std::size_t rows = matrix.rows();
-  const double work = static_cast<double>(rows * matrix.features.size() * outputs);
-  const double per_second = work / std::max(time_s, 1.0);
   int folds = rows <= 3000 ? 6 : rows <= 12'000 ? 4 : rows <= 30'000 ? 2 : 1;
-  if (per_second > 25e3) folds = std::min(folds, 2);
-  if (per_second > 60e3) folds = 1;
+  if (!by_clock) {
+    const double work = static_cast<double>(rows * matrix.features.size() * outputs);
+    const double per_second = work / std::max(time_s, 1.0);
+    if (per_second > 25e3) folds = std::min(folds, 2);
+    if (per_second > 60e3) folds = 1;
+  }
   // What is long past says less about what comes.
   return by_time ? std::min(folds, kMostBlocksOfTime) : folds;
+}
+
+// What choosing among the candidates takes: each step scores all of them.
+double BlendMs(std::size_t scored, std::size_t outputs) {
+  constexpr double kSteps = 18.0, kMsOfValue = 1e-4;
+  return kSteps *
+         static_cast<double>(kMostCandidates * std::min(scored, kMostBlendedRows) * outputs) *
+         kMsOfValue;
+}
+
+// The best of each learner, of `able` in the order of their losses; of equals one.
+std::vector<const Trial*> Candidates(std::vector<const Trial*> able) {
+  std::map<std::string_view, std::vector<const Trial*>> of;
+  std::vector<const Trial*> kept;
+  for (const Trial* trial : able) {
+    std::vector<const Trial*>& before = of[trial->learner];
+    const bool again = std::ranges::any_of(
+        before, [&](const Trial* other) { return other->fold_scores == trial->fold_scores; });
+    if (again || std::ssize(before) >= kMostOfLearner || kept.size() >= kMostCandidates) continue;
+    before.push_back(trial);
+    kept.push_back(trial);
+  }
+  return kept;
 }
 
 std::string MarginsFile(const JobContext& context, int trial) {
@@ -40,10 +71,11 @@ Checkpoint LoadTrials(const JobContext& context) {
   const std::optional<Json> state = context.LoadCheckpoint();
   if (!state || !state->contains("trials")) return done;
   done.used_ms = state->value("used_ms", 0.0);
+  done.folds = state->value("folds", 0);
   for (const Json& item : (*state)["trials"]) {
     Result<Trial> trial = TrialFromJson(item);
     if (!trial) break;
-    if (trial->state == "complete") {
+    if (trial->whole()) {
       const auto bytes = ReadFile(MarginsFile(context, trial->number));
       if (!bytes) break;
       trial->margins.resize(bytes->size() / sizeof(float));
@@ -67,21 +99,32 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
                .blend = {},
                .out_of_fold = {}};
   const Matrix& matrix = data.features.matrix;
-  out.scored_folds = std::clamp(
-      ScoredFolds(matrix, scorer.outputs(), parameters.time_s, !data.folds.times.empty()), 1,
-      std::max(data.folds.measurable(), 1));
-  out.scored = ScoredRowNumbers(data.folds.of, out.scored_folds);
-  const std::vector<FoldRows> rows = RowsOfFolds(data.folds, out.scored_folds, data.gap);
+  const bool by_clock = parameters.max_trials >= kTrialsWithoutClock;
+  const int planned = std::clamp(
+      ScoredFolds(matrix, scorer.outputs(), parameters.time_s, by_clock, !data.folds.times.empty()),
+      1, std::max(data.folds.measurable(), 1));
+  const int begun = done.folds > 0 ? std::min(done.folds, planned) : planned;
+  const std::vector<FoldRows> rows = RowsOfFolds(data.folds, begun, data.gap);
   // A trial of other rows than these cannot be compared with the new ones.
-  const std::size_t margins_of_trial = out.scored.size() * scorer.outputs();
+  const std::size_t margins_of_trial =
+      ScoredRowNumbers(data.folds.of, begun).size() * scorer.outputs();
+  Json saved = Json::array();  // as the files of their margins are
   for (std::size_t i = 0; i < done.trials.size(); ++i) {
-    if (done.trials[i].state == "complete" && done.trials[i].margins.size() != margins_of_trial)
-      done.trials.resize(i);
+    Trial& trial = done.trials[i];
+    saved.push_back(ToJson(trial));
+    if (!trial.whole()) continue;
+    const auto measured = static_cast<int>(trial.fold_scores.size());
+    if (measured > begun &&
+        trial.margins.size() ==
+            ScoredRowNumbers(data.folds.of, measured).size() * scorer.outputs()) {
+      KeepFolds(data.folds.of, measured, begun, scorer.outputs(), &trial);
+    }
+    if (trial.margins.size() == margins_of_trial) continue;
+    done.trials.resize(i);
+    saved.erase(i);
   }
   if (!done.trials.empty())
     context.Log(Msg("goes on after {} trials of an earlier attempt", done.trials.size()));
-  Json saved = Json::array();
-  for (const Trial& trial : done.trials) saved.push_back(ToJson(trial));
   const SearchInput input{
       .learners = data.learners,
       .scorer = scorer,
@@ -93,11 +136,12 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
       .seed = parameters.seed,
       .budget = budget,
       .fits_after = data.fits_after,
-      .refit_ms = data.refit_ms,
+      .refit_ms = data.refit_ms + BlendMs(margins_of_trial / scorer.outputs(), scorer.outputs()),
       .max_trials = parameters.max_trials,
+      .by_clock = by_clock,
       .cancel = context.cancel(),
-      .after_trial = [&](const Trial& trial, const Trial* best) -> Status {
-        if (trial.state == "complete") {
+      .after_trial = [&](const Trial& trial, const Trial* best, int folds) -> Status {
+        if (trial.whole()) {
           RETURN_IF_ERROR(
               WriteFileAtomic(MarginsFile(context, trial.number),
                               std::string_view(reinterpret_cast<const char*>(trial.margins.data()),
@@ -105,7 +149,8 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
         }
         saved.push_back(ToJson(trial));
         const auto used = static_cast<double>(budget.Used());
-        RETURN_IF_ERROR(context.SaveCheckpoint({{"used_ms", used}, {"trials", saved}}));
+        RETURN_IF_ERROR(
+            context.SaveCheckpoint({{"used_ms", used}, {"folds", folds}, {"trials", saved}}));
         context.Log(Msg("trial {}: {} {} in {} s, {} {}", trial.number, trial.learner, trial.state,
                         fmt::format("{:.2f}", trial.duration_ms / 1000.0), scorer.metric(),
                         fmt::format("{:.5f}", trial.score)));
@@ -117,12 +162,15 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
              .eta_ms = std::max<std::int64_t>(0, budget.ToEnd())});
         return {};
       }};
-  ASSIGN_OR_RETURN(out.trials, Search(input, std::move(done.trials)));
+  ASSIGN_OR_RETURN(SearchOutput found, Search(input, std::move(done.trials)));
+  out.trials = std::move(found.trials);
+  out.scored_folds = found.folds;
+  out.scored = ScoredRowNumbers(data.folds.of, out.scored_folds);
 
   // The best of the trials are the candidates; the fits of all members have to end in time.
   std::vector<const Trial*> able;
   for (const Trial& trial : out.trials) {
-    if (trial.state == "complete") able.push_back(&trial);
+    if (trial.whole()) able.push_back(&trial);
   }
   const bool cut_off = able.empty();
   if (cut_off) {
@@ -134,7 +182,7 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
     }
   }
   std::ranges::stable_sort(able, {}, [&](const Trial* t) { return scorer.LossOf(t->score); });
-  if (able.size() > kMostCandidates) able.resize(kMostCandidates);
+  able = Candidates(std::move(able));
   std::vector<Candidate> candidates;
   for (const Trial* trial : able) {
     candidates.push_back({.margins = trial->margins,
@@ -143,12 +191,21 @@ Result<Searched> SearchAndBlend(JobContext& context, const TrainParameters& para
   }
   std::vector<float> actual;
   for (const std::uint32_t i : out.scored) actual.push_back(matrix.target[i]);
-  const double left_ms =
-      (static_cast<double>(budget.Left()) - data.refit_ms) / std::max(data.fits_after, 1);
-  ASSIGN_OR_RETURN(out.blend,
-                   MakeBlend(candidates, actual, scorer,
-                             {.most_members = cut_off ? 1U : 5U,
-                              .most_fit_ms = parameters.max_trials < 1000 ? 1e300 : left_ms}));
+  const auto left_ms = static_cast<double>(budget.Left());
+  BlendOptions options{.most_members = cut_off ? 1U : 5U, .most_fit_ms = 1e300};
+  if (by_clock) options.most_fit_ms = (left_ms - data.refit_ms) / std::max(data.fits_after, 1);
+  ASSIGN_OR_RETURN(out.blend, MakeBlend(candidates, actual, scorer, options));
+  if (candidates.front().fit_ms > options.most_fit_ms && data.fits_after > 1 &&
+      parameters.final_rows == "auto") {
+    // The best can be fitted only once, then: it does without the held-out rows, and has to be
+    // better by what these are worth.
+    constexpr double kWorthOfRows = 0.01;
+    options.most_fit_ms = left_ms;
+    ASSIGN_OR_RETURN(Blend once, MakeBlend(candidates, actual, scorer, options));
+    const double loss = scorer.LossOf(out.blend.score);
+    if (scorer.LossOf(once.score) < loss - kWorthOfRows * std::fabs(loss))
+      out.blend = std::move(once);
+  }
   std::vector<std::vector<float>> margins;
   for (Blend::Part& part : out.blend.parts) {
     margins.push_back(candidates[part.candidate].margins);

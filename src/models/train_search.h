@@ -36,6 +36,7 @@ struct SearchData {
 struct Checkpoint {
   std::vector<Trial> trials;
   double used_ms = 0.0;
+  int folds = 0;  // that count; 0: none were chosen yet
 };
 [[nodiscard]] Checkpoint LoadTrials(const JobContext& context);
 

@@ -232,6 +232,30 @@ TEST(TrainTest, GoesOnAfterAKillWithTheTrialsThatWereDone) {
             ReadFile((*uninterrupted)["staged_folder"].get<std::string>() + "/model.json").value());
 }
 
+TEST(TrainTest, GoesOnAfterTwoKillsWhereFewerFoldsCountThanAtFirst) {
+  const RowTable table = Customers(800, 9);
+  FakeJob job;
+  job.die_after_trials = 3;
+  ASSERT_FALSE(Train(job, Parameters("left", 6), table));
+  const Json before = (*job.checkpoint)["trials"];
+  ASSERT_GT(before[0]["fold_scores"].size(), 2U);
+  (*job.checkpoint)["folds"] = 2;
+  job.die_after_trials = 5;
+  ASSERT_FALSE(Train(job, Parameters("left", 6), table));
+  job.die_after_trials = 0;
+  const auto output = Train(job, Parameters("left", 6), table);
+  ASSERT_TRUE(output) << output.error().ToString();
+  const Json trials =
+      ReadJson((*output)["staged_folder"].get<std::string>() + "/trials.json")["trials"];
+  ASSERT_EQ(trials.size(), 6U);
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_LE(trials[i]["fold_scores"].size(), 2U) << i;
+    if (i < 3) {
+      EXPECT_EQ(trials[i]["duration_ms"], before[i]["duration_ms"]) << i << " was done again";
+    }
+  }
+}
+
 TEST(TrainTest, StopsWithinTwoSecondsWhenCancelled) {
   const RowTable table = Customers(3000, 13);
   FakeJob job;

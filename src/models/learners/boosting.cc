@@ -64,6 +64,10 @@ bool EarlyStopping::GoOn(int round, double loss) {
     best_ = loss;
     best_rounds_ = round + 1;
   }
+  // Where the classes can be told apart without an error the log loss falls for ever: more rounds
+  // would only make what is sure surer.
+  constexpr double kSure = 1e-4;
+  if (context_.task != TaskKind::kRegression && loss < kSure) return false;
   return round + 1 - best_rounds_ < patience_ && round + 1 < max_rounds_ && !TooSlow(round + 1) &&
          !OutOfTime();
 }

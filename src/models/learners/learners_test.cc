@@ -211,6 +211,28 @@ INSTANTIATE_TEST_SUITE_P(, EveryLearner,
                                   std::string(TaskName(std::get<1>(info.param)));
                          });
 
+TEST(LearnersTest, ClassesWithoutAnErrorNeedFewRounds) {
+  Matrix matrix{.features = {{"x", "x", 0}}};
+  std::vector<std::uint32_t> train, validation;
+  for (std::uint32_t i = 0; i < 600; ++i) {
+    matrix.values.push_back(static_cast<float>(i % 97));
+    matrix.target.push_back(i % 97 < 40 ? 0.0F : 1.0F);
+    (i % 3 == 0 ? validation : train).push_back(i);
+  }
+  for (const char* name : {"lightgbm", "xgboost"}) {
+    const LearnerType& type = Learners().types().find(name)->second;
+    const auto fitted =
+        type.fit({&matrix, train, validation}, type.sample(0, 1, 600, 1, TaskKind::kBinary),
+                 {.task = TaskKind::kBinary, .classes = 2, .threads = 1});
+    ASSERT_TRUE(fitted) << fitted.error().ToString();
+    EXPECT_LT(fitted->rounds_run, 1000) << name;
+    for (std::size_t i = 0; i < validation.size(); ++i) {
+      const bool positive = matrix.target[validation[i]] > 0.5F;
+      EXPECT_GT(fitted->validation_margins[i] * (positive ? 1.0F : -1.0F), 4.0F) << name;
+    }
+  }
+}
+
 TEST(LearnersTest, HaveLabelsInBothLanguages) {
   ASSERT_GE(Learners().types().size(), 3U);
   for (const auto& [name, type] : Learners().types()) {

@@ -5,11 +5,15 @@
 #include <map>
 #include <numeric>
 
+#include "models/random.h"
+
 namespace aimass {
 namespace {
 
-constexpr std::size_t kMostScoredRows = 20'000;
-constexpr int kMostSteps = 24;
+constexpr int kMostSteps = 12;
+constexpr int kHalves = 6;
+constexpr std::size_t kLeastRowsToHalve = 60;
+constexpr double kLeastWeight = 0.04;  // less is not worth the time in every prediction
 constexpr std::size_t kLeastRowsToCalibrate = 200;
 
 // Slope and intercept that minimise the smooth loss: Newton's method on a convex function of one or
@@ -141,23 +145,124 @@ void Calibrate(const Scorer& scorer, std::span<const float> actual, std::span<co
   for (Blend::Part& part : blend->parts) part.weight *= fit.slope;
 }
 
+// Greedy selection on halves of the rows. What only one half likes is an accident of its rows: the
+// weights are the mean over the halves.
+struct Selection {
+  const std::vector<Candidate>& candidates;
+  std::span<const float> actual;
+  const Scorer& scorer;
+  const BlendOptions& options;
+
+  [[nodiscard]] std::vector<double> Sum(const Blend& blend) const {
+    std::vector<std::vector<float>> chosen;
+    for (const Blend::Part& part : blend.parts)
+      chosen.push_back(candidates[part.candidate].margins);
+    return BlendMargins(blend, chosen);
+  }
+
+  // Sorted by weight, the largest first; `best` alone where there are too few rows for more.
+  [[nodiscard]] std::vector<Blend::Part> Members(std::size_t best) const {
+    std::map<std::size_t, double> weights;
+    const std::vector<std::uint32_t> order = ByTarget();
+    const int halves = order.size() < kLeastRowsToHalve ? 1 : kHalves;
+    for (int half = 0; half < halves; ++half) {
+      for (const auto& [candidate, weight] : OnRows(halves == 1 ? order : HalfOf(order, half)))
+        weights[candidate] += weight / halves;
+    }
+    std::vector<Blend::Part> parts;
+    for (const auto& [candidate, weight] : weights)
+      parts.push_back({.candidate = candidate, .weight = weight});
+    std::ranges::stable_sort(parts, std::greater{}, &Blend::Part::weight);
+    std::vector<Blend::Part> kept;
+    double fit_ms = 0.0, total = 0.0;
+    for (const Blend::Part& part : parts) {
+      const double with = fit_ms + candidates[part.candidate].fit_ms;
+      if (kept.size() >= options.most_members || with > options.most_fit_ms ||
+          part.weight < kLeastWeight) {
+        continue;
+      }
+      kept.push_back(part);
+      fit_ms = with;
+      total += part.weight;
+    }
+    if (kept.empty()) return {{.candidate = best, .weight = 1.0}};
+    for (Blend::Part& part : kept) part.weight /= total;
+    return kept;
+  }
+
+  // Every k-th row is enough to choose by. By the target, so that halves have their share of each
+  // class and of large values.
+  [[nodiscard]] std::vector<std::uint32_t> ByTarget() const {
+    const std::size_t step = (actual.size() + kMostBlendedRows - 1) / kMostBlendedRows;
+    std::vector<std::uint32_t> order;
+    for (std::size_t i = 0; i < actual.size(); i += step)
+      order.push_back(static_cast<std::uint32_t>(i));
+    std::ranges::stable_sort(order, {}, [&](std::uint32_t i) { return actual[i]; });
+    return order;
+  }
+
+  // One of each two neighbours.
+  [[nodiscard]] static std::vector<std::uint32_t> HalfOf(std::span<const std::uint32_t> order,
+                                                         int half) {
+    // Halves come in pairs: one has what the other has not.
+    Random random(0x68616c66ULL + static_cast<std::uint64_t>(half / 2));
+    std::vector<std::uint32_t> rows;
+    for (std::size_t i = 0; i + 1 < order.size(); i += 2)
+      rows.push_back(order[i + (random.Below(2) + static_cast<std::size_t>(half)) % 2]);
+    return rows;
+  }
+
+  // Candidates may enter again and so weigh more. Nothing where the rows cannot be scored.
+  [[nodiscard]] std::map<std::size_t, double> OnRows(std::span<const std::uint32_t> rows) const {
+    const std::size_t outputs = scorer.outputs();
+    std::vector<float> truth;
+    for (const std::uint32_t row : rows) truth.push_back(actual[row]);
+    std::vector<std::vector<float>> margins(candidates.size());
+    for (std::size_t c = 0; c < candidates.size(); ++c) {
+      margins[c].reserve(rows.size() * outputs);
+      for (const std::uint32_t row : rows) {
+        const auto from =
+            candidates[c].margins.begin() + static_cast<std::ptrdiff_t>(row * outputs);
+        margins[c].insert(margins[c].end(), from, from + static_cast<std::ptrdiff_t>(outputs));
+      }
+    }
+    std::vector<double> sum(rows.size() * outputs, 0.0), tried(sum.size());
+    std::map<std::size_t, int> counts;
+    double loss = INFINITY, fit_ms = 0.0;
+    int steps = 0;
+    for (; steps < kMostSteps; ++steps) {
+      std::size_t chosen = candidates.size();
+      double chosen_loss = loss;
+      for (std::size_t c = 0; c < candidates.size(); ++c) {
+        if (!counts.contains(c) && (counts.size() >= options.most_members ||
+                                    fit_ms + candidates[c].fit_ms > options.most_fit_ms)) {
+          continue;
+        }
+        for (std::size_t i = 0; i < sum.size(); ++i)
+          tried[i] = (sum[i] + margins[c][i]) / (steps + 1);
+        const Result<double> score = scorer.Score(truth, tried);
+        if (!score) return {};
+        if (scorer.LossOf(*score) < chosen_loss) chosen = c, chosen_loss = scorer.LossOf(*score);
+      }
+      if (chosen == candidates.size()) break;
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += margins[chosen][i];
+      if (counts[chosen]++ == 0) fit_ms += candidates[chosen].fit_ms;
+      loss = chosen_loss;
+    }
+    std::map<std::size_t, double> weights;
+    for (const auto& [candidate, count] : counts)
+      weights[candidate] = static_cast<double>(count) / steps;
+    return weights;
+  }
+};
+
 }  // namespace
 
 Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<const float> actual,
                         const Scorer& scorer, const BlendOptions& options) {
   if (candidates.empty()) return Fail(ErrorCode::kInternal, "there is no candidate to choose from");
-  const std::size_t outputs = scorer.outputs();
-  // Every k-th row is enough to choose by.
-  const std::size_t step = (actual.size() + kMostScoredRows - 1) / kMostScoredRows;
-  std::vector<float> truth;
-  for (std::size_t i = 0; i < actual.size(); i += step) truth.push_back(actual[i]);
-  std::vector<std::vector<double>> margins(candidates.size());
-  for (std::size_t c = 0; c < candidates.size(); ++c) {
-    for (std::size_t i = 0; i < actual.size(); i += step) {
-      for (std::size_t o = 0; o < outputs; ++o)
-        margins[c].push_back(candidates[c].margins[i * outputs + o]);
-    }
-  }
+  const Selection selection{
+      .candidates = candidates, .actual = actual, .scorer = scorer, .options = options};
   // The best that can be fitted in time; where none can, the one that comes closest.
   const auto best = static_cast<std::size_t>(
       std::ranges::min_element(candidates, {},
@@ -167,44 +272,19 @@ Result<Blend> MakeBlend(const std::vector<Candidate>& candidates, std::span<cons
                                  return std::pair(late, candidate.loss);
                                }) -
       candidates.begin());
-  std::vector<double> sum = margins[best];
-  std::map<std::size_t, int> counts{{best, 1}};
-  double fit_ms = candidates[best].fit_ms;
-  ASSIGN_OR_RETURN(double score, scorer.Score(truth, sum));
-  double loss = scorer.LossOf(score);
-  std::vector<double> trial(sum.size());
-  for (int n = 1; n < kMostSteps; ++n) {
-    std::size_t chosen = candidates.size();
-    double chosen_loss = loss;
-    for (std::size_t c = 0; c < candidates.size(); ++c) {
-      const bool fresh = !counts.contains(c);
-      if (fresh && (counts.size() >= options.most_members ||
-                    fit_ms + candidates[c].fit_ms > options.most_fit_ms)) {
-        continue;
-      }
-      for (std::size_t i = 0; i < sum.size(); ++i) trial[i] = (sum[i] + margins[c][i]) / (n + 1);
-      ASSIGN_OR_RETURN(const double trial_score, scorer.Score(truth, trial));
-      // A new member costs time in every prediction: it has to be worth it.
-      const double trial_loss = scorer.LossOf(trial_score) + (fresh ? 1e-5 * std::fabs(loss) : 0.0);
-      if (trial_loss < chosen_loss) chosen = c, chosen_loss = trial_loss;
-    }
-    if (chosen == candidates.size()) break;
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += margins[chosen][i];
-    if (counts[chosen]++ == 0) fit_ms += candidates[chosen].fit_ms;
-    loss = chosen_loss;
-  }
-  const int total = std::accumulate(counts.begin(), counts.end(), 0,
-                                    [](int n, const auto& c) { return n + c.second; });
-  Blend blend;
-  for (const auto& [candidate, count] : counts) {
-    blend.parts.push_back({.candidate = candidate, .weight = static_cast<double>(count) / total});
-  }
-  std::ranges::stable_sort(blend.parts, std::greater{}, &Blend::Part::weight);
+  const Blend alone{.parts = {{.candidate = best, .weight = 1.0}}};
+  Blend blend{.parts = selection.Members(best)};
+  const auto loss = [&](const Blend& of) -> Result<double> {
+    ASSIGN_OR_RETURN(const double score, scorer.Score(actual, selection.Sum(of)));
+    return scorer.LossOf(score);
+  };
+  ASSIGN_OR_RETURN(const double loss_alone, loss(alone));
+  ASSIGN_OR_RETURN(const double loss_together, loss(blend));
+  // A new member costs time in every prediction: it has to be worth it.
+  if (!(loss_together < loss_alone - 1e-5 * std::fabs(loss_alone))) blend = alone;
 
-  std::vector<std::vector<float>> chosen;
-  for (const Blend::Part& part : blend.parts) chosen.push_back(candidates[part.candidate].margins);
-  Calibrate(scorer, actual, BlendMargins(blend, chosen), &blend);
-  ASSIGN_OR_RETURN(blend.score, scorer.Score(actual, BlendMargins(blend, chosen)));
+  Calibrate(scorer, actual, selection.Sum(blend), &blend);
+  ASSIGN_OR_RETURN(blend.score, scorer.Score(actual, selection.Sum(blend)));
   return blend;
 }
 

@@ -27,16 +27,19 @@ struct Blend {
   double score = 0.0;                // of the blend on the scored rows, in the metric's direction
 };
 
+/// More rows than these are not looked at for the choice.
+inline constexpr std::size_t kMostBlendedRows = 10'000;
+
 struct BlendOptions {
   std::size_t most_members = 4;
   double most_fit_ms = 1e300;  // sum over the members
 };
 
-/// Chooses members and weights greedily with replacement (they may enter again and so weigh more),
-/// starting with the best that fits into `most_fit_ms`; keeps the best alone where nothing improves
-/// on it. Then fits slope and intercept on the same rows where that lowers the smooth loss
-/// noticeably. Errors   those of the metric. Source   Caruana et al., "Ensemble selection from
-/// libraries of models", ICML 2004; Platt, "Probabilistic
+/// Chooses members and weights greedily with replacement (they may enter again and so weigh more)
+/// on several halves of the rows, and takes the mean of what these chose; the best that fits into
+/// `most_fit_ms` stays alone where that does not improve on it. Then fits slope and intercept on
+/// the same rows where that lowers the smooth loss noticeably. Errors   those of the metric. Source
+/// Caruana et al., "Ensemble selection from libraries of models", ICML 2004; Platt, "Probabilistic
 ///          outputs for support vector machines", 1999; Guo et al., "On calibration of modern
 ///          neural networks", ICML 2017 (temperature).
 [[nodiscard]] Result<Blend> MakeBlend(const std::vector<Candidate>& candidates,

@@ -43,10 +43,10 @@ std::vector<Standing> StandingsOf(const ProposeInput& input, std::span<const Tri
     for (const Trial& trial : trials) {
       if (trial.learner != type->name) continue;
       ++standing.tried;
-      if (trial.state != "complete" && trial.state != "pruned") continue;
+      if (!trial.whole() && trial.state != "pruned") continue;
       const double trial_loss = input.scorer.LossOf(trial.score);
       loss = std::min(loss, trial_loss);
-      if (trial.state == "complete" &&
+      if (trial.whole() &&
           (standing.best == nullptr || trial_loss < input.scorer.LossOf(standing.best->score)))
         standing.best = &trial;
     }
@@ -104,7 +104,7 @@ const Standing& Choose(const std::vector<Standing>& standings, Random& random) {
 const Trial* BestOf(const Scorer& scorer, std::span<const Trial> trials) {
   const Trial* best = nullptr;
   for (const Trial& trial : trials) {
-    if (trial.state != "complete") continue;
+    if (!trial.whole()) continue;
     if (best == nullptr || scorer.LossOf(trial.score) < scorer.LossOf(best->score)) best = &trial;
   }
   return best;

@@ -23,7 +23,7 @@ struct ProposeInput {
 /// function of the trials so far.
 [[nodiscard]] Trial Propose(const ProposeInput& input, std::span<const Trial> trials);
 
-/// The complete trial of the lowest loss; null where none is complete.
+/// The whole trial of the lowest loss; null where none is.
 [[nodiscard]] const Trial* BestOf(const Scorer& scorer, std::span<const Trial> trials);
 
 }  // namespace aimass

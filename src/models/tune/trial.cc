@@ -12,6 +12,26 @@ int Trial::Rounds() const {
   return std::max(1, static_cast<int>(std::lround(sum / static_cast<double>(fold_rounds.size()))));
 }
 
+void KeepFolds(std::span<const std::uint8_t> folds, int from, int to, std::size_t outputs,
+               Trial* trial) {
+  const auto kept = static_cast<std::size_t>(to);
+  if (!trial->margins.empty()) {
+    std::vector<float> margins;
+    std::size_t at = 0;  // the margins of scored rows follow each other in the order of the rows
+    for (const std::uint8_t fold : folds) {
+      if (fold >= from) continue;
+      const auto row = trial->margins.begin() + static_cast<std::ptrdiff_t>(at++ * outputs);
+      if (fold < to) margins.insert(margins.end(), row, row + static_cast<std::ptrdiff_t>(outputs));
+    }
+    trial->margins = std::move(margins);
+  }
+  if (trial->fold_scores.size() <= kept) return;
+  trial->fold_scores.resize(kept);
+  trial->fold_rounds.resize(kept);
+  trial->score = std::accumulate(trial->fold_scores.begin(), trial->fold_scores.end(), 0.0) /
+                 static_cast<double>(kept);
+}
+
 Json ToJson(const Trial& trial) {
   Json json = {{"number", trial.number},           {"learner", trial.learner},
                {"settings", trial.settings},       {"fold_rounds", trial.fold_rounds},

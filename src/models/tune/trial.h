@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,12 +20,18 @@ struct Trial {
   double duration_ms = 0.0;
   double fit_ms = 0.0;    // mean time of one fold's fit
   double round_ms = 0.0;  // mean time of one of its rounds
-  std::string state{};    // "complete", "pruned", "timeout", "failed"
+  std::string state{};    // "complete", "cut_off", "pruned", "timeout", "failed"
   std::string error{};
   std::vector<float> margins{};  // [scored rows × outputs], where every fold was fitted
 
   [[nodiscard]] int Rounds() const;  // mean over the folds
+  /// Measured on every scored fold, so that it can be compared and shipped.
+  [[nodiscard]] bool whole() const { return state == "complete" || state == "cut_off"; }
 };
+/// Leaves a trial of `from` folds with what it says of the first `to` of them. `folds`: of each
+/// row; `outputs` margins stand for one.
+void KeepFolds(std::span<const std::uint8_t> folds, int from, int to, std::size_t outputs,
+               Trial* trial);
 [[nodiscard]] Json ToJson(const Trial& trial);  // without margins
 [[nodiscard]] Result<Trial> TrialFromJson(const Json& json);
 
