@@ -2,6 +2,11 @@
 [rows, classes], or values. Nothing of them is tuned here: what a user gets who installs the package and follows its
 first page. Categories go in the way each library takes them natively."""
 
+import os
+import pathlib
+import socket
+
+import numpy as np
 import pandas as pd
 
 
@@ -61,6 +66,46 @@ def flaml(train, test, target, task, labels, seed, seconds):
     return model.predict(z) if task == "regression" else model.predict_proba(z)
 
 
-ALL = {"lightgbm": lightgbm, "xgboost": xgboost, "hist_gradient_boosting": hist_gradient_boosting, "flaml": flaml}
+def _h2o_server():
+    """H2O's own server on a free port of the loopback, with 2 threads; one for the whole process."""
+    import h2o
+    if h2o.connection() is None or not h2o.connection().connected:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        # The client asks a proxy for the loopback, too, unless it is told.
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1"
+        scratch = pathlib.Path(__file__).resolve().parents[2] / "build" / "quality" / "h2o"
+        scratch.mkdir(parents=True, exist_ok=True)
+        h2o.init(ip="127.0.0.1", port=port, nthreads=2, max_mem_size="5G", bind_to_localhost=True,
+                 ice_root=str(scratch), log_dir=str(scratch), verbose=False)
+        h2o.no_progress()
+    return h2o
+
+
+def h2o_automl(train, test, target, task, labels, seed, seconds):
+    """Its leader: most often a stack of what it tried."""
+    h2o = _h2o_server()
+    from h2o.automl import H2OAutoML
+    h2o.remove_all()
+    x, z = _prepared(train, test, target)
+    kinds = {c: "enum" if isinstance(x[c].dtype, pd.CategoricalDtype) else "numeric" for c in x}
+    # Names that it does not write in another way: "c3" for labels[3].
+    known = {value: f"c{i}" for i, value in enumerate(labels)}
+    y = train[target].astype(float) if task == "regression" else train[target].astype(str).map(known)
+    frame = h2o.H2OFrame(x.assign(the_target=y.to_numpy()),
+                         column_types=kinds | {"the_target": "numeric" if task == "regression" else "enum"})
+    rows = h2o.H2OFrame(z, column_types=kinds)
+    metric = {"binary": "AUC", "multiclass": "logloss", "regression": "RMSE"}[task]
+    model = H2OAutoML(max_runtime_secs=seconds, seed=seed, sort_metric=metric, verbosity=None)
+    model.train(x=list(x), y="the_target", training_frame=frame)
+    answer = model.leader.predict(rows).as_data_frame()
+    if task == "regression":
+        return answer["predict"].to_numpy(float)
+    return np.column_stack([answer[known[label]].to_numpy(float) for label in labels])
+
+
+ALL = {"lightgbm": lightgbm, "xgboost": xgboost, "hist_gradient_boosting": hist_gradient_boosting, "flaml": flaml,
+       "h2o_automl": h2o_automl}
 # Those that search until the time is over; the others take what they take.
-BUDGETED = {"flaml"}
+BUDGETED = {"flaml", "h2o_automl"}

