@@ -25,6 +25,10 @@ while read -r name place; do
   [ -e "$tree/bin/lib/$name" ] || cp -L "$place" "$tree/bin/lib/$name"
 done
 
+# How a client signs in to MySQL 8 and to MariaDB's ed25519 accounts.
+mkdir -p "$tree/bin/lib/mariadb-plugins"
+cp -L /usr/lib/*/libmariadb3/plugin/{caching_sha2_password,client_ed25519,sha256_password}.so "$tree/bin/lib/mariadb-plugins/"
+
 cp LICENSE THIRD_PARTY_NOTICES "$tree/"
 for page in README.md README.zh.md; do [ ! -f "$page" ] || cp "$page" "$tree/"; done
 cp -L build/deps/licences/* "$tree/licences/"

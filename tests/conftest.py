@@ -6,6 +6,7 @@
     start_server   starts further servers: start_server(data), to kill and start again
     node           runs JavaScript with the packages of tests/node: node("script.mjs", argument…)
     postgres       address of a private PostgreSQL server: "postgresql://postgres@127.0.0.1:PORT/postgres"
+    mariadb        a private MariaDB server (harness.MariaDb)
 """
 
 import pathlib
@@ -14,7 +15,7 @@ import subprocess
 
 import pytest
 
-from harness import BINARY, ROOT, Postgres, Run, Server, run_aimass
+from harness import BINARY, ROOT, MariaDb, Postgres, Run, Server, run_aimass
 
 
 @pytest.fixture(scope="session")
@@ -82,4 +83,12 @@ def postgres(tmp_path_factory):
     server = Postgres(tmp_path_factory.mktemp("postgres"))
     server.start()
     yield server.address()
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory):
+    server = MariaDb(tmp_path_factory.mktemp("mariadb"))
+    server.start()
+    yield server
     server.remove()

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 import httpx
+import pymysql
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -182,4 +183,63 @@ class Postgres:
 
     def remove(self) -> None:
         self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+class MariaDb:
+    """A private MariaDB server on 127.0.0.1, in `home`, with a binary log; root has no password."""
+
+    def __init__(self, home: pathlib.Path):
+        self.home = home
+        self.data = home / "data"
+        self.port = free_port()
+        self.process: subprocess.Popen | None = None
+        self.user = ["--user=root"] if os.geteuid() == 0 else []
+        done = subprocess.run(
+            ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--skip-test-db", *self.user,
+             "--auth-root-authentication-method=normal"], capture_output=True, text=True, cwd="/")
+        if done.returncode != 0:
+            pytest.fail(f"mariadb-install-db failed; run scripts/install.sh test\n{done.stdout}\n{done.stderr}")
+
+    def start(self) -> None:
+        command = [shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}",
+                   "--bind-address=127.0.0.1", f"--port={self.port}", f"--socket={self.home}/socket", *self.user,
+                   "--character-set-server=utf8mb4", f"--log-bin={self.home}/log", "--binlog-format=ROW",
+                   "--server-id=1", "--innodb-flush-log-at-trx-commit=0", "--general-log=1",
+                   f"--general-log-file={self.home}/queries.log"]
+        with open(self.home / "server.log", "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                return self.connect("").close()
+            except pymysql.err.OperationalError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    pytest.fail("the private MariaDB server did not start:\n" +
+                                (self.home / "server.log").read_text()[-3000:])
+                time.sleep(0.1)
+
+    def connect(self, database: str) -> pymysql.connections.Connection:
+        """As root, in autocommit."""
+        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", database=database or None,
+                               charset="utf8mb4", autocommit=True)
+
+    def run(self, *statements: str, database: str = "") -> list[tuple]:
+        """Runs them in order; the rows of the last."""
+        with self.connect(database) as connection, connection.cursor() as cursor:
+            for sql in statements:
+                cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def queries(self) -> str:
+        """The server's own log of every statement it got."""
+        return (self.home / "queries.log").read_text(errors="replace")
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(30)
+
+    def remove(self) -> None:
+        self.kill()
         shutil.rmtree(self.home, ignore_errors=True)

@@ -34,6 +34,7 @@ constexpr std::int64_t kReadBytes = std::int64_t{512} << 20;
 struct Parts {
   DatasetCatalog& catalog;
   DatasetService& service;
+  CollectService& collect;
   Pool& io;
   std::string temp_folder;
 };
@@ -110,12 +111,35 @@ Result<Json> OptionsOf(const Json& body) {
   return options;
 }
 
+// A dataset that is collected: `source` is a source's name.
+Result<Response> PostCollected(const Parts& parts, const Request& request, const Json& body,
+                               const std::string& name) {
+  for (const char* field : {"sql", "format", "options", "types", "on_error"}) {
+    if (body.contains(field) && !body[field].is_null()) {
+      return Fail(ErrorCode::kUnprocessable, "'{}' does not go with the name of a source", field);
+    }
+  }
+  ASSIGN_OR_RETURN(const std::string mode, TextMember(body, "mode", "full"));
+  if (mode != "full") {
+    return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "mode", "full",
+                mode);
+  }
+  CollectRequest collect{.name = name,
+                         .source = body["source"].get<std::string>(),
+                         .idempotency_key = std::string(request.Header("idempotency-key"))};
+  ASSIGN_OR_RETURN(collect.table, TextMember(body, "table", ""));
+  ASSIGN_OR_RETURN(collect.query, TextMember(body, "query", ""));
+  ASSIGN_OR_RETURN(collect.allow_empty, GetBool(body, "allow_empty", false));
+  ASSIGN_OR_RETURN(const Job job, parts.collect.Collect(request.caller, collect));
+  return JobStarted(job, request.language);
+}
+
 // POST /api/v1/datasets
 Result<Response> PostDataset(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(const Json body, request.JsonBody());
   if (!body.is_object()) return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object");
-  RETURN_IF_ERROR(RejectUnknown(
-      body, {"name", "source", "sql", "format", "options", "types", "on_error", "mode"}));
+  RETURN_IF_ERROR(RejectUnknown(body, {"name", "source", "table", "query", "allow_empty", "sql",
+                                       "format", "options", "types", "on_error", "mode"}));
   ASSIGN_OR_RETURN(const std::string name, TextMember(body, "name", ""));
   if (name.empty()) return Fail(ErrorCode::kUnprocessable, "a dataset needs a 'name'");
   if (auto checked = CheckDatasetName(name); !checked && !parts.catalog.Get(request.caller, name)) {
@@ -123,6 +147,8 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
     error.code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(error));
   }
+  if (const auto source = body.find("source"); source != body.end() && source->is_string())
+    return PostCollected(parts, request, body, name);
   ASSIGN_OR_RETURN(const std::string mode_name, TextMember(body, "mode", "create"));
   ASSIGN_OR_RETURN(const WriteMode mode, WriteModeFromName(mode_name));
   const std::string key(request.Header("idempotency-key"));
@@ -137,7 +163,13 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   }
   const Json& source = body["source"];
   if (!source.is_object())
-    return Fail(ErrorCode::kUnprocessable, "'source' must be an object: upload, url or path");
+    return Fail(ErrorCode::kUnprocessable,
+                "'source' must be a source's name, or an object: upload, url or path");
+  for (const char* field : {"table", "query", "allow_empty"}) {
+    if (body.contains(field) && !body[field].is_null()) {
+      return Fail(ErrorCode::kUnprocessable, "'{}' goes with the name of a source", field);
+    }
+  }
   RETURN_IF_ERROR(RejectUnknown(source, {"path", "upload", "url"}));
   ImportRequest import{
       .name = name, .mode = mode, .language = request.language, .idempotency_key = key};
@@ -424,13 +456,44 @@ Task<Result<Response>> OnPool(const Parts& parts, Work work, const Request& requ
   co_return co_await RunOn(parts.io, [&parts, &request, work] { return work(parts, request); });
 }
 
+Json RunJson(const CollectRun& run, Language language) {
+  Json error;
+  if (run.error) {
+    error = {{"code", CodeName(run.error->code)}, {"detail", Render(run.error->message, language)}};
+  }
+  return {{"job", run.job_id},
+          {"state", run.state},
+          {"started_at", run.started_ms == 0 ? Json() : Json(ToRfc3339(run.started_ms))},
+          {"finished_at", ToRfc3339(run.finished_ms)},
+          {"rows_read", run.rows_read},
+          {"rows_written", run.rows_written},
+          {"rejected_rows", run.rejected_rows},
+          {"bytes", run.bytes},
+          {"reconciled", run.reconciled ? Json(*run.reconciled) : Json()},
+          {"difference", run.difference},
+          {"version", run.version ? Json(*run.version) : Json()},
+          {"error", std::move(error)}};
+}
+
+// GET /api/v1/datasets/{name}/runs
+Result<Response> GetRuns(const Parts& parts, const Request& request) {
+  ASSIGN_OR_RETURN(const std::int64_t limit, request.QueryInteger("limit", 50, 1, 1000));
+  ASSIGN_OR_RETURN(
+      const std::vector<CollectRun> runs,
+      parts.collect.Runs(request.caller, request.params.at("name"), static_cast<int>(limit)));
+  Json items = Json::array();
+  for (const CollectRun& run : runs) items.push_back(RunJson(run, request.language));
+  return Response::Of({{"items", std::move(items)}, {"next_cursor", nullptr}});
+}
+
 }  // namespace
 
-void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, Pool& io,
-                     std::string data_folder, http::Router& router) {
+void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, CollectService& collect,
+                     Pool& io, std::string data_folder, http::Router& router) {
   const auto parts =
       std::make_shared<const Parts>(Parts{.catalog = catalog,
                                           .service = service,
+                                          .collect = collect,
                                           .io = io,
                                           .temp_folder = std::move(data_folder) + "/tmp"});
   const auto by = [&parts](Work work) {
@@ -442,6 +505,7 @@ void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, Pool& io,
   router.Patch("/api/v1/datasets/{name}", by(PatchDataset));
   router.Delete("/api/v1/datasets/{name}", by(DeleteDataset));
   router.Get("/api/v1/datasets/{name}/versions", by(GetVersions));
+  router.Get("/api/v1/datasets/{name}/runs", by(GetRuns));
   router.Get("/api/v1/datasets/{name}/rows", by(GetRows));
   router.Get("/api/v1/datasets/{name}/rejected", by(GetRejected));
   router.Get("/api/v1/datasets/{name}/export", by(Export));

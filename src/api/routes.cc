@@ -8,12 +8,15 @@
 #include "api/keys.h"
 #include "api/models.h"
 #include "api/predictions.h"
+#include "api/sources.h"
 #include "api/uploads.h"
 
 namespace aimass {
 
 std::function<void()> BindApi(const ApiParts& parts, http::Router& router) {
-  BindDatasetsApi(parts.datasets, parts.dataset_service, parts.io, parts.data_folder, router);
+  BindSourcesApi(parts.sources, parts.io, parts.ask, router);
+  BindDatasetsApi(parts.datasets, parts.dataset_service, parts.collect, parts.io, parts.data_folder,
+                  router);
   BindUploadsApi(parts.uploads, parts.io, router);
   BindSqlApi(parts.datasets, parts.sql_workers, parts.sql, parts.io, router);
   BindModelsApi(parts.models, parts.model_service, parts.uploads, parts.data_folder, parts.io,

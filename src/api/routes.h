@@ -11,6 +11,7 @@ namespace aimass {
 
 class Access;
 class BatchService;
+class CollectService;
 class DatasetCatalog;
 class DatasetService;
 class EndpointService;
@@ -18,6 +19,7 @@ class EventHub;
 class JobQueue;
 class ModelRegistry;
 class ModelService;
+class SourceService;
 class UploadStore;
 
 /// What the resources are made of; each one is handed only the parts that it uses.
@@ -25,6 +27,7 @@ struct ApiParts {
   std::string data_folder;
   Pool& io;
   Pool& sql;
+  Pool& ask;
   SqlWorkers& sql_workers;
   Access& access;
   JobQueue& jobs;
@@ -32,6 +35,8 @@ struct ApiParts {
   UploadStore& uploads;
   DatasetCatalog& datasets;
   DatasetService& dataset_service;
+  SourceService& sources;
+  CollectService& collect;
   ModelRegistry& models;
   ModelService& model_service;
   EndpointService& endpoints;

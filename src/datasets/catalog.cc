@@ -260,6 +260,8 @@ Status DatasetCatalog::Delete(const Caller& caller, std::string_view name) {
   ASSIGN_OR_RETURN(const DatasetInfo info, Get(caller, name));
   RETURN_IF_ERROR(database_.Transact([&](SqlSession& session) -> Status {
     RETURN_IF_ERROR(session.Execute("DELETE FROM dataset_versions WHERE dataset = ?", {info.id}));
+    for (const DeleteListener& listener : delete_listeners_)
+      RETURN_IF_ERROR(listener(session, info.id));
     RETURN_IF_ERROR(session.Execute("DELETE FROM datasets WHERE id = ?", {info.id}));
     return {};
   }));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -87,6 +88,9 @@ class DatasetCatalog {
                                          std::string_view cursor) const;
   [[nodiscard]] Result<DatasetInfo> Rename(const Caller& caller, std::string_view name,
                                            std::string_view new_name);
+  /// What other modules keep about a dataset goes with it, in the same transaction; at start.
+  using DeleteListener = std::function<Status(SqlSession& session, const std::string& id)>;
+  void OnDelete(DeleteListener listener) { delete_listeners_.push_back(std::move(listener)); }
   /// Really deletes rows and files.
   [[nodiscard]] Status Delete(const Caller& caller, std::string_view name);
   /// The version `version`, or the latest. Errors: kNotFound naming the versions there are.
@@ -110,6 +114,7 @@ class DatasetCatalog {
                                                                    std::string_view job) const;
   Database& database_;
   std::string data_folder_;
+  std::vector<DeleteListener> delete_listeners_;
 };
 
 /// `name` as a dataset can have it: CheckName, and no "@3" at its end, which names a version.

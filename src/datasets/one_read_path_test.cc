@@ -42,6 +42,9 @@ const std::map<std::string_view, std::set<std::string_view>> kDoors{
      {"datasets/sql/check.cc", "datasets/sql/check.h", "datasets/sql/worker.cc",
       "datasets/read.cc"}},
     {"run-sql", {"datasets/sql/workers.cc", "main/cli/cli.cc"}},
+    // Sources: one function opens a connection, for a caller and with its secrets.
+    {"->connect(", {"sources/source.cc"}},
+    {"native/mariadb/", {"native/mariadb/", "sources/connectors/mysql/"}},
     // Other libraries that read Parquet.
     {"<parquet/", {}},
     {"<arrow/", {}},

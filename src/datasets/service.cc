@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "datasets/delta/log.h"
 #include "datasets/sql/check.h"
+#include "datasets/target.h"
 
 namespace aimass {
 namespace {
@@ -18,10 +19,6 @@ namespace fs = std::filesystem;
 bool IsWithin(const fs::path& path, const fs::path& folder) {
   const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
   return end == folder.end();
-}
-
-std::string GroupOf(const Caller& caller, const std::string& name) {
-  return fmt::format("dataset:{}/{}", caller.workspace, NameKey(name));
 }
 
 }  // namespace
@@ -49,29 +46,9 @@ void DatasetService::RegisterCommits() {
   }
   static_cast<void>(queue_.OnChange([this](const Job& job) {
     if (job.kind != "import" && job.kind != "derive") return;
-    if (job.state == JobState::kFailed || job.state == JobState::kCancelled) CleanUp(job);
+    if (job.state == JobState::kFailed || job.state == JobState::kCancelled)
+      RemoveUnnamedFiles(catalog_, job);
   }));
-}
-
-Result<DatasetService::Target> DatasetService::TargetOf(const Caller& caller,
-                                                        const std::string& name,
-                                                        WriteMode mode) const {
-  Target target;
-  ASSIGN_OR_RETURN(target.name, CheckName("dataset", name));
-  auto existing = catalog_.Get(caller, target.name);
-  if (!existing) RETURN_IF_ERROR(CheckDatasetName(name));
-  if (!existing && (existing.error().code != ErrorCode::kNotFound || mode == WriteMode::kAppend)) {
-    return std::unexpected(std::move(existing).error());
-  }
-  if (existing && mode == WriteMode::kCreate) {
-    return WithHint(Fail(ErrorCode::kConflict, "there is a dataset '{}' already", existing->name),
-                    Msg("use mode append to add rows, or replace"));
-  }
-  if (existing) target.existing = *existing;
-  target.id = existing ? existing->id : NewId();
-  if (existing) target.name = existing->name;
-  target.folder = catalog_.Folder(caller.workspace, target.id);
-  return target;
 }
 
 Status DatasetService::CheckOptions(const ImportRequest& request) const {
@@ -167,7 +144,8 @@ Result<Json> DatasetService::SourceOf(const Caller& caller, const ImportRequest&
 
 Result<Job> DatasetService::Import(const Caller& caller, const ImportRequest& request) {
   RETURN_IF_ERROR(CheckOptions(request));
-  ASSIGN_OR_RETURN(const Target target, TargetOf(caller, request.name, request.mode));
+  ASSIGN_OR_RETURN(const WriteTarget target,
+                   TargetOf(catalog_, caller, request.name, request.mode));
   ASSIGN_OR_RETURN(const Json source, SourceOf(caller, request));
   Json options = request.options;
   std::string encoding = "auto";
@@ -195,7 +173,7 @@ Result<Job> DatasetService::Import(const Caller& caller, const ImportRequest& re
   }
   return queue_.Submit(
       caller.For("import"), "import", std::move(parameters),
-      {.idempotency_key = request.idempotency_key, .group = GroupOf(caller, target.name)});
+      {.idempotency_key = request.idempotency_key, .group = WriteGroup(caller, target.name)});
 }
 
 Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name,
@@ -218,7 +196,7 @@ Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name
     if (error.code == ErrorCode::kInvalidArgument) error.code = ErrorCode::kUnprocessable;
     return std::unexpected(std::move(error));
   }
-  ASSIGN_OR_RETURN(const Target target, TargetOf(caller, name, mode));
+  ASSIGN_OR_RETURN(const WriteTarget target, TargetOf(catalog_, caller, name, mode));
   Json snapshots = Json::array();
   Json inputs = Json::array();
   for (const TableReference& table : checked->tables) {
@@ -248,7 +226,7 @@ Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name
            {"sql", sql},
            {"datasets", std::move(snapshots)},
            {"inputs", std::move(inputs)}},
-      {.idempotency_key = idempotency_key, .group = GroupOf(caller, target.name)});
+      {.idempotency_key = idempotency_key, .group = WriteGroup(caller, target.name)});
 }
 
 Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
@@ -258,6 +236,10 @@ Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
     ASSIGN_OR_RETURN(const auto versions, catalog_.Versions(caller, info.name));
     return Derive(caller, info.name, info.origin.value("sql", ""), WriteMode::kReplace, {},
                   versions.empty() ? Json::array() : versions.front().inputs);
+  }
+  if (const auto found = refreshers_.find(info.origin.value("kind", ""));
+      found != refreshers_.end()) {
+    return found->second(caller, info);
   }
   const Json source = info.origin.value("source", Json::object());
   if (source.contains("upload") || (!source.contains("path") && !source.contains("url"))) {
@@ -327,21 +309,6 @@ Result<Json> DatasetService::CommitJob(const Job& job, const Json& output) {
               {"added_rows", version.added_rows},
               {"rejected_rows", version.rejected_rows},
               {"warnings", std::move(warnings)}};
-}
-
-void DatasetService::CleanUp(const Job& job) const {
-  // A failed or cancelled job leaves files that no version names.
-  const std::string id = job.parameters.value("dataset", "");
-  if (id.empty()) return;
-  const fs::path folder = catalog_.Folder(job.caller.workspace, id);
-  const std::string prefix = "part-" + job.id;
-  std::error_code error;
-  std::vector<fs::path> left;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (at->path().filename().string().starts_with(prefix)) left.push_back(at->path());
-  }
-  for (const fs::path& path : left) fs::remove(path, error);
-  if (fs::is_empty(folder, error) && !error) fs::remove(folder, error);
 }
 
 }  // namespace aimass

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -59,24 +60,21 @@ class DatasetService {
   /// Errors   kConflict where the source is gone for good (an upload).
   [[nodiscard]] Result<Job> Refresh(const Caller& caller, std::string_view name, Language language);
 
+  /// How datasets are refreshed whose origin is of another kind than files and SQL; at start.
+  using Refresher = std::function<Result<Job>(const Caller& caller, const DatasetInfo& dataset)>;
+  void AddRefresher(std::string kind, Refresher refresher) {
+    refreshers_.emplace(std::move(kind), std::move(refresher));
+  }
+
   [[nodiscard]] const FormatRegistry& formats() const { return formats_; }
 
  private:
-  struct Target {
-    std::string id;
-    std::string name;
-    std::string folder;
-    std::optional<DatasetInfo> existing;
-  };
-  [[nodiscard]] Result<Target> TargetOf(const Caller& caller, const std::string& name,
-                                        WriteMode mode) const;
   [[nodiscard]] Result<Job> Derive(const Caller& caller, const std::string& name,
                                    const std::string& sql, WriteMode mode,
                                    const std::string& idempotency_key, const Json& known);
   [[nodiscard]] Result<Json> SourceOf(const Caller& caller, const ImportRequest& request) const;
   [[nodiscard]] Status CheckOptions(const ImportRequest& request) const;
   [[nodiscard]] Result<Json> CommitJob(const Job& job, const Json& output);
-  void CleanUp(const Job& job) const;
 
   DatasetCatalog& catalog_;
   JobQueue& queue_;
@@ -85,6 +83,7 @@ class DatasetService {
   const FormatRegistry& formats_;
   std::string data_folder_;
   PrivateAddresses private_addresses_;
+  std::map<std::string, Refresher, std::less<>> refreshers_;
 };
 
 }  // namespace aimass

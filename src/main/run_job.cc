@@ -1,6 +1,7 @@
 // Every kind of job that this build has: a table of contents.
 #include "main/run_job.h"
 
+#include "datasets/collect/job.h"
 #include "datasets/jobs.h"
 #include "endpoints/batch.h"
 #include "jobs/queue.h"
@@ -14,6 +15,9 @@ int RunJob(const std::string& spec_path) {
   FormatRegistry formats("format");
   RegisterAllFormats(formats);
   RegisterDatasetJobs(kinds, formats);
+  ConnectorRegistry connectors("connector");
+  RegisterAllConnectors(connectors);
+  RegisterCollectJob(kinds, connectors);
   RegisterTrainJobs(kinds);
   RegisterImportModelJob(kinds);
   RegisterPredictJob(kinds, formats);

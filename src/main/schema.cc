@@ -2,9 +2,11 @@
 
 #include "access/access.h"
 #include "datasets/catalog.h"
+#include "datasets/collect/service.h"
 #include "endpoints/endpoint.h"
 #include "jobs/queue.h"
 #include "models/registry.h"
+#include "sources/service.h"
 
 namespace aimass {
 
@@ -12,7 +14,8 @@ std::vector<Migration> AllMigrations() {
   std::vector<Migration> migrations;
   for (const auto& steps :
        {Access::Migrations(), JobQueue::Migrations(), DatasetCatalog::Migrations(),
-        ModelRegistry::Migrations(), EndpointService::Migrations()}) {
+        SourceService::Migrations(), CollectService::Migrations(), ModelRegistry::Migrations(),
+        EndpointService::Migrations()}) {
     migrations.insert(migrations.end(), steps.begin(), steps.end());
   }
   return migrations;

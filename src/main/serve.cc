@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "datasets/catalog.h"
+#include "datasets/collect/service.h"
 #include "datasets/service.h"
 #include "datasets/uploads.h"
 #include "endpoints/batch.h"
@@ -29,6 +30,7 @@
 #include "main/schema.h"
 #include "models/registry.h"
 #include "models/service.h"
+#include "sources/service.h"
 #include "store/data_folder.h"
 #include "store/database.h"
 
@@ -66,6 +68,7 @@ struct ServerInstance::State {
         uploads(folder.path()),
         io("io", Threads("pools.io_threads"), Queue()),
         sql("sql", Threads("pools.sql_threads"), Queue()),
+        ask("sources", Threads("pools.sources_threads"), Queue()),
         infer("infer", Threads("pools.infer_threads"), Queue()) {}
   ~State() {
     server.reset();
@@ -97,6 +100,8 @@ struct ServerInstance::State {
   std::unique_ptr<Access> access;
   UploadStore uploads;
   std::unique_ptr<SqlWorkers> sql_workers;
+  ConnectorRegistry connectors{"connector"};
+  std::unique_ptr<SourceService> sources;
   FormatRegistry formats{"format"};
   std::unique_ptr<DatasetCatalog> datasets;
   std::unique_ptr<ModelRegistry> models;
@@ -104,10 +109,12 @@ struct ServerInstance::State {
   std::unique_ptr<EndpointService> endpoints;
   std::unique_ptr<JobQueue> jobs;
   std::unique_ptr<DatasetService> dataset_service;
+  std::unique_ptr<CollectService> collect;
   std::unique_ptr<ModelService> model_service;
   std::unique_ptr<BatchService> batches;
   Pool io;
   Pool sql;
+  Pool ask;  // sources, which may be slow
   Pool infer;
   EventHub events;
   http::Metrics metrics;
@@ -146,6 +153,15 @@ void ServerInstance::State::AddModules() {
       *datasets, *jobs, uploads, *sql_workers, formats, folder.path(),
       PrivateAddressesFromName(config.Text("import.private_addresses")));
   dataset_service->RegisterCommits();
+  RegisterAllConnectors(connectors);
+  sources = std::make_unique<SourceService>(*database, connectors, folder.path());
+  collect = std::make_unique<CollectService>(*database, *datasets, *jobs, *sources, folder.path());
+  collect->RegisterCommits();
+  sources->AddUseCheck(
+      [this](const Caller& caller, const std::string& id) { return collect->UsersOf(caller, id); });
+  dataset_service->AddRefresher("source", [this](const Caller& caller, const DatasetInfo& dataset) {
+    return collect->Refresh(caller, dataset);
+  });
   model_service = std::make_unique<ModelService>(*models, *datasets, *jobs, folder.path());
   model_service->RegisterCommits();
   RegisterAllRuntimes(runtimes);
@@ -165,6 +181,7 @@ void ServerInstance::State::BindRoutes() {
   end_waiting = BindApi({.data_folder = folder.path(),
                          .io = io,
                          .sql = sql,
+                         .ask = ask,
                          .sql_workers = *sql_workers,
                          .access = *access,
                          .jobs = *jobs,
@@ -172,6 +189,8 @@ void ServerInstance::State::BindRoutes() {
                          .uploads = uploads,
                          .datasets = *datasets,
                          .dataset_service = *dataset_service,
+                         .sources = *sources,
+                         .collect = *collect,
                          .models = *models,
                          .model_service = *model_service,
                          .endpoints = *endpoints,
@@ -182,7 +201,7 @@ void ServerInstance::State::BindRoutes() {
 
 void ServerInstance::State::AddMetrics() {
   http::AddProcessMetrics(metrics);
-  for (const Pool* pool : {&io, &sql, &infer}) {
+  for (const Pool* pool : {&io, &sql, &ask, &infer}) {
     const std::string labels = fmt::format("pool=\"{}\"", pool->name());
     metrics.Add("aimass_pool_queued", "gauge", "Work that waits for a thread of the pool.", labels,
                 [pool] { return static_cast<double>(pool->queued()); });

@@ -67,6 +67,33 @@ TEST(BatchBuilder, ConvertsCellsOrGivesNull) {
       "[null,null,null,null,\"1970-01-02\"]");
 }
 
+TEST(BatchBuilder, KeepsNarrowIntegersAndDecimalsExactly) {
+  Schema schema;
+  schema.columns = {{"tiny", {.kind = TypeKind::kInt8}},
+                    {"small", {.kind = TypeKind::kInt16}},
+                    {"int", {.kind = TypeKind::kInt32}},
+                    {"money", {.kind = TypeKind::kDecimal, .precision = 38, .scale = 2}}};
+  BatchBuilder builder(std::make_shared<const Schema>(schema));
+  const Int128 vast = static_cast<Int128>(INT64_MAX) * INT64_MAX;
+  for (const std::int64_t value : {-128L, 127L, 128L}) {
+    for (std::size_t column = 0; column < 3; ++column) builder.AppendInt64(column, value);
+    builder.AppendDecimal(3, value < 0 ? -vast : vast);
+  }
+  builder.AppendInt64(0, 1);
+  builder.AppendInt64(1, 32768);
+  builder.AppendInt64(2, INT32_MIN);
+  builder.AppendNull(3);
+  const Batch batch = builder.Finish().value();
+  EXPECT_EQ(batch.column(0).Int64(0), -128);
+  EXPECT_TRUE(batch.column(0).IsNull(2));  // 128 does not fit
+  EXPECT_EQ(batch.column(1).Int64(2), 128);
+  EXPECT_TRUE(batch.column(1).IsNull(3));
+  EXPECT_EQ(batch.column(2).Int64(3), INT32_MIN);
+  EXPECT_TRUE(batch.column(3).Decimal(0) == -vast);
+  EXPECT_TRUE(batch.column(3).Decimal(1) == vast);
+  EXPECT_TRUE(batch.column(3).IsNull(3));
+}
+
 TEST(BatchBuilder, RefusesColumnsOfUnequalLength) {
   BatchBuilder builder(Columns({TypeKind::kInt64, TypeKind::kInt64}));
   builder.AppendInt64(0, 1);

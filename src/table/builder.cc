@@ -1,7 +1,9 @@
 #include "table/builder.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -16,9 +18,7 @@ constexpr std::size_t kMaxTextBytes = std::numeric_limits<std::int32_t>::max();
 struct ColumnData {
   std::vector<std::uint8_t> validity;
   std::vector<std::uint8_t> bits;
-  std::vector<std::int64_t> longs;
-  std::vector<std::int32_t> days;
-  std::vector<double> doubles;
+  std::vector<std::uint8_t> fixed;  // values of one width
   std::vector<std::int32_t> offsets;
   std::string bytes;
   std::array<const void*, 3> buffers{};
@@ -48,21 +48,49 @@ void PushBit(std::vector<std::uint8_t>& bits, std::size_t index, bool value) {
   if (value) bits.back() = static_cast<std::uint8_t>(bits.back() | (1U << (index % 8)));
 }
 
-bool IsBuildable(TypeKind kind) {
+template <typename T>
+void PushFixed(std::vector<std::uint8_t>& bytes, T value) {
+  const std::size_t at = bytes.size();
+  bytes.resize(at + sizeof(value));
+  std::memcpy(bytes.data() + at, &value, sizeof(value));
+}
+
+// Bytes of a value; 0 for types that have no fixed width.
+std::size_t WidthOf(TypeKind kind) {
   switch (kind) {
-    case TypeKind::kNull:
-    case TypeKind::kBool:
+    case TypeKind::kInt8:
+      return 1;
+    case TypeKind::kInt16:
+      return 2;
+    case TypeKind::kInt32:
+    case TypeKind::kDate:
+      return 4;
     case TypeKind::kInt64:
     case TypeKind::kFloat64:
-    case TypeKind::kText:
-    case TypeKind::kBinary:
-    case TypeKind::kDate:
     case TypeKind::kTimestamp:
     case TypeKind::kTimestampTz:
-      return true;
+      return 8;
+    case TypeKind::kDecimal:
+      return 16;
     default:
-      return false;
+      return 0;
   }
+}
+
+bool IsBuildable(TypeKind kind) {
+  return WidthOf(kind) > 0 || kind == TypeKind::kNull || kind == TypeKind::kBool ||
+         kind == TypeKind::kText || kind == TypeKind::kBinary;
+}
+
+bool IsInteger(TypeKind kind) {
+  return kind == TypeKind::kInt8 || kind == TypeKind::kInt16 || kind == TypeKind::kInt32 ||
+         kind == TypeKind::kInt64;
+}
+
+// An integer kind of `width` bytes holds `value`.
+bool Holds(std::size_t width, std::int64_t value) {
+  const std::int64_t half = std::int64_t{1} << (8 * std::min<std::size_t>(width, 7) - 1);
+  return width == 8 || (value >= -half && value < half);
 }
 
 std::int32_t DayOf(std::int64_t unix_us) {
@@ -101,18 +129,12 @@ void BatchBuilder::AppendNull(std::size_t index) {
     case TypeKind::kBool:
       PushBit(data.bits, column.size, false);
       break;
-    case TypeKind::kFloat64:
-      data.doubles.push_back(0);
-      break;
-    case TypeKind::kDate:
-      data.days.push_back(0);
-      break;
     case TypeKind::kText:
     case TypeKind::kBinary:
       data.offsets.push_back(static_cast<std::int32_t>(data.bytes.size()));
       break;
     default:
-      data.longs.push_back(0);
+      data.fixed.resize(data.fixed.size() + WidthOf(column.kind));
   }
   column.PushValidity(false);
 }
@@ -126,16 +148,28 @@ void BatchBuilder::AppendBool(std::size_t index, bool value) {
 
 void BatchBuilder::AppendInt64(std::size_t index, std::int64_t value) {
   Column& column = *columns_.at(index);
-  if (column.kind != TypeKind::kInt64)
+  const std::size_t width = WidthOf(column.kind);
+  if (!IsInteger(column.kind)) {
     return AppendCell(index, Cell::Number(static_cast<double>(value)));
-  column.data->longs.push_back(value);
+  }
+  if (!Holds(width, value)) return AppendNull(index);
+  std::vector<std::uint8_t>& fixed = column.data->fixed;
+  fixed.resize(fixed.size() + width);  // little-endian: the low bytes come first
+  std::memcpy(fixed.data() + fixed.size() - width, &value, width);
   column.PushValidity(true);
 }
 
 void BatchBuilder::AppendDouble(std::size_t index, double value) {
   Column& column = *columns_.at(index);
   if (column.kind != TypeKind::kFloat64) return AppendCell(index, Cell::Number(value));
-  column.data->doubles.push_back(value);
+  PushFixed(column.data->fixed, value);
+  column.PushValidity(true);
+}
+
+void BatchBuilder::AppendDecimal(std::size_t index, Int128 value) {
+  Column& column = *columns_.at(index);
+  if (column.kind != TypeKind::kDecimal) return AppendNull(index);
+  PushFixed(column.data->fixed, value);
   column.PushValidity(true);
 }
 
@@ -153,9 +187,9 @@ void BatchBuilder::AppendText(std::size_t index, std::string_view value) {
 void BatchBuilder::AppendUnixUs(std::size_t index, std::int64_t unix_us) {
   Column& column = *columns_.at(index);
   if (column.kind == TypeKind::kDate) {
-    column.data->days.push_back(DayOf(unix_us));
+    PushFixed(column.data->fixed, DayOf(unix_us));
   } else if (column.kind == TypeKind::kTimestamp || column.kind == TypeKind::kTimestampTz) {
-    column.data->longs.push_back(unix_us);
+    PushFixed(column.data->fixed, unix_us);
   } else {
     return AppendCell(index, Cell::Time(unix_us));
   }
@@ -170,6 +204,9 @@ void BatchBuilder::AppendCell(std::size_t index, const Cell& cell) {
       if (is_number && (cell.number == 0.0 || cell.number == 1.0))
         return AppendBool(index, cell.number != 0.0);
       break;
+    case TypeKind::kInt8:
+    case TypeKind::kInt16:
+    case TypeKind::kInt32:
     case TypeKind::kInt64:
       // 2^63 itself is a double, and does not fit.
       if (is_number && cell.number == std::floor(cell.number) && cell.number >= -0x1p63 &&
@@ -231,17 +268,6 @@ Result<Batch> BatchBuilder::Finish() {
       case TypeKind::kBool:
         data.buffers[1] = data.bits.data();
         break;
-      case TypeKind::kInt64:
-      case TypeKind::kTimestamp:
-      case TypeKind::kTimestampTz:
-        data.buffers[1] = data.longs.data();
-        break;
-      case TypeKind::kFloat64:
-        data.buffers[1] = data.doubles.data();
-        break;
-      case TypeKind::kDate:
-        data.buffers[1] = data.days.data();
-        break;
       case TypeKind::kText:
       case TypeKind::kBinary:
         data.offsets.push_back(static_cast<std::int32_t>(data.bytes.size()));
@@ -250,6 +276,7 @@ Result<Batch> BatchBuilder::Finish() {
         buffers = 3;
         break;
       default:
+        data.buffers[1] = data.fixed.data();
         break;
     }
     auto array = std::make_unique<ArrowArray>();

@@ -10,8 +10,8 @@ namespace aimass {
 
 /// Builds a Batch row by row or column by column, for plug-ins that do not speak Arrow themselves.
 ///
-/// Columns may be: bool, int64, double, text, binary, date, timestamp. Every column must have got
-/// the same number of values when Finish() is called (kInternal otherwise).
+/// Columns may be: bool, signed integers, double, decimal, text, binary, date, timestamp. Every
+/// column must have got the same number of values when Finish() is called (kInternal otherwise).
 class BatchBuilder {
  public:
   explicit BatchBuilder(std::shared_ptr<const Schema> schema);
@@ -21,6 +21,7 @@ class BatchBuilder {
   void AppendBool(std::size_t column, bool value);
   void AppendInt64(std::size_t column, std::int64_t value);
   void AppendDouble(std::size_t column, double value);
+  void AppendDecimal(std::size_t column, Int128 value);         // unscaled; within the precision
   void AppendText(std::size_t column, std::string_view value);  // also binary
   void AppendUnixUs(std::size_t column, std::int64_t unix_us);  // timestamps; date: its day
   /// Appends `cell` converted to the column's type; a value that does not fit becomes null.

@@ -20,8 +20,8 @@ EXAMPLES = int(os.environ.get("AIMASS_CONTRACT_EXAMPLES", "100"))
 
 
 @pytest.fixture(scope="module")
-def filled(server, client):
-    """The server with one dataset, model, endpoint and job of each kind: `demo`."""
+def filled(server, client, mariadb):
+    """The server with one source, dataset, model and endpoint, each called `demo`."""
     rows = "\n".join(f"{i},{'abc'[i % 3]},{i * 37 % 101},{'yes' if i * 37 % 101 > 50 else 'no'}" for i in range(300))
     (server.data.parent / "demo.csv").write_text("id,group,amount,churn\n" + rows + "\n")
     job = client.post("/api/v1/datasets", json={"name": "demo", "source": {"path": str(server.data.parent / "demo.csv")}})
@@ -33,10 +33,16 @@ def filled(server, client):
     assert wait_for_job(client, job.json()["job"]["id"])["state"] == "succeeded"
     endpoint = client.post("/api/v1/endpoints", json={"name": "demo", "routes": [{"model": "demo", "version": "1"}]})
     assert endpoint.status_code == 201, endpoint.text
+    mariadb.run("CREATE DATABASE contract", "CREATE TABLE contract.demo (id INT PRIMARY KEY, name TEXT)",
+                "INSERT INTO contract.demo VALUES (1, 'a')")
+    source = client.post("/api/v1/sources", json={"name": "demo", "kind": "mysql", "settings": {
+        "host": "127.0.0.1", "port": mariadb.port, "user": "root", "database": "contract", "timeout_s": 20}})
+    assert source.status_code == 201, source.text
     cursors = {path: client.get(path, params={"limit": 1}).json()["next_cursor"]
                for path in ("/api/v1/datasets", "/api/v1/models", "/api/v1/endpoints", "/api/v1/jobs")}
     assert cursors["/api/v1/jobs"], cursors
-    return {"name": "demo", "version": "1", "alias": "champion", "job": job.json()["job"]["id"], "cursors": cursors}
+    return {"name": "demo", "version": "1", "alias": "champion", "job": job.json()["job"]["id"], "table": "demo",
+            "cursors": cursors}
 
 
 def run_schemathesis(server, filled, tmp_path, *arguments):

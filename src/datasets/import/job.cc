@@ -9,6 +9,7 @@
 #include "datasets/catalog.h"
 #include "datasets/delta/log.h"
 #include "datasets/format.h"
+#include "datasets/import/parts.h"
 #include "datasets/import/prepare.h"
 #include "datasets/import/rejects.h"
 #include "datasets/import/writer.h"
@@ -24,11 +25,6 @@ constexpr double kFetched = 0.15;
 constexpr double kPrepared = 0.3;
 constexpr double kLoaded = 0.9;
 
-std::int64_t MemoryOf(const JobSpec& spec) {
-  return spec.limits.memory_bytes > 0 ? spec.limits.memory_bytes / 2 : std::int64_t{1} << 30;
-}
-int ThreadsOf(const JobSpec& spec) { return spec.limits.threads > 0 ? spec.limits.threads : 2; }
-
 TableWriter::Options WriterOptions(const JobContext& context, const std::string& folder) {
   const JobSpec& spec = context.spec();
   return {.folder = folder,
@@ -42,20 +38,6 @@ TableWriter::Options WriterOptions(const JobContext& context, const std::string&
 // Whether the same bytes may come when they are asked for again.
 bool MayGoOn(const Error& error) {
   return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimeout;
-}
-
-// A table needs columns, and names that differ regardless of case.
-Status CheckColumns(const Schema& schema) {
-  if (schema.columns.empty()) return Fail(ErrorCode::kUnprocessable, "there are no columns");
-  std::map<std::string, std::string_view> seen;
-  for (const ColumnInfo& column : schema.columns) {
-    const auto [at, added] = seen.emplace(NameKey(column.name), column.name);
-    if (added) continue;
-    return Fail(ErrorCode::kUnprocessable,
-                "two columns have one name, '{}' and '{}'; give one of them another (AS …)",
-                at->second, column.name);
-  }
-  return {};
 }
 
 // One import, from its parameters to files; every finished file is a point to go on from.
@@ -98,7 +80,7 @@ class Import {
     for (const Message& warning : warnings) texts.push_back(ToJson(warning));
     output["warnings"] = std::move(texts);
     if (rejects_->count() > 0) {
-      ASSIGN_OR_RETURN(output["rejected_file"], KeepRejects());
+      ASSIGN_OR_RETURN(output["rejected_file"], KeepRejects(context_.spec(), folder_));
     }
     return output;
   }
@@ -178,7 +160,7 @@ class Import {
   }
 
   Status OpenRejects() {
-    ASSIGN_OR_RETURN(auto log, RejectLog::Open(context_.spec().work_folder + "/rejected.ndjson",
+    ASSIGN_OR_RETURN(auto log, RejectLog::Open(RejectsPath(context_.spec()),
                                                state_.value("rejected_bytes", std::int64_t{0}),
                                                state_.value("rejected", std::int64_t{0})));
     rejects_ = std::make_unique<RejectLog>(std::move(log));
@@ -343,7 +325,7 @@ class Import {
 
   // Nothing but rejects is no success.
   std::unexpected<Error> FirstReject() const {
-    const auto first = ReadRejects(context_.spec().work_folder + "/rejected.ndjson", 0, 1);
+    const auto first = ReadRejects(RejectsPath(context_.spec()), 0, 1);
     const Json entry = first && !first->empty() ? first->front() : Json::object();
     auto failure =
         Fail(ErrorCode::kUnprocessable, "none of the {} rows could be read", rejects_->count());
@@ -352,16 +334,6 @@ class Import {
     return WithHint(std::move(failure),
                     Msg("the first is line {}: {}", entry.value("line", std::int64_t{0}),
                         Render(reason, Language::kEnglish)));
-  }
-
-  Result<std::string> KeepRejects() {
-    const fs::path target = fs::path(folder_) / "_rejected" / (context_.spec().id + ".ndjson");
-    RETURN_IF_ERROR(MakeFolder(target.parent_path()));
-    ASSIGN_OR_RETURN(
-        const std::string text,
-        ReadFile(context_.spec().work_folder + "/rejected.ndjson", std::size_t{16} << 30));
-    RETURN_IF_ERROR(WriteFileAtomic(target, text));
-    return "_rejected/" + context_.spec().id + ".ndjson";
   }
 
   JobContext& context_;

@@ -69,6 +69,7 @@ void AddVerbs(Verb& root, const CommandLine& line) {
       .Example("aimass predict churn new-customers.csv --out scored.csv", Msg("score a file"))
       .Example("aimass serve --data my-data",
                Msg("start the server: REST, events, metrics, documentation"));
+  AddSourcesCommands(root);
   AddDatasetsCommands(root);
   AddSqlCommand(root);
   AddTrainCommand(root);

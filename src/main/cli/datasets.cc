@@ -1,5 +1,5 @@
-// aimass datasets …: import, derive, list, show, versions, preview, rejected, export, refresh,
-// rename, delete.
+// aimass datasets …: add, import, derive, runs, list, show, versions, preview, rejected, export,
+// refresh, rename, delete.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -152,6 +152,76 @@ void AddImport(Verb& noun) {
   AddNoWait(verb, given->no_wait);
 }
 
+// --- add, runs
+// ---------------------------------------------------------------------------------------------------------
+
+struct AddOptions {
+  std::string name, source;
+  std::optional<std::string> table, query;
+  bool allow_empty = false;
+  bool no_wait = false;
+};
+
+Status AddFromSource(Context& context, const AddOptions& given) {
+  if (given.table.has_value() == given.query.has_value()) {
+    return context.WrongUsage(Fail(ErrorCode::kInvalidArgument, "give either --table or --query"));
+  }
+  Json body = {{"name", given.name}, {"source", given.source}};
+  if (given.table) body["table"] = *given.table;
+  if (given.query) body["query"] = *given.query;
+  if (given.allow_empty) body["allow_empty"] = true;
+  return MakeDataset(context, given.name, std::string(kDatasets), body, given.no_wait);
+}
+
+Status Runs(Context& context, const Named& given) {
+  return GetAndShow(context, PathOf(given.name, "/runs"), [&](const Json& answer) {
+    Table table({{context.Text(Msg("When"))},
+                 {context.Text(Msg("State"))},
+                 {context.Text(Msg("Read")), Table::Align::kRight},
+                 {context.Text(Msg("Written")), Table::Align::kRight},
+                 {context.Text(Msg("Rejected")), Table::Align::kRight},
+                 {context.Text(Msg("Equals the source"))},
+                 {context.Text(Msg("Version")), Table::Align::kRight}});
+    for (const Json& item : MemberOf(answer, "items")) {
+      const Json& equal = MemberOf(item, "reconciled");
+      table.Add(
+          {LocalTime(TextOf(item, "finished_at")), context.Translated(TextOf(item, "state")),
+           Thousands(IntegerOf(item, "rows_read")), Thousands(IntegerOf(item, "rows_written")),
+           Thousands(IntegerOf(item, "rejected_rows")),
+           equal.is_boolean() ? context.Text(equal.get<bool>() ? Msg("yes") : Msg("no")) : "–",
+           TextOf(item, "version")});
+    }
+    context.Say(table);
+    for (const Json& item : MemberOf(answer, "items")) {
+      if (MemberOf(item, "error").is_object())
+        context.Say(fmt::format("{}: {}", LocalTime(TextOf(item, "finished_at")),
+                                TextOf(item["error"], "detail")));
+    }
+  });
+}
+
+void AddCollected(Verb& noun) {
+  auto given = std::make_shared<AddOptions>();
+  Verb verb =
+      noun.Add("add", Msg("Collect a dataset from a source, and compare it with the source"));
+  verb.Details(Msg("Reads the table or the query as it is at one moment, then reads it anew and "
+                   "compares: rows, sums and a checksum of every row. What differs is named, and "
+                   "nothing is published. `aimass datasets refresh` collects it again."))
+      .Required("NAME", given->name, Msg("name of the dataset"))
+      .Option("--source", "SOURCE", given->source, Msg("name of the source"))
+      .Must()
+      .Option("--table", "TABLE", given->table, Msg("a table or view of the source"))
+      .Option("--query", "SELECT", given->query, Msg("or a query in the source's own language"))
+      .Flag("--allow-empty", given->allow_empty, Msg("no rows are a success too"))
+      .Example("aimass datasets add orders --source erp --table orders", Msg("a whole table"))
+      .Run([given](Context& context) { return AddFromSource(context, *given); });
+  AddNoWait(verb, given->no_wait);
+  auto runs = std::make_shared<Named>();
+  noun.Add("runs", Msg("How its collections went, newest first"))
+      .Required("NAME", runs->name, Msg("name of the dataset"))
+      .Run([runs](Context& context) { return Runs(context, *runs); });
+}
+
 // --- derive
 // ---------------------------------------------------------------------------------------------------------
 
@@ -238,6 +308,10 @@ std::string OriginOf(Context& context, const Json& dataset) {
     return context.Text(Msg("by SQL: {}", CellText(sql)));
   }
   const Json& source = MemberOf(origin, "source");
+  if (TextOf(origin, "kind") == "source") {
+    return context.Text(Msg("source {}: {}", TextOf(source, "name"),
+                            TextOf(origin, origin.contains("table") ? "table" : "query")));
+  }
   for (const char* key : {"path", "url", "name", "file_name", "upload"}) {
     if (const Json& place = MemberOf(source, key); place.is_string()) return CellText(place);
   }
@@ -412,6 +486,7 @@ void AddDatasetsCommands(Verb& root) {
   Verb noun = root.Add("datasets", Msg("Bring data in, look at it, keep its versions"));
   noun.Group(Msg("From data to decisions:"));
   AddImport(noun);
+  AddCollected(noun);
   AddDerive(noun);
   AddLooks(noun);
   AddChanges(noun);

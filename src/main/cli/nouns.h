@@ -6,6 +6,7 @@
 namespace aimass::cli {
 
 // One function per noun, one file per function; cli.cc calls them in this order.
+void AddSourcesCommands(Verb& root);
 void AddDatasetsCommands(Verb& root);
 void AddSqlCommand(Verb& root);
 void AddTrainCommand(Verb& root);

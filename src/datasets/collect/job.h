@@ -1,0 +1,14 @@
+#pragma once
+
+#include "jobs/job.h"
+#include "sources/connector.h"
+
+namespace aimass {
+
+/// The kind "collect": the half that runs in the job's process. It reads a source as it is at one
+/// moment, writes Parquet files into the dataset's folder, reads the source anew at that moment and
+/// compares. CollectService (service.h) makes it a version.
+/// `connectors` must outlive `kinds`.
+void RegisterCollectJob(JobKindRegistry& kinds, const ConnectorRegistry& connectors);
+
+}  // namespace aimass

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "datasets/catalog.h"
+#include "jobs/job.h"
+
+namespace aimass {
+
+/// The dataset that a job is going to write.
+struct WriteTarget {
+  std::string id;
+  std::string name;
+  std::string folder;
+  std::optional<DatasetInfo> existing;
+};
+
+/// Errors   kConflict (create: the name is taken), kNotFound (append: there is no such dataset),
+///          kInvalidArgument for the name.
+[[nodiscard]] Result<WriteTarget> TargetOf(const DatasetCatalog& catalog, const Caller& caller,
+                                           const std::string& name, WriteMode mode);
+
+/// The group of jobs (SubmitOptions) of which one at a time may write the dataset.
+[[nodiscard]] std::string WriteGroup(const Caller& caller, const std::string& name);
+
+/// Removes the files that a failed or cancelled job left and no version names.
+void RemoveUnnamedFiles(const DatasetCatalog& catalog, const Job& job);
+
+}  // namespace aimass

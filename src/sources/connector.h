@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/json.h"
+#include "base/registry.h"
+#include "base/settings.h"
+#include "table/batch.h"
+
+namespace aimass {
+
+/// What a connector can do. The contract suite asserts exactly this against the real server.
+struct Abilities {
+  bool query = false;  // reads a query in the source's own language beside whole tables
+  bool count = false;  // the source counts rows itself
+  bool sums = false;   // and adds up number columns itself
+};
+
+struct SourceTable {
+  std::string name;  // as the source writes it: "orders", "shop.orders"
+  bool view = false;
+  std::string comment;
+  std::optional<std::int64_t> rows;  // an estimate of the source's; none where it has none
+};
+
+struct SourceColumn {
+  ColumnInfo column;
+  std::string native_type;  // "bigint(20) unsigned"
+  std::string comment;
+};
+
+struct TableDescription {
+  std::string name;
+  std::vector<SourceColumn> columns;  // in the source's order
+  std::vector<std::string> key;       // of the primary key, in its order; empty: none
+  std::optional<std::int64_t> rows;   // an estimate
+};
+
+/// What a test of a source found out.
+struct Check {
+  bool ok = false;
+  Message message;  // "signed in as 'shop'@'10.0.0.7'"
+  Message hint;     // what to do where it is not ok: the GRANT that is missing
+};
+
+/// A row that cannot be a row of the table.
+struct BadRow {
+  std::int64_t number = 0;  // of the rows of this reading, from 1
+  Message reason;
+  std::string raw;  // JSON of its values as the source gave them
+};
+
+/// Which rows. Exactly one of `table` and `query`.
+struct SourceRead {
+  std::string table;
+  std::string query;                 // one SELECT; it can change nothing
+  std::vector<std::string> columns;  // of `table`: only these; empty: all
+  std::int64_t limit = 0;            // rows at most; 0: all
+  std::size_t batch_rows = 8192;
+  std::function<Status(const BadRow&)> reject;  // gets what is no row; none: such a row is an error
+  CancelToken cancel;
+};
+
+/// What the source itself says of the rows of a SourceRead.
+struct SourceTotals {
+  std::int64_t rows = 0;
+  struct Sum {
+    std::string column;
+    std::string value;  // exact decimal digits; empty where all values are NULL
+  };
+  std::vector<Sum> sums;  // of the columns whose sums are exact: integers and decimals
+};
+
+/// An open connection. Whatever it is asked for ends by a time-out; a broken connection is
+/// kUnavailable and the object is useless then.
+///
+/// Errors   kUnavailable, kTimeout; kUnauthenticated, kPermissionDenied as the source says, with
+/// the
+///          grant that is missing; kNotFound naming the nearest table; kUnprocessable. Never a
+///          secret in a message.
+/// Threads  one at a time.
+class SourceConnection {
+ public:
+  virtual ~SourceConnection() = default;
+
+  /// What a person wants to know before relying on it; an error where it cannot even connect.
+  [[nodiscard]] virtual Result<std::vector<Check>> Test() = 0;
+  [[nodiscard]] virtual Result<std::vector<SourceTable>> ListTables() = 0;
+  [[nodiscard]] virtual Result<TableDescription> Describe(const std::string& table) = 0;
+  /// Rows as they are at one moment. The connection is taken by the reader until that is destroyed.
+  [[nodiscard]] virtual Result<std::unique_ptr<BatchReader>> Read(const SourceRead& request) = 0;
+  /// Counted and added up by the source, at the same moment as Read().
+  [[nodiscard]] virtual Result<SourceTotals> Totals(const SourceRead& request) = 0;
+  /// Fixes the moment that Read() and Totals() of this connection see, until it is closed.
+  /// `beside`: a connection of the same kind that has its moment already; true where both see the
+  /// same.
+  [[nodiscard]] virtual Result<bool> Freeze(const SourceConnection* beside) = 0;
+};
+
+/// One kind of source, as a plug-in declares it.
+struct Connector {
+  std::string_view name;  // "mysql"
+  Label label;
+  std::span<const Field> fields;
+  Abilities can;
+  Result<std::unique_ptr<SourceConnection>> (*connect)(const Settings& settings);
+};
+using ConnectorRegistry = Registry<Connector>;
+
+void RegisterAllConnectors(ConnectorRegistry& registry);  // generated
+
+}  // namespace aimass

@@ -1,0 +1,52 @@
+#include "sources/source.h"
+
+namespace aimass {
+
+Json ToJson(const SourceSpec& spec) {
+  Json settings = Json::object();
+  for (const auto& [name, value] : spec.settings) settings[name] = value;
+  return {{"id", spec.id},
+          {"name", spec.name},
+          {"workspace", spec.workspace},
+          {"kind", spec.kind},
+          {"settings", std::move(settings)}};
+}
+
+Result<SourceSpec> SourceSpecFromJson(const Json& json) {
+  SourceSpec spec;
+  ASSIGN_OR_RETURN(spec.id, GetString(json, "id"));
+  ASSIGN_OR_RETURN(spec.name, GetString(json, "name"));
+  ASSIGN_OR_RETURN(spec.workspace, GetString(json, "workspace"));
+  ASSIGN_OR_RETURN(spec.kind, GetString(json, "kind"));
+  const Json settings = json.value("settings", Json::object());
+  for (const auto& [name, value] : settings.items()) {
+    ASSIGN_OR_RETURN(spec.settings[name], GetString(settings, name));
+  }
+  return spec;
+}
+
+std::string SecretPlace(std::string_view source_id, std::string_view field) {
+  return fmt::format("source {} {}", source_id, field);
+}
+
+Result<std::unique_ptr<SourceConnection>> Connect(const Caller& caller, const SourceSpec& spec,
+                                                  const ConnectorRegistry& connectors,
+                                                  const SecretBox& secrets) {
+  if (caller.workspace != spec.workspace) {
+    return Fail(ErrorCode::kPermissionDenied, "source '{}' belongs to another workspace",
+                spec.name);
+  }
+  ASSIGN_OR_RETURN(const Connector* const connector, connectors.Find(spec.kind));
+  Settings settings = spec.settings;
+  for (const Field& field : connector->fields) {
+    const auto found = settings.find(field.name);
+    if (field.kind != FieldKind::kSecret || found == settings.end() || found->second.empty())
+      continue;
+    ASSIGN_OR_RETURN(found->second, secrets.Open(found->second, SecretPlace(spec.id, field.name)));
+  }
+  ASSIGN_OR_RETURN(
+      settings, CheckSettings(fmt::format("source '{}'", spec.name), connector->fields, settings));
+  return connector->connect(settings);
+}
+
+}  // namespace aimass
