@@ -344,9 +344,13 @@ Result<Response> ExportParquet(const Parts& parts, const Schema& schema,
                                                           .max_rows = kMaxInteger,
                                                           .max_bytes = kMaxInteger,
                                                           .empty_file = true}));
-  ASSIGN_OR_RETURN(const auto written, writer.Write(*rows, schema));
-  if (!written) return Fail(ErrorCode::kInternal, "no Parquet file was written");
-  const std::string path = folder->path + "/" + written->path;
+  std::string path;
+  RETURN_IF_ERROR(writer.Write(
+      *rows, schema,
+      {.progress = {}, .mark = {}, .done = [&](const WrittenFile& file, const Json&) -> Status {
+         path = folder->path + "/" + file.path;
+         return {};
+       }}));
   auto file = std::make_shared<FileDescriptor>(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file->valid()) return std::unexpected(SystemError(errno, "open", path));
   Response response{.content_type = "application/vnd.apache.parquet"};

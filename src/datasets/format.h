@@ -96,7 +96,8 @@ struct FormatType {
   std::string_view endings;     // ".csv .tsv", lower case
   std::string_view media_type;  // of an export
   bool converts = false;        // its values are texts until we convert them
-  bool text = false;            // its bytes are text: other encodings are turned into UTF-8 first
+  bool typed = false;  // its files tell the types of their columns: rows can be used while read
+  bool text = false;   // its bytes are text: other encodings are turned into UTF-8 first
   /// Whether the first bytes (up to 64 KiB) can be of this format; endings are asked first.
   bool (*recognises)(std::string_view first_bytes);
   /// What the fields alone cannot say; nullptr: nothing. Errors: kInvalidArgument.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "datasets/format.h"
 #include "jobs/job.h"
 
@@ -13,5 +15,10 @@ void RegisterDatasetJobs(JobKindRegistry& kinds, const FormatRegistry& formats);
 
 /// What the kind "import" does, for a job that reads a file by the way.
 [[nodiscard]] Result<Json> RunImport(JobContext& context, const FormatRegistry& formats);
+
+/// The rows that the same job would import, where they can be used while they are read: the files
+/// tell their types, and a table would keep those as they are. nullptr: import them first.
+[[nodiscard]] Result<std::unique_ptr<FormatReader>> OpenWithoutImport(
+    JobContext& context, const FormatRegistry& formats);
 
 }  // namespace aimass

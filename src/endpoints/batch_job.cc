@@ -7,6 +7,7 @@
 #include "datasets/format.h"
 #include "datasets/import/writer.h"
 #include "datasets/jobs.h"
+#include "datasets/parquet/join.h"
 #include "datasets/read.h"
 #include "endpoints/batch.h"
 #include "endpoints/scored.h"
@@ -80,11 +81,14 @@ class PredictJob {
     ASSIGN_OR_RETURN(const std::string checksum, GetString(model, "checksum"));
     ASSIGN_OR_RETURN(model_, LoadedModel::Load(folder, checksum, runtimes));
     ASSIGN_OR_RETURN(const std::string into, GetString(parameters_, "into", ""));
-    ASSIGN_OR_RETURN(const DatasetSnapshot input, OpenInput());
-    RETURN_IF_ERROR(CheckColumns(input.schema));
+    if (!state_.contains("files")) state_["files"] = Json::array();
+    for (const Json& file : state_["files"]) rows_ += file.value("rows", std::int64_t{0});
+    if (rows_ > 0) context_.Log(Msg("going on behind row {}", rows_));
+    ASSIGN_OR_RETURN(Input input, OpenInput());
+    RETURN_IF_ERROR(CheckColumns(input.rows->schema()));
     const std::string pieces = into.empty() ? context_.spec().work_folder + "/pieces" : into;
     RETURN_IF_ERROR(MakeFolder(pieces));
-    RETURN_IF_ERROR(Score(input, pieces));
+    RETURN_IF_ERROR(Score(std::move(input), pieces));
     Json output{{"rows", rows_}, {"rejected_rows", state_.value("rejected", std::int64_t{0})}};
     if (!into.empty()) {
       output["files"] = state_["files"];
@@ -117,14 +121,40 @@ class PredictJob {
     return options;
   }
 
-  // A dataset as it is; a file by way of the import's own code, so that its cells mean what they
-  // meant in training.
-  Result<DatasetSnapshot> OpenInput() {
+  // The rows behind those that have a prediction, and how far they are when so many were read.
+  struct Input {
+    std::unique_ptr<BatchReader> rows;
+    std::function<double(std::int64_t rows)> fraction;
+    std::function<Json()> position;  // of a file that is not imported first: what Restore() takes
+  };
+
+  Result<Input> OpenInput() {
     const Json& input = parameters_.at("input");
-    if (const auto dataset = input.find("dataset"); dataset != input.end())
-      return SnapshotFromJson(*dataset);
-    if (const auto done = state_.find("input"); done != state_.end())
-      return SnapshotFromJson(*done);
+    if (const auto dataset = input.find("dataset"); dataset != input.end()) {
+      ASSIGN_OR_RETURN(const DatasetSnapshot snapshot, SnapshotFromJson(*dataset));
+      return FromSnapshot(snapshot, 0.0);
+    }
+    if (const auto done = state_.find("input"); done != state_.end()) {
+      ASSIGN_OR_RETURN(const DatasetSnapshot snapshot, SnapshotFromJson(*done));
+      return FromSnapshot(snapshot, kRead);
+    }
+    return OpenFile(input);
+  }
+
+  Result<Input> FromSnapshot(const DatasetSnapshot& snapshot, double start) {
+    ASSIGN_OR_RETURN(auto rows, ReadRows(snapshot, rows_));
+    const auto total = static_cast<double>(std::max<std::int64_t>(snapshot.rows, 1));
+    return Input{.rows = std::move(rows),
+                 .fraction =
+                     [=](std::int64_t done) {
+                       return start + (kScored - start) * static_cast<double>(done) / total;
+                     },
+                 .position = [] { return Json(); }};
+  }
+
+  // A file by way of the import's own code, so that its cells mean what they meant in training. It
+  // is imported first where its types show only when every row was read.
+  Result<Input> OpenFile(const Json& input) {
     JobSpec spec = context_.spec();
     const std::string folder = spec.work_folder + "/input";
     RETURN_IF_ERROR(MakeFolder(folder));
@@ -137,6 +167,14 @@ class PredictJob {
                        {"format", input.value("format", "auto")},
                        {"options", input.value("options", Json::object())}};
     InputContext inner(context_, spec, state_);
+    ASSIGN_OR_RETURN(auto typed, OpenWithoutImport(inner, formats_));
+    if (typed != nullptr) {
+      if (rows_ > 0) RETURN_IF_ERROR(typed->Restore(state_.value("reader", Json())));
+      const FormatReader& reader = *typed;  // lives as long as `rows`
+      return Input{.rows = std::move(typed),
+                   .fraction = [&reader](std::int64_t) { return kScored * reader.fraction(); },
+                   .position = [&reader] { return reader.Checkpoint(); }};
+    }
     ASSIGN_OR_RETURN(const Json read, RunImport(inner, formats_));
     DatasetSnapshot snapshot;
     snapshot.id = spec.id;
@@ -158,7 +196,7 @@ class PredictJob {
     state_["input"] = ToJson(snapshot);
     state_.erase("import");
     RETURN_IF_ERROR(Save());
-    return snapshot;
+    return FromSnapshot(snapshot, kRead);
   }
 
   // A table without any column of the model is the wrong table, not one with missing values.
@@ -193,37 +231,35 @@ class PredictJob {
     return Read(context_.spec().caller.For("predict"), request);
   }
 
-  Status Score(const DatasetSnapshot& input, const std::string& pieces) {
-    if (!state_.contains("files")) state_["files"] = Json::array();
-    for (const Json& file : state_["files"]) rows_ += file.value("rows", std::int64_t{0});
-    if (rows_ > 0) context_.Log(Msg("going on behind row {}", rows_));
-    const double start = parameters_["input"].contains("dataset") ? 0.0 : kRead;
-    const auto total = static_cast<double>(std::max<std::int64_t>(input.rows, 1));
+  Status Score(Input input, const std::string& pieces) {
     const std::int64_t before = rows_;
-    ASSIGN_OR_RETURN(auto raw, ReadRows(input, rows_));
-    auto counted = std::make_unique<CountingReader>(std::move(raw), [&](std::int64_t rows) {
-      context_.Report(
-          {.fraction = start + (kScored - start) * static_cast<double>(before + rows) / total,
-           .step = Msg("predicting"),
-           .rows = before + rows,
-           .eta_ms = {}});
+    auto counted = std::make_unique<CountingReader>(std::move(input.rows), [&](std::int64_t rows) {
+      context_.Report({.fraction = input.fraction(before + rows),
+                       .step = Msg("predicting"),
+                       .rows = before + rows,
+                       .eta_ms = {}});
     });
     ScoredReader scored(model_, std::move(counted));
     target_ = delta::Storable(scored.schema());
     TableWriter::Options options = WriterOptions(pieces, "part-" + context_.spec().id);
     options.next_index = static_cast<int>(state_["files"].size());
-    options.max_rows =
+    // All pieces that a crash can lose are one batch together.
+    const std::int64_t batch =
         std::max<std::int64_t>(parameters_.value("batch_rows", std::int64_t{200'000}), 1);
+    options.max_rows = std::max<std::int64_t>(batch / TableWriter::FilesAtOnce(Threads()), 1);
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
-    for (;;) {
-      ASSIGN_OR_RETURN(const auto file, writer.Write(scored, target_));
-      if (!file) break;
-      rows_ += file->rows;
-      state_["files"].push_back(ToJson(*file));
-      RETURN_IF_ERROR(Save());
-      context_.Log(Msg("{} rows have a prediction", rows_));
-    }
-    return {};
+    return writer.Write(scored, target_,
+                        {.progress = {},
+                         .mark = [&input] { return Result<Json>(input.position()); },
+                         .done = [this, batch](const WrittenFile& file, Json position) -> Status {
+                           const bool whole = rows_ / batch != (rows_ + file.rows) / batch;
+                           rows_ += file.rows;
+                           state_["files"].push_back(ToJson(file));
+                           state_["reader"] = std::move(position);
+                           RETURN_IF_ERROR(Save());
+                           if (whole) context_.Log(Msg("{} rows have a prediction", rows_));
+                           return {};
+                         }});
   }
 
   // All pieces in one file, in order.
@@ -233,6 +269,19 @@ class PredictJob {
     context_.Report(
         {.fraction = kScored, .step = Msg("writing the answer"), .rows = rows_, .eta_ms = {}});
     RETURN_IF_ERROR(MakeFolder(folder));
+    const std::string name = "predictions." + format;
+    if (format == "parquet") {
+      std::vector<std::string> paths;
+      for (const Json& file : state_["files"])
+        paths.push_back(pieces + "/" + file.value("path", ""));
+      if (paths.empty()) return Fail(ErrorCode::kUnprocessable, "the input has no rows");
+      ASSIGN_OR_RETURN(const std::int64_t joined,
+                       JoinParquet(paths, folder + "/" + name, context_.cancel()));
+      if (joined != rows_) {
+        return Fail(ErrorCode::kInternal, "the answer got {} rows instead of {}", joined, rows_);
+      }
+      return name;
+    }
     DatasetSnapshot scored{.id = context_.spec().id,
                            .name = "scored",
                            .workspace = context_.spec().caller.workspace,
@@ -246,20 +295,6 @@ class PredictJob {
                               .bytes = file.value("bytes", std::int64_t{0})});
     }
     ASSIGN_OR_RETURN(auto rows, ReadRows(scored, 0));
-    const std::string name = "predictions." + format;
-    if (format == "parquet") {
-      TableWriter::Options options = WriterOptions(folder, "predictions-" + context_.spec().id);
-      options.max_rows = std::numeric_limits<std::int64_t>::max();
-      options.max_bytes = std::numeric_limits<std::int64_t>::max();
-      ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
-      ASSIGN_OR_RETURN(const auto file, writer.Write(*rows, target_));
-      if (!file) return Fail(ErrorCode::kUnprocessable, "the input has no rows");
-      std::error_code error;
-      fs::rename(folder + "/" + file->path, folder + "/" + name, error);
-      if (error) return std::unexpected(SystemError(error.value(), "rename", folder + "/" + name));
-      RETURN_IF_ERROR(SyncPath(folder));
-      return name;
-    }
     ASSIGN_OR_RETURN(const FormatType* type, formats_.Find(format));
     if (type->encoder == nullptr) {
       return Fail(ErrorCode::kUnsupported, "this build does not write '{}' files", format);

@@ -106,9 +106,19 @@ struct BatchBuilder::Column {
   std::int64_t nulls = 0;
   std::unique_ptr<ColumnData> data = std::make_unique<ColumnData>();
 
-  void PushValidity(bool valid) {
-    PushBit(data->validity, size++, valid);
-    if (!valid) ++nulls;
+  // Most columns have no nulls: the bits begin with the first.
+  void PushValid() {
+    if (nulls > 0) PushBit(data->validity, size, true);
+    ++size;
+  }
+  void PushNull() {
+    if (nulls == 0) {
+      data->validity.assign(size / 8, 0xff);
+      if (size % 8 != 0)
+        data->validity.push_back(static_cast<std::uint8_t>((1U << (size % 8)) - 1));
+    }
+    PushBit(data->validity, size++, false);
+    ++nulls;
   }
 };
 
@@ -136,14 +146,14 @@ void BatchBuilder::AppendNull(std::size_t index) {
     default:
       data.fixed.resize(data.fixed.size() + WidthOf(column.kind));
   }
-  column.PushValidity(false);
+  column.PushNull();
 }
 
 void BatchBuilder::AppendBool(std::size_t index, bool value) {
   Column& column = *columns_.at(index);
   if (column.kind != TypeKind::kBool) return AppendCell(index, Cell::Bool(value));
   PushBit(column.data->bits, column.size, value);
-  column.PushValidity(true);
+  column.PushValid();
 }
 
 void BatchBuilder::AppendInt64(std::size_t index, std::int64_t value) {
@@ -156,21 +166,21 @@ void BatchBuilder::AppendInt64(std::size_t index, std::int64_t value) {
   std::vector<std::uint8_t>& fixed = column.data->fixed;
   fixed.resize(fixed.size() + width);  // little-endian: the low bytes come first
   std::memcpy(fixed.data() + fixed.size() - width, &value, width);
-  column.PushValidity(true);
+  column.PushValid();
 }
 
 void BatchBuilder::AppendDouble(std::size_t index, double value) {
   Column& column = *columns_.at(index);
   if (column.kind != TypeKind::kFloat64) return AppendCell(index, Cell::Number(value));
   PushFixed(column.data->fixed, value);
-  column.PushValidity(true);
+  column.PushValid();
 }
 
 void BatchBuilder::AppendDecimal(std::size_t index, Int128 value) {
   Column& column = *columns_.at(index);
   if (column.kind != TypeKind::kDecimal) return AppendNull(index);
   PushFixed(column.data->fixed, value);
-  column.PushValidity(true);
+  column.PushValid();
 }
 
 void BatchBuilder::AppendText(std::size_t index, std::string_view value) {
@@ -181,7 +191,7 @@ void BatchBuilder::AppendText(std::size_t index, std::string_view value) {
   ColumnData& data = *column.data;
   data.offsets.push_back(static_cast<std::int32_t>(data.bytes.size()));
   data.bytes.append(value);
-  column.PushValidity(true);
+  column.PushValid();
 }
 
 void BatchBuilder::AppendUnixUs(std::size_t index, std::int64_t unix_us) {
@@ -193,7 +203,7 @@ void BatchBuilder::AppendUnixUs(std::size_t index, std::int64_t unix_us) {
   } else {
     return AppendCell(index, Cell::Time(unix_us));
   }
-  column.PushValidity(true);
+  column.PushValid();
 }
 
 void BatchBuilder::AppendCell(std::size_t index, const Cell& cell) {

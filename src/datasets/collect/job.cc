@@ -136,16 +136,18 @@ class Collection {
                                  .memory_bytes = MemoryOf(spec),
                                  .temp_folder = spec.work_folder + "/spill",
                                  .cancel = context_.cancel()};
-    options.progress = [this](std::int64_t of_file) { ReportRows(written_ + of_file); };
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
-    for (;;) {
-      ASSIGN_OR_RETURN(const auto file, writer.Write(*rows, schema_));
-      if (!file) break;
-      written_ += file->rows;
-      bytes_ += file->bytes;
-      files_.push_back(ToJson(*file));
-      context_.Log(Msg("{} rows are written", written_));
-    }
+    RETURN_IF_ERROR(writer.Write(
+        *rows, schema_,
+        {.progress = [this, before = written_](std::int64_t read) { ReportRows(before + read); },
+         .mark = {},
+         .done = [this](const WrittenFile& file, const Json&) -> Status {
+           written_ += file.rows;
+           bytes_ += file.bytes;
+           files_.push_back(ToJson(file));
+           context_.Log(Msg("{} rows are written", written_));
+           return {};
+         }}));
     return rejects_->Flush();
   }
 

@@ -238,7 +238,43 @@ struct Moment {
   bool zone = false;
 };
 
+// "2024-01-02", "2024-01-02 03:04:05", as most systems write them; nullopt: to be read the long
+// way.
+std::optional<Moment> ParseCommonMoment(std::string_view text) {
+  if ((text.size() != 10 && text.size() != 19) || text[4] != '-' || text[7] != '-')
+    return std::nullopt;
+  bool digits = true;
+  const auto two = [&](std::size_t at) {
+    digits = digits && Digit(text[at]) && Digit(text[at + 1]);
+    return (text[at] - '0') * 10 + (text[at + 1] - '0');
+  };
+  const int century = two(0);
+  const std::chrono::year_month_day day{std::chrono::year(century * 100 + two(2)),
+                                        std::chrono::month(static_cast<unsigned>(two(5))),
+                                        std::chrono::day(static_cast<unsigned>(two(8)))};
+  Moment out;
+  std::int64_t seconds = 0;
+  if (text.size() == 19) {
+    if ((text[10] != ' ' && text[10] != 'T') || text[13] != ':' || text[16] != ':')
+      return std::nullopt;
+    const int hour = two(11);
+    const int minute = two(14);
+    const int second = two(17);
+    if (hour > 23 || minute > 59 || second > 59) return std::nullopt;
+    seconds = (hour * 60 + minute) * 60 + second;
+    out.clock = true;
+  }
+  if (!digits || !day.ok() || int{day.year()} < 1) return std::nullopt;
+  out.unix_us =
+      (std::int64_t{std::chrono::sys_days(day).time_since_epoch().count()} * 86'400 + seconds) *
+      1'000'000;
+  return out;
+}
+
 std::optional<Moment> ParseMoment(std::string_view text, DateShape shape) {
+  if (shape == DateShape::kYmdDash) {
+    if (auto common = ParseCommonMoment(text)) return common;
+  }
   const auto day = ParseDay(text, shape);
   if (!day) return std::nullopt;
   const std::chrono::sys_days days = std::chrono::year_month_day{
@@ -293,8 +329,10 @@ Type TypeOf(int candidate) {
 bool DefaultNull(std::string_view value) {
   constexpr std::array<std::string_view, 12> kWords{"NA",  "N/A", "n/a",  "NULL", "null", "Null",
                                                     "NaN", "nan", "None", "\\N",  "#N/A", "na"};
-  return value.empty() ||
-         (value.size() <= 4 && std::find(kWords.begin(), kWords.end(), value) != kWords.end());
+  if (value.empty()) return true;
+  const char first = value.front();  // asked of every cell: nearly all stop here
+  if (first != 'N' && first != 'n' && first != '\\' && first != '#') return false;
+  return value.size() <= 4 && std::find(kWords.begin(), kWords.end(), value) != kWords.end();
 }
 
 Candidates AllCandidates(const InferOptions& options) {

@@ -1,14 +1,17 @@
 // The jobs that make dataset versions: "import" from files, "derive" from SQL over datasets.
+#include <algorithm>
 #include <filesystem>
-#include <map>
 #include <memory>
+#include <thread>
 
+#include "base/checksum.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
 #include "datasets/catalog.h"
 #include "datasets/delta/log.h"
 #include "datasets/format.h"
+#include "datasets/import/mapped.h"
 #include "datasets/import/parts.h"
 #include "datasets/import/prepare.h"
 #include "datasets/import/rejects.h"
@@ -40,6 +43,34 @@ bool MayGoOn(const Error& error) {
   return error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kTimeout;
 }
 
+// The checksum of a file, made while the file is imported.
+class BackgroundSum {
+ public:
+  explicit BackgroundSum(const std::string& path)
+      : thread_([this, path](const std::stop_token& stop) { sum_ = Sum(path, stop); }) {}
+  [[nodiscard]] Result<std::string> Wait() {
+    if (thread_.joinable()) thread_.join();
+    return sum_;
+  }
+
+ private:
+  // A piece at a time: where the import fails, nobody wants the rest.
+  static Result<std::string> Sum(const std::string& path, const std::stop_token& stop) {
+    constexpr std::size_t kPiece = std::size_t{1} << 20;
+    ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+    Sha256Sum sum;
+    std::string_view left = file.bytes();
+    while (!left.empty() && !stop.stop_requested()) {
+      sum.Add(left.substr(0, kPiece));
+      left.remove_prefix(std::min(kPiece, left.size()));
+    }
+    return sum.Hex();
+  }
+
+  Result<std::string> sum_;
+  std::jthread thread_;  // last: it uses the rest
+};
+
 // One import, from its parameters to files; every finished file is a point to go on from.
 class Import {
  public:
@@ -47,6 +78,7 @@ class Import {
       : context_(context), formats_(formats), parameters_(context.spec().parameters) {}
 
   Result<Json> Run() {
+    sums_ = true;
     if (auto saved = context_.LoadCheckpoint()) state_ = std::move(*saved);
     ASSIGN_OR_RETURN(folder_, GetString(parameters_, "folder"));
     ASSIGN_OR_RETURN(const std::string mode, GetString(parameters_, "mode"));
@@ -75,7 +107,9 @@ class Import {
                 {"rejected_file", ""},
                 {"format", prepared.format},
                 {"source", state_.value("fetched", Json::object())}};
-    if (state_.contains("sha256")) output["source"]["sha256"] = state_["sha256"];
+    if (sum_ != nullptr) {
+      ASSIGN_OR_RETURN(output["source"]["sha256"], sum_->Wait());
+    }
     Json texts = Json::array();
     for (const Message& warning : warnings) texts.push_back(ToJson(warning));
     output["warnings"] = std::move(texts);
@@ -83,6 +117,21 @@ class Import {
       ASSIGN_OR_RETURN(output["rejected_file"], KeepRejects(context_.spec(), folder_));
     }
     return output;
+  }
+
+  Result<std::unique_ptr<FormatReader>> OpenWithoutImport() {
+    if (auto saved = context_.LoadCheckpoint()) state_ = std::move(*saved);
+    if (state_.contains("files")) return nullptr;  // an import began
+    ASSIGN_OR_RETURN(const Prepared prepared, PrepareInput());
+    ASSIGN_OR_RETURN(const FormatType* const format, formats_.Find(prepared.format));
+    if (!format->typed) return nullptr;
+    ASSIGN_OR_RETURN(FormatRequest request, RequestFor(prepared, *format));
+    request.reject = {};  // this object is gone when the rows are read
+    ASSIGN_OR_RETURN(auto reader, format->open(request));
+    RETURN_IF_ERROR(CheckColumns(reader->schema()));
+    if (!(delta::Storable(reader->schema()) == reader->schema())) return nullptr;
+    for (const Message& warning : prepared.warnings) context_.Log(warning);
+    return reader;
   }
 
  private:
@@ -95,21 +144,18 @@ class Import {
   Status Save() { return context_.SaveCheckpoint(state_); }
 
   Result<Prepared> PrepareInput() {
-    if (state_.contains("prepared")) return PreparedFromJson(state_["prepared"]);
     const Json& source = parameters_.at("source");
+    if (state_.contains("prepared")) {
+      RETURN_IF_ERROR(BeginSum(source));
+      return PreparedFromJson(state_["prepared"]);
+    }
     PrepareRequest request{.work_folder = context_.spec().work_folder, .cancel = context_.cancel()};
     ASSIGN_OR_RETURN(request.name, GetString(source, "name"));
     ASSIGN_OR_RETURN(request.format, GetString(parameters_, "format", "auto"));
     ASSIGN_OR_RETURN(request.encoding, GetString(parameters_, "encoding", "auto"));
-    if (source.contains("url")) {
-      ASSIGN_OR_RETURN(request.path, Download(source));
-    } else {
-      ASSIGN_OR_RETURN(request.path, GetString(source, "path"));
-    }
-    std::error_code error;
-    if (std::filesystem::is_regular_file(request.path, error)) {
-      ASSIGN_OR_RETURN(state_["sha256"], Sha256File(request.path));
-    }
+    if (source.contains("url")) RETURN_IF_ERROR(Download(source));
+    ASSIGN_OR_RETURN(request.path, InputPath(source));
+    RETURN_IF_ERROR(BeginSum(source));
     request.progress = [this](double fraction, const Message& step) {
       Report(kFetched + (kPrepared - kFetched) * fraction, step);
     };
@@ -119,9 +165,21 @@ class Import {
     return prepared;
   }
 
-  Result<std::string> Download(const Json& source) {
-    const std::string path = context_.spec().work_folder + "/download";
-    if (state_.contains("fetched")) return path;
+  Result<std::string> InputPath(const Json& source) const {
+    if (source.contains("url")) return context_.spec().work_folder + "/download";
+    return GetString(source, "path");
+  }
+
+  Status BeginSum(const Json& source) {
+    ASSIGN_OR_RETURN(const std::string path, InputPath(source));
+    std::error_code error;
+    if (sums_ && fs::is_regular_file(path, error)) sum_ = std::make_unique<BackgroundSum>(path);
+    return {};
+  }
+
+  Status Download(const Json& source) {
+    ASSIGN_OR_RETURN(const std::string path, InputPath(source));
+    if (state_.contains("fetched")) return {};
     ASSIGN_OR_RETURN(const std::string url, GetString(source, "url"));
     curl::DownloadOptions options;
     options.public_only = !parameters_.value("private_addresses", false);
@@ -155,8 +213,7 @@ class Import {
                          {"last_modified", done.last_modified},
                          {"content_type", done.content_type},
                          {"bytes", done.bytes}};
-    RETURN_IF_ERROR(Save());
-    return path;
+    return Save();
   }
 
   Status OpenRejects() {
@@ -167,8 +224,7 @@ class Import {
     return {};
   }
 
-  Result<std::unique_ptr<FormatReader>> OpenReader(const Prepared& prepared) {
-    ASSIGN_OR_RETURN(const FormatType* const format, formats_.Find(prepared.format));
+  Result<FormatRequest> RequestFor(const Prepared& prepared, const FormatType& format) {
     Settings given;
     const Json options = parameters_.value("options", Json::object());
     for (const auto& [name, value] : options.items()) {
@@ -177,11 +233,11 @@ class Import {
     ASSIGN_OR_RETURN(const auto types, TypesFromJson(parameters_.value("types", Json())));
     ASSIGN_OR_RETURN(const std::string on_error, GetString(parameters_, "on_error", "widen"));
     ASSIGN_OR_RETURN(const OnMisfit on_misfit, OnMisfitFromName(on_error));
-    if (!format->converts && (!types.empty() || on_misfit != OnMisfit::kWiden)) {
+    if (!format.converts && (!types.empty() || on_misfit != OnMisfit::kWiden)) {
       return WithHint(Fail(ErrorCode::kUnprocessable,
                            "values of format '{}' have types of their own; types and on_error are "
                            "for CSV and Excel",
-                           format->name),
+                           format.name),
                       Msg("import it as it is, and convert by SQL: CAST(… AS …)"));
     }
     FormatRequest request{
@@ -196,8 +252,14 @@ class Import {
         .threads = ThreadsOf(context_.spec()),
         .memory_bytes = MemoryOf(context_.spec()),
         .cancel = context_.cancel()};
-    ASSIGN_OR_RETURN(request.settings, CheckFormatSettings(*format, given));
+    ASSIGN_OR_RETURN(request.settings, CheckFormatSettings(format, given));
     RETURN_IF_ERROR(MakeFolder(request.temp_folder));
+    return request;
+  }
+
+  Result<std::unique_ptr<FormatReader>> OpenReader(const Prepared& prepared) {
+    ASSIGN_OR_RETURN(const FormatType* const format, formats_.Find(prepared.format));
+    ASSIGN_OR_RETURN(FormatRequest request, RequestFor(prepared, *format));
     Report(kPrepared, Msg("finding the columns"));
     muted_ = !state_.value("files", Json::array())
                   .empty();  // what is rejected while it opens was noted before
@@ -228,32 +290,38 @@ class Import {
     options.next_index = static_cast<int>(state_["files"].size());
     const std::int64_t limit = parameters_.value("rows_per_file", std::int64_t{0});
     if (limit > 0) options.max_rows = limit;
-    std::int64_t before = rows_;
-    options.progress = [this, &reader, &before](std::int64_t rows) {
-      rows_ = before + rows;
-      Report(kPrepared + (kLoaded - kPrepared) * reader.fraction(), Msg("reading rows"));
-    };
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
-    for (;;) {
-      ASSIGN_OR_RETURN(const auto file, writer.Write(reader, target));
-      if (!file) break;
-      before += file->rows;
-      rows_ = before;
-      state_["files"].push_back(ToJson(*file));
-      RETURN_IF_ERROR(SavePosition(reader));
-      context_.Log(Msg("{} rows are written", rows_));
-    }
+    const std::int64_t before = rows_;
+    std::int64_t written = rows_;
+    RETURN_IF_ERROR(writer.Write(
+        reader, target,
+        {.progress =
+             [&](std::int64_t rows) {
+               rows_ = before + rows;
+               Report(kPrepared + (kLoaded - kPrepared) * reader.fraction(), Msg("reading rows"));
+             },
+         .mark = [&] { return Position(reader); },
+         .done = [&](const WrittenFile& file, Json position) -> Status {
+           written += file.rows;
+           state_["files"].push_back(ToJson(file));
+           state_.update(position);
+           // A format that cannot go on within a file begins again.
+           if (!state_["reader"].is_null()) RETURN_IF_ERROR(Save());
+           context_.Log(Msg("{} rows are written", written));
+           return {};
+         }}));
+    ASSIGN_OR_RETURN(const Json position, Position(reader));
+    state_.update(position);
     state_["loaded"] = true;
-    return SavePosition(reader);
+    return Save();
   }
 
-  Status SavePosition(const FormatReader& reader) {
+  // Where the reader stands, and the log of rejects with it.
+  Result<Json> Position(const FormatReader& reader) {
     RETURN_IF_ERROR(rejects_->Flush());
-    state_["reader"] = reader.Checkpoint();
-    state_["rejected"] = rejects_->count();
-    state_["rejected_bytes"] = rejects_->bytes();
-    if (state_["reader"].is_null() && !state_.value("loaded", false)) return {};
-    return Save();
+    return Json{{"reader", reader.Checkpoint()},
+                {"rejected", rejects_->count()},
+                {"rejected_bytes", rejects_->bytes()}};
   }
 
   Status Restore(FormatReader& reader) {
@@ -279,27 +347,30 @@ class Import {
     TableWriter::Options options = WriterOptions(context_, folder_);
     options.prefix += "-b";
     const std::int64_t rows = rows_;
-    std::int64_t before = 0;
-    options.progress = [this, rows, &before](std::int64_t done) {
-      Report(kLoaded +
-                 (1.0 - kLoaded) * static_cast<double>(before + done) / static_cast<double>(rows),
-             Msg("reading some columns again"));
-    };
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
     std::vector<std::string> paths;
     for (const Json& file : state_["files"])
       paths.push_back(folder_ + "/" + file["path"].get<std::string>());
     ASSIGN_OR_RETURN(auto merged, writer.Replace(paths, std::move(columns), target));
     Json files = Json::array();
-    for (;;) {
-      ASSIGN_OR_RETURN(const auto file, writer.Write(*merged, target));
-      if (!file) break;
-      before += file->rows;
-      files.push_back(ToJson(*file));
-    }
-    if (before != rows) {
+    std::int64_t merged_rows = 0;
+    RETURN_IF_ERROR(writer.Write(*merged, target,
+                                 {.progress =
+                                      [&](std::int64_t done) {
+                                        Report(kLoaded + (1.0 - kLoaded) *
+                                                             static_cast<double>(done) /
+                                                             static_cast<double>(rows),
+                                               Msg("reading some columns again"));
+                                      },
+                                  .mark = {},
+                                  .done = [&](const WrittenFile& file, const Json&) -> Status {
+                                    merged_rows += file.rows;
+                                    files.push_back(ToJson(file));
+                                    return {};
+                                  }}));
+    if (merged_rows != rows) {
       return Fail(ErrorCode::kInternal, "a column was read again with {} rows instead of {}",
-                  before, rows);
+                  merged_rows, rows);
     }
     RemoveFiles();
     state_["files"] = std::move(files);
@@ -345,6 +416,8 @@ class Import {
   std::unique_ptr<RejectLog> rejects_;
   std::int64_t rows_ = 0;
   bool muted_ = false;
+  bool sums_ = false;  // whether the input's checksum is wanted
+  std::unique_ptr<BackgroundSum> sum_;
 };
 
 Result<Json> RunDerive(JobContext& context) {
@@ -367,18 +440,21 @@ Result<Json> RunDerive(JobContext& context) {
   RETURN_IF_ERROR(CheckColumns(rows->schema()));
   const Schema target = delta::Storable(rows->schema());
   TableWriter::Options options = WriterOptions(context, folder);
-  std::int64_t written = 0;
-  options.progress = [&](std::int64_t done) {
-    context.Report({.fraction = 0.5, .step = Msg("writing rows"), .rows = written + done});
-  };
   ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
   Json files = Json::array();
-  for (;;) {
-    ASSIGN_OR_RETURN(const auto file, writer.Write(*rows, target));
-    if (!file) break;
-    written += file->rows;
-    files.push_back(ToJson(*file));
-  }
+  std::int64_t written = 0;
+  RETURN_IF_ERROR(writer.Write(
+      *rows, target,
+      {.progress =
+           [&](std::int64_t done) {
+             context.Report({.fraction = 0.5, .step = Msg("writing rows"), .rows = done});
+           },
+       .mark = {},
+       .done = [&](const WrittenFile& file, const Json&) -> Status {
+         written += file.rows;
+         files.push_back(ToJson(file));
+         return {};
+       }}));
   ASSIGN_OR_RETURN(std::string schema, delta::SchemaToDelta(target));
   return Json{{"files", std::move(files)}, {"schema", std::move(schema)},
               {"rows", written},           {"rejected_rows", 0},
@@ -389,6 +465,11 @@ Result<Json> RunDerive(JobContext& context) {
 
 Result<Json> RunImport(JobContext& context, const FormatRegistry& formats) {
   return Import(context, formats).Run();
+}
+
+Result<std::unique_ptr<FormatReader>> OpenWithoutImport(JobContext& context,
+                                                        const FormatRegistry& formats) {
+  return Import(context, formats).OpenWithoutImport();
 }
 
 void RegisterDatasetJobs(JobKindRegistry& kinds, const FormatRegistry& formats) {

@@ -110,6 +110,34 @@ std::optional<std::int64_t> ToInteger(std::string_view text) {
   return value;
 }
 
+// Plain decimals of at most 15 digits, which nearly all are: their digits and the power of ten are
+// exact doubles, so one division rounds as it must. nullopt: to be read the long way.
+std::optional<double> ShortDecimal(std::string_view text, char decimal) {
+  static constexpr std::array<double, 16> kPowers{1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  constexpr std::size_t kDigits = 15;
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  if (text.size() < 2 || text.size() > kDigits + 1) return std::nullopt;
+  if (text[0] == '0' && Digit(text[1])) return std::nullopt;
+  std::int64_t digits = 0;
+  std::size_t count = 0;
+  std::size_t whole = text.size();
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (Digit(text[at])) {
+      digits = digits * 10 + (text[at] - '0');
+      ++count;
+    } else if (text[at] == decimal && whole == text.size()) {
+      whole = at;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (count == 0 || count > kDigits) return std::nullopt;
+  const double value = static_cast<double>(digits) / kPowers[count - std::min(whole, count)];
+  return negative ? -value : value;
+}
+
 std::span<const std::string_view> SignsOf(Currency currency) {
   static constexpr std::array<std::string_view, 8> kYuan{"￥",  "¥",   "人民币", "RMB",
                                                          "CNY", "CN¥", "元",     "圆"};
@@ -132,10 +160,21 @@ std::span<const std::string_view> SignsOf(Currency currency) {
 }  // namespace
 
 std::optional<std::int64_t> ParseInteger(std::string_view text) {
-  return IntegerForm(text) ? ToInteger(text) : std::nullopt;
+  const bool negative = text.starts_with('-');
+  const std::string_view digits = text.substr(negative ? 1 : 0);
+  if (digits.empty() || digits.size() > 18)  // 18 digits always fit
+    return IntegerForm(text) ? ToInteger(text) : std::nullopt;
+  if (digits.front() == '0' && (negative || digits.size() > 1)) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : digits) {
+    if (!Digit(c)) return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return negative ? -value : value;
 }
 
 std::optional<double> ParseDouble(std::string_view text, char decimal) {
+  if (const auto value = ShortDecimal(text, decimal)) return value;
   if (!DoubleForm(text, decimal)) return std::nullopt;
   // A whole number that a double cannot hold exactly is an identifier.
   if (text.size() > 15 && text.find_first_of(".,eE") == std::string_view::npos) {

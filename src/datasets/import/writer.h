@@ -24,7 +24,7 @@ struct WrittenFile {
 /// Writes rows as Parquet files (zstd, row groups of 122,880 rows, row order kept) into a folder. A
 /// file that was not finished is removed.
 ///
-/// Threads  one at a time.
+/// Threads  one at a time. Inside, one thread reads and `threads` (at most 4) write a file each.
 class TableWriter {
  public:
   struct Options {
@@ -39,16 +39,29 @@ class TableWriter {
     std::int64_t max_bytes = std::int64_t{768}
                              << 20;  // likewise, of the values before they are packed
     bool empty_file = false;         // no rows still make one file
-    std::function<void(std::int64_t rows)> progress;  // rows of the file so far
+  };
+
+  /// What the caller does while rows are written.
+  struct Stages {
+    /// On the thread that reads: rows that were read so far.
+    std::function<void(std::int64_t rows)> progress;
+    /// On the thread that reads, behind the last row of a file and before the next row is read:
+    /// what is to be kept with the file, such as where the source stands.
+    std::function<Result<Json>()> mark;
+    /// On the caller's thread, file after file in their order: it is on the disk, and so are all
+    /// before it. An error ends the writing; the files told of stay.
+    std::function<Status(const WrittenFile& file, Json mark)> done;
   };
   [[nodiscard]] static Result<TableWriter> Open(Options options);
+  /// Files that are begun and not yet told of, at most: what a crash loses.
+  [[nodiscard]] static int FilesAtOnce(int threads);
   TableWriter(TableWriter&&) noexcept;
   TableWriter& operator=(TableWriter&&) noexcept;
   ~TableWriter();
 
-  /// The next file, with the columns and types of `target` (found in `rows` by name); nullopt where
-  /// no rows are left.
-  [[nodiscard]] Result<std::optional<WrittenFile>> Write(BatchReader& rows, const Schema& target);
+  /// Writes all that is left of `rows`, with the columns and types of `target` (found in `rows` by
+  /// name). What was not told of when it fails is removed.
+  [[nodiscard]] Status Write(BatchReader& rows, const Schema& target, const Stages& stages);
 
   /// Reads the files `paths` with some columns taken from `columns` instead, row by row.
   [[nodiscard]] Result<std::unique_ptr<BatchReader>> Replace(const std::vector<std::string>& paths,

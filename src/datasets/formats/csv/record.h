@@ -42,7 +42,12 @@ void ReadRecord(std::string_view bytes, std::size_t begin, const Dialect& dialec
 inline constexpr std::size_t kMaxRecordBytes = std::size_t{16} << 20;
 
 /// The value of a field: doubled quotes made single, in `buffer` where that is needed.
-[[nodiscard]] std::string_view Value(const FieldView& field, char quote, std::string* buffer);
+[[nodiscard]] std::string_view SingleQuotes(const FieldView& field, char quote,
+                                            std::string* buffer);
+[[nodiscard]] inline std::string_view Value(const FieldView& field, char quote,
+                                            std::string* buffer) {
+  return field.doubled ? SingleQuotes(field, quote, buffer) : field.text;
+}
 
 /// The dialect under which the beginning of a file (`bytes`, cut behind a line where `complete` is
 /// false) has the most fields in the most even way. `fixed` members that are given stay: an empty

@@ -9,9 +9,14 @@ namespace {
 Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
   std::vector<std::string> paths;
   for (const FormatFile& file : request.files) paths.push_back(file.path);
-  return OpenQuery(request, fmt::format("SELECT * FROM read_parquet({}, hive_partitioning = false, "
-                                        "union_by_name = {})",
-                                        duckdb::QuoteList(paths), paths.size() > 1));
+  const std::string list = duckdb::QuoteList(paths);
+  return OpenQuery(request,
+                   fmt::format("SELECT * FROM read_parquet({}, hive_partitioning = false, "
+                               "union_by_name = {})",
+                               list, paths.size() > 1),
+                   fmt::format("SELECT CAST(sum(num_rows) AS BIGINT) FROM "
+                               "parquet_file_metadata({})",
+                               list));
 }
 
 bool Recognises(std::string_view bytes) { return bytes.starts_with("PAR1"); }
@@ -24,6 +29,7 @@ void Register(FormatRegistry& registry) {
                 .fields = {},
                 .endings = ".parquet .pq",
                 .media_type = "application/vnd.apache.parquet",
+                .typed = true,
                 .text = false,
                 .recognises = Recognises,
                 .open = Open});

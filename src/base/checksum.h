@@ -1,0 +1,23 @@
+#pragma once
+
+#include <openssl/evp.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace aimass {
+
+/// SHA-256 of bytes that come piece by piece. Of a whole text or file: Sha256(), Sha256File().
+class Sha256Sum {
+ public:
+  Sha256Sum();
+  void Add(std::string_view bytes);
+  /// Lower-case hex; nothing may be added behind it.
+  [[nodiscard]] std::string Hex();
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+}  // namespace aimass
