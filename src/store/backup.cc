@@ -10,13 +10,13 @@
 #include <set>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "store/backup_file.h"
 #include "store/data_folder.h"
-#include "store/hash.h"
 #include "store/transfer.h"
 
 namespace aimass {
@@ -154,7 +154,7 @@ Result<BackupSummary> Unpack(const std::string& source, const fs::path& into,
           fd = FileDescriptor(open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
           if (!fd.valid()) return std::unexpected(SystemError(errno, "create", target));
         }
-        store::RunningSha256 sum;
+        Sha256Sum sum;
         Expected file;
         for (;;) {
           RETURN_IF_ERROR(cancel.Check());

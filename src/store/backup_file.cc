@@ -12,9 +12,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/id.h"
-#include "store/hash.h"
 
 namespace aimass::store {
 namespace fs = std::filesystem;
@@ -32,7 +32,7 @@ template <typename F>
 Result<std::string> Pump(const std::string& source, std::int64_t bytes, F write_block) {
   const FileDescriptor fd(open(source.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return std::unexpected(SystemError(errno, "open", source));
-  RunningSha256 sum;
+  Sha256Sum sum;
   std::vector<char> block(kBlockBytes);
   std::int64_t left = bytes;
   while (left > 0) {
