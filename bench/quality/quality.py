@@ -134,7 +134,7 @@ def write_page(results, seconds) -> None:
         task, metric = tables.task_of(name), METRICS[tables.task_of(name)]
         found = {c: {r["seed"]: r for r in results if r["table"] == name and r["contender"] == c} for c in contenders}
         if not found["ours"]:
-            missing.append(f"{name} (nobody)")
+            missing.append(f"{name} ours")
             continue
         cells, distances = [], [0.0]
         for contender, by_seed in found.items():
@@ -157,12 +157,14 @@ def write_page(results, seconds) -> None:
             there = {c: by_seed[seed][metric] for c, by_seed in found.items() if seed in by_seed}
             for place, contender in enumerate(sorted(there, key=there.get, reverse=metric == "auc")):
                 ranks[contender].append(place + 1)
-        lines.append(f"| {name} | {metric} | " + " | ".join(cells) + f" | {100 * gaps[name]:.1f} % |")
+        lines.append(f"| {name} | {metric} | " + " | ".join(cells) + f" | {100 * gaps[name]:.2f} % |")
     lines += ["| **mean rank** | | " + " | ".join(f"{np.mean(r):.2f}" if r else "–" for r in ranks.values()) + " | |", ""]
     if gaps:
         lines += [f"Ours is first on {sum(g == 0 for g in gaps.values())} of {len(gaps)} tables, at most 1 % worse than "
                   f"the best on {sum(g <= 0.01 for g in gaps.values())}; the largest distance is "
-                  f"{100 * max(gaps.values()):.1f} % ({max(gaps, key=gaps.get)}).", ""]
+                  f"{100 * max(gaps.values()):.2f} % ({max(gaps, key=gaps.get)}).", ""]
+    builds = sorted({r["binary"] for r in results if r["contender"] == "ours"})
+    lines += [f"Ours: {len(builds)} build{'s' if len(builds) > 1 else ''} of it, SHA-256 {', '.join(builds)}….", ""]
     if missing:
         lines += ["Not measured on every split: " + ", ".join(missing) + ".", ""]
     versions = {p: importlib.metadata.version(p) for p in ("lightgbm", "xgboost-cpu", "scikit-learn", "flaml", "h2o")}
