@@ -81,9 +81,33 @@ struct EndpointService::State {
     Caller caller;
     std::vector<Route> routes;
   };
-  Guarded<std::map<std::string, Entry, std::less<>>> served;    // by KeyOf
+  struct Names {
+    std::map<std::string, Entry, std::less<>> map;  // by KeyOf
+    std::uint64_t changes = 0;                      // of endpoints, aliases and versions so far
+  };
+  // Held while an endpoint changes or follows its aliases: of two that look up at the same time the
+  // one that looked first could come last.
+  std::mutex changing;
+  Guarded<Names> names;
   Guarded<std::map<std::string, std::shared_ptr<Slot>>> slots;  // by folder
   std::jthread warming;
+
+  [[nodiscard]] std::uint64_t Changes() const {
+    return names.With([](const Names& all) { return all.changes; });
+  }
+  [[nodiscard]] std::shared_ptr<const Served> Find(std::string_view key) const {
+    return names.With([key](const Names& all) -> std::shared_ptr<const Served> {
+      const auto found = all.map.find(key);
+      return found == all.map.end() ? nullptr : found->second.served;
+    });
+  }
+  // Remembers what was looked up after `changes` were counted, unless there was one since: it would
+  // keep an endpoint alive that was deleted, or an alias where it was.
+  void Keep(std::uint64_t changes, std::string key, Entry entry) {
+    names.With([&](Names& all) {
+      if (all.changes == changes) all.map.insert_or_assign(std::move(key), std::move(entry));
+    });
+  }
 };
 
 std::vector<Migration> EndpointService::Migrations() {
@@ -160,6 +184,7 @@ Result<std::vector<Route>> EndpointService::CheckRoutes(const Caller& caller,
 Result<EndpointInfo> EndpointService::Create(const Caller& caller, std::string_view name,
                                              std::vector<Route> routes) {
   ASSIGN_OR_RETURN(const std::string checked, CheckName("endpoint", name));
+  const std::scoped_lock lock(state_->changing);
   ASSIGN_OR_RETURN(routes, CheckRoutes(caller, std::move(routes)));
   ASSIGN_OR_RETURN(const auto served, Serve(caller, routes));
   const std::int64_t now = NowUnixMs();
@@ -174,8 +199,9 @@ Result<EndpointInfo> EndpointService::Create(const Caller& caller, std::string_v
     if (added.error().code != ErrorCode::kConflict) return std::unexpected(added.error());
     return Fail(ErrorCode::kConflict, "an endpoint '{}' exists already", info.name);
   }
-  state_->served.With([&](auto& map) {
-    map[KeyOf(caller, "endpoint", NameKey(info.name))] = {
+  state_->names.With([&](State::Names& all) {
+    ++all.changes;
+    all.map[KeyOf(caller, "endpoint", NameKey(info.name))] = {
         .served = served, .caller = caller, .routes = routes};
   });
   return info;
@@ -225,6 +251,7 @@ Result<EndpointPage> EndpointService::List(const Caller& caller, int limit,
 Result<EndpointInfo> EndpointService::Change(const Caller& caller, std::string_view name,
                                              std::optional<std::string> new_name,
                                              std::optional<std::vector<Route>> routes) {
+  const std::scoped_lock lock(state_->changing);
   ASSIGN_OR_RETURN(EndpointInfo info, Get(caller, name));
   const std::string old_key = NameKey(info.name);
   if (new_name) {
@@ -245,18 +272,23 @@ Result<EndpointInfo> EndpointService::Change(const Caller& caller, std::string_v
     return Fail(ErrorCode::kConflict, "an endpoint '{}' exists already", info.name);
   }
   if (*changed == 0) return Fail(ErrorCode::kNotFound, "no endpoint '{}'", name);
-  state_->served.With([&](auto& map) {
-    map[KeyOf(caller, "endpoint", NameKey(info.name))] = {
+  state_->names.With([&](State::Names& all) {
+    ++all.changes;
+    all.map[KeyOf(caller, "endpoint", NameKey(info.name))] = {
         .served = served, .caller = caller, .routes = info.routes};
-    if (NameKey(info.name) != old_key) map.erase(KeyOf(caller, "endpoint", old_key));
+    if (NameKey(info.name) != old_key) all.map.erase(KeyOf(caller, "endpoint", old_key));
   });
   return info;
 }
 
 Status EndpointService::Delete(const Caller& caller, std::string_view name) {
+  const std::scoped_lock lock(state_->changing);
   ASSIGN_OR_RETURN(const EndpointInfo info, Get(caller, name));
   RETURN_IF_ERROR(database_.Execute("DELETE FROM endpoints WHERE id = ?", {info.id}));
-  state_->served.With([&](auto& map) { map.erase(KeyOf(caller, "endpoint", NameKey(info.name))); });
+  state_->names.With([&](State::Names& all) {
+    ++all.changes;
+    all.map.erase(KeyOf(caller, "endpoint", NameKey(info.name)));
+  });
   return {};
 }
 
@@ -328,11 +360,7 @@ Result<std::shared_ptr<const EndpointService::Served>> EndpointService::Serve(
 
 std::optional<Target> EndpointService::Ready(const Caller& caller, std::string_view name,
                                              std::string_view sticky) const {
-  const std::string key = KeyOf(caller, "endpoint", NameKey(name));
-  const auto served = state_->served.With([&](const auto& map) -> std::shared_ptr<const Served> {
-    const auto found = map.find(key);
-    return found == map.end() ? nullptr : found->second.served;
-  });
+  const auto served = state_->Find(KeyOf(caller, "endpoint", NameKey(name)));
   if (served == nullptr) return std::nullopt;
   return served->Pick(sticky);
 }
@@ -340,22 +368,17 @@ std::optional<Target> EndpointService::Ready(const Caller& caller, std::string_v
 Result<Target> EndpointService::Choose(const Caller& caller, std::string_view name,
                                        std::string_view sticky) {
   if (auto ready = Ready(caller, name, sticky)) return std::move(*ready);
+  const std::uint64_t changes = state_->Changes();
   ASSIGN_OR_RETURN(const EndpointInfo info, Get(caller, name));
   ASSIGN_OR_RETURN(const auto served, Serve(caller, info.routes));
-  state_->served.With([&](auto& map) {
-    map.try_emplace(KeyOf(caller, "endpoint", NameKey(info.name)),
-                    State::Entry{.served = served, .caller = caller, .routes = info.routes});
-  });
+  state_->Keep(changes, KeyOf(caller, "endpoint", NameKey(info.name)),
+               {.served = served, .caller = caller, .routes = info.routes});
   return served->Pick(sticky);
 }
 
 std::optional<Target> EndpointService::ReadyModel(const Caller& caller, std::string_view model,
                                                   std::string_view version) const {
-  const std::string key = KeyOf(caller, "model", NameKey(model), version);
-  const auto served = state_->served.With([&](const auto& map) -> std::shared_ptr<const Served> {
-    const auto found = map.find(key);
-    return found == map.end() ? nullptr : found->second.served;
-  });
+  const auto served = state_->Find(KeyOf(caller, "model", NameKey(model), version));
   if (served == nullptr) return std::nullopt;
   return served->targets.front();
 }
@@ -363,22 +386,24 @@ std::optional<Target> EndpointService::ReadyModel(const Caller& caller, std::str
 Result<Target> EndpointService::LoadModel(const Caller& caller, std::string_view model,
                                           std::string_view version) {
   if (auto ready = ReadyModel(caller, model, version)) return std::move(*ready);
+  const std::uint64_t changes = state_->Changes();
   ASSIGN_OR_RETURN(const ModelInfo info, registry_.Get(caller, model));
   ASSIGN_OR_RETURN(const ModelVersion found, registry_.Resolve(caller, model, version));
   ASSIGN_OR_RETURN(Target target, LoadVersion(info.name, found));
   auto served = std::make_shared<Served>();
   served->targets.push_back(target);
-  state_->served.With([&](auto& map) {
-    map[KeyOf(caller, "model", NameKey(model), version)] = {
-        .served = served, .caller = caller, .routes = {}};
-  });
+  state_->Keep(changes, KeyOf(caller, "model", NameKey(model), version),
+               {.served = served, .caller = caller, .routes = {}});
   return target;
 }
 
 void EndpointService::Refresh(const Caller& caller) {
+  const std::scoped_lock lock(state_->changing);
   const std::string prefix = caller.workspace + "\n";
   std::vector<std::pair<std::string, State::Entry>> entries;
-  state_->served.With([&](auto& map) {
+  state_->names.With([&](State::Names& all) {
+    ++all.changes;
+    auto& map = all.map;
     for (auto it = map.lower_bound(prefix); it != map.end() && it->first.starts_with(prefix);) {
       if (it->second.routes.empty()) {
         it = map.erase(it);  // models asked for by name are looked up again
@@ -387,17 +412,15 @@ void EndpointService::Refresh(const Caller& caller) {
       }
     }
   });
-  for (const auto& [key, entry] : entries) {
-    const auto served = Serve(entry.caller, entry.routes);
+  for (auto& [key, entry] : entries) {
+    auto served = Serve(entry.caller, entry.routes);
     if (!served)
       Log(LogLevel::kError, "endpoint_refresh_failed", {{"error", served.error().ToString()}});
-    state_->served.With([&](auto& map) {
-      const auto found = map.find(key);
-      if (found == map.end() || found->second.served != entry.served) return;  // changed meanwhile
+    state_->names.With([&](State::Names& all) {
       if (served) {
-        found->second.served = *served;
+        all.map[key].served = std::move(*served);
       } else {
-        map.erase(found);  // the next request is told why
+        all.map.erase(key);  // the next request is told why
       }
     });
   }
