@@ -105,7 +105,8 @@ Result<WrittenFile> WriteFile(duckdb::Connection& connection, const TableWriter:
   WrittenFile file{.path = std::move(name)};
   const std::string path = options.folder + "/" + file.path;
   const auto write = [&]() -> Status {
-    // Level 1: a seventh of an import's whole time less than the default, 3, for 3 % more bytes.
+    // Level 1 instead of the default, 3: packing takes 14 % less, for 5 % more bytes (decision
+    // 0008).
     ASSIGN_OR_RETURN(
         auto answer,
         connection.Query(
