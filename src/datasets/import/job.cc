@@ -288,6 +288,10 @@ class Import {
                               : wanted_;
     TableWriter::Options options = WriterOptions(context_, folder_);
     options.next_index = static_cast<int>(state_["files"].size());
+    // All files that are written at once are one batch: what a crash can lose.
+    const int at_once = TableWriter::FilesAtOnce(options.threads);
+    options.max_rows /= at_once;
+    options.max_bytes /= at_once;
     const std::int64_t limit = parameters_.value("rows_per_file", std::int64_t{0});
     if (limit > 0) options.max_rows = limit;
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));

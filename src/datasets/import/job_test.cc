@@ -308,7 +308,7 @@ TEST(Import, GoesOnBehindTheLastFinishedFile) {
     EXPECT_EQ(imported->output["rejected_rows"], 100) << die_after;
     EXPECT_EQ(imported->output["rows"], 99'901);
     EXPECT_EQ(imported->Rows(), whole->Rows());
-    // At most the file that was being written is written again.
+    // At most the files that were being written are written again.
     const int went_on =
         static_cast<int>(std::count_if(second.log.begin(), second.log.end(), [](const auto& line) {
           return line.starts_with("going on");
