@@ -486,8 +486,8 @@ void AddDatasetsCommands(Verb& root) {
   Verb noun = root.Add("datasets", Msg("Bring data in, look at it, keep its versions"));
   noun.Group(Msg("From data to decisions:"));
   AddImport(noun);
-  AddCollected(noun);
   AddDerive(noun);
+  AddCollected(noun);
   AddLooks(noun);
   AddChanges(noun);
 }

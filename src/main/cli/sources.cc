@@ -321,6 +321,7 @@ void AddChanges(Verb& noun) {
 
 void AddSourcesCommands(Verb& root) {
   Verb noun = root.Add("sources", Msg("Databases and other places that data is collected from"));
+  noun.Group(Msg("From data to decisions:"));
   AddChanges(noun);
   noun.Add("kinds", Msg("Which kinds of sources there are, and their settings"))
       .Run([](Context& context) { return Kinds(context); });
