@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "api/jobs.h"
+#include "api/local_file.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -181,12 +182,7 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   if (const auto types = body.find("types"); types != body.end() && !types->is_null())
     import.types = *types;
   ASSIGN_OR_RETURN(import.on_error, TextMember(body, "on_error", "widen"));
-  if (!import.path.empty() && (!request.from_loopback || request.caller.role != "admin")) {
-    return WithHint(
-        Fail(ErrorCode::kPermissionDenied,
-             "a path of the server's machine may be read by an administrator on that machine only"),
-        Msg("upload the file to /api/v1/uploads instead"));
-  }
+  if (!import.path.empty()) RETURN_IF_ERROR(MayNamePaths(request));
   ASSIGN_OR_RETURN(const Job job, parts.service.Import(request.caller, import));
   return JobStarted(job, request.language);
 }

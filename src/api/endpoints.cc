@@ -233,8 +233,9 @@ void BindEndpointsApi(EndpointService& endpoints, Pool& io, Pool& infer, http::R
   router.Get("/api/v1/endpoints/{name}", with(GetEndpoint));
   router.Patch("/api/v1/endpoints/{name}", with(ChangeEndpoint));
   router.Delete("/api/v1/endpoints/{name}", with(DeleteEndpoint));
-  router.Post("/api/v1/endpoints/{name}/predict", with(PredictByEndpoint));
-  router.Post("/api/v1/models/{name}/predict", with(PredictByModel));
+  const http::RouteOptions rows{.max_body_bytes = 16u << 20};
+  router.Post("/api/v1/endpoints/{name}/predict", with(PredictByEndpoint), rows);
+  router.Post("/api/v1/models/{name}/predict", with(PredictByModel), rows);
 }
 
 }  // namespace aimass

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "api/jobs.h"
+#include "api/local_file.h"
 #include "base/file.h"
 #include "base/id.h"
 #include "base/words.h"
@@ -109,19 +110,7 @@ Result<Given> ReadGiven(const ModelParts& parts, const Request& request,
     return given;
   }
   ASSIGN_OR_RETURN(given.file, GetString(*source, "path"));
-  if (!request.from_loopback) {
-    return Fail(ErrorCode::kPermissionDenied,
-                "a path is read only for a client on the server's own machine");
-  }
-  if (!fs::path(given.file).is_absolute()) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "path",
-                Word{"an absolute path"}, given.file);
-  }
-  std::error_code error;
-  if (!fs::is_regular_file(given.file, error)) {
-    return Fail(ErrorCode::kUnprocessable, "there is no file '{}' on the server's machine",
-                given.file);
-  }
+  ASSIGN_OR_RETURN(given.file, LocalFile(request, given.file, parts.data_folder));
   given.file_name = fs::path(given.file).filename().string();
   return given;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/jobs.h"
+#include "api/local_file.h"
 #include "base/words.h"
 
 namespace aimass {
@@ -17,6 +18,7 @@ using http::Response;
 struct Parts {
   BatchService& batches;
   const UploadStore& uploads;
+  std::string data_folder;
   Pool& io;
   Pool& infer;
 };
@@ -38,19 +40,7 @@ Status FindFile(const Parts& parts, const Request& request, const Json& body, Ba
     batch.file = upload.path;
     batch.file_name = upload.name.empty() ? std::string("upload.csv") : upload.name;
   } else if (!path.empty()) {
-    if (!request.from_loopback) {
-      return Fail(ErrorCode::kPermissionDenied,
-                  "a path is read only for a client on the server's own machine");
-    }
-    if (!fs::path(path).is_absolute()) {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' must be {}, found {}", "path",
-                  Word{"an absolute path"}, path);
-    }
-    std::error_code error;
-    if (path.find('\0') != std::string::npos || !fs::is_regular_file(path, error)) {
-      return Fail(ErrorCode::kUnprocessable, "there is no file '{}' on the server's machine", path);
-    }
-    batch.file = path;
+    ASSIGN_OR_RETURN(batch.file, LocalFile(request, path, parts.data_folder));
     batch.file_name = fs::path(path).filename().string();
   }
   return {};
@@ -117,9 +107,9 @@ Task<Result<Response>> GetPredictions(Parts& parts, const Request& request) {
 
 }  // namespace
 
-void BindPredictionsApi(BatchService& batches, const UploadStore& uploads, Pool& io, Pool& infer,
-                        http::Router& router) {
-  auto parts = std::make_shared<Parts>(Parts{batches, uploads, io, infer});
+void BindPredictionsApi(BatchService& batches, const UploadStore& uploads, std::string data_folder,
+                        Pool& io, Pool& infer, http::Router& router) {
+  auto parts = std::make_shared<Parts>(Parts{batches, uploads, std::move(data_folder), io, infer});
   const auto with =
       [&parts](Task<Result<Response>> (*handler)(Parts&, const Request&)) -> http::Handler {
     return [parts, handler](const Request& request) { return handler(*parts, request); };

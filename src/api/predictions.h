@@ -8,7 +8,7 @@
 namespace aimass {
 
 /// POST /api/v1/predictions, GET /api/v1/predictions/{job}/file.
-void BindPredictionsApi(BatchService& batches, const UploadStore& uploads, Pool& io, Pool& infer,
-                        http::Router& router);
+void BindPredictionsApi(BatchService& batches, const UploadStore& uploads, std::string data_folder,
+                        Pool& io, Pool& infer, http::Router& router);
 
 }  // namespace aimass

@@ -22,7 +22,8 @@ std::function<void()> BindApi(const ApiParts& parts, http::Router& router) {
   BindModelsApi(parts.models, parts.model_service, parts.uploads, parts.data_folder, parts.io,
                 router);
   BindEndpointsApi(parts.endpoints, parts.io, parts.infer, router);
-  BindPredictionsApi(parts.batches, parts.uploads, parts.io, parts.infer, router);
+  BindPredictionsApi(parts.batches, parts.uploads, parts.data_folder, parts.io, parts.infer,
+                     router);
   auto end_waiting = BindJobsApi(parts.jobs, parts.io, router);
   BindEventsApi(parts.jobs, parts.events, parts.io, router);
   BindKeysApi(parts.access, parts.io, router);

@@ -38,8 +38,22 @@ Result<T> GetOr(const Json& object, std::string_view key, T fallback, Getter get
   return getter(object, key);
 }
 
-// Levenshtein distance in bytes.
-std::size_t EditDistance(std::string_view a, std::string_view b) {
+// One number for each character, so that 流失 is as long as it looks; what is no UTF-8 stays bytes.
+std::u32string Characters(std::string_view text) {
+  std::u32string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xc0) == 0x80 && !out.empty()) {
+      out.back() = out.back() << 6 | (byte & 0x3f);
+    } else {
+      out.push_back(byte);
+    }
+  }
+  return out;
+}
+
+// Levenshtein distance in characters.
+std::size_t EditDistance(std::u32string_view a, std::u32string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -131,13 +145,26 @@ Status RejectUnknown(const Json& object, std::initializer_list<std::string_view>
 }
 
 std::string Nearest(std::string_view word, std::span<const std::string_view> known) {
+  const std::u32string wanted = Characters(word);
+  if (wanted.empty()) return "";
+  // Half of the characters may differ, but never all of them.
+  std::size_t best_distance =
+      std::min(std::max<std::size_t>(wanted.size() / 2, 2) + 1, wanted.size());
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 2, 2) + 1;
   for (const std::string_view candidate : known) {
-    const std::size_t distance = EditDistance(word, candidate);
+    const std::size_t distance = EditDistance(wanted, Characters(candidate));
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;
+    }
+  }
+  if (!best.empty() || (wanted.size() < 3 && word.size() == wanted.size()))
+    return std::string(best);
+  // "流失" for "是否流失": the shortest of which it is a part.
+  for (const std::string_view candidate : known) {
+    if (candidate.find(word) != std::string_view::npos &&
+        (best.empty() || candidate.size() < best.size())) {
+      best = candidate;
     }
   }
   return std::string(best);

@@ -113,6 +113,24 @@ TEST(GetMembers, NameWhatWasExpectedAndFound) {
   EXPECT_FALSE(GetString(Json::array(), "n"));
 }
 
+TEST(Nearest, LooksAtCharactersAndAtParts) {
+  struct Case {
+    std::string_view word;
+    std::vector<std::string_view> known;
+    std::string_view nearest;
+  };
+  for (const Case& c :
+       std::vector<Case>{{"流逝", {"订单", "流失"}, "流失"},
+                         {"流失", {"编号", "是否流失"}, "是否流失"},
+                         {"流失", {"订单", "客户"}, ""},
+                         {"churm", {"city", "churn"}, "churn"},
+                         {"amount", {"id", "total_amount", "amount_of_the_order"}, "total_amount"},
+                         {"xy", {"ab", "taxyz"}, ""},
+                         {"", {"a"}, ""}}) {
+    EXPECT_EQ(Nearest(c.word, c.known), c.nearest) << c.word;
+  }
+}
+
 TEST(RejectUnknown, NamesTheNearest) {
   const Status status = RejectUnknown(Json{{"tagret", 1}}, {"name", "target"});
   ASSERT_FALSE(status);

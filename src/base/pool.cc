@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <exception>
 #include <utility>
+
+#include "base/log.h"
 
 namespace aimass {
 namespace {
@@ -57,7 +60,11 @@ void Pool::Work() {
       work = std::move(queue_.front());
       queue_.pop_front();
     }
-    work();
+    try {
+      work();
+    } catch (const std::exception& defect) {
+      Log(LogLevel::kError, "pool_work_threw", {{"pool", name_}, {"what", defect.what()}});
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <future>
 #include <mutex>
@@ -20,7 +21,8 @@ namespace aimass {
 
 /// A named, bounded pool of threads for work that blocks (`sql`, `infer`, `io`).
 ///
-/// A full queue refuses work (kResourceExhausted), it never grows. The destructor runs what was
+/// A full queue refuses work (kResourceExhausted), it never grows. Work that throws is logged and
+/// harms nothing else. The destructor runs what was
 /// accepted, then joins. Threads: Submit and the counters may be called from any thread.
 class Pool {
  public:
@@ -51,7 +53,8 @@ class Pool {
 /// `CO_ASSIGN_OR_RETURN(auto rows, co_await RunOn(sql_pool, [&] { return Query(text); }));`
 ///
 /// Runs `work` (which returns Result<T>) on `pool` and goes on at the awaiting thread's Executor.
-/// Errors   kResourceExhausted when the pool's queue is full; else what `work` returns.
+/// Errors   kResourceExhausted when the pool's queue is full; else what `work` returns. What it
+///          throws is rethrown to the awaiter, as by a Task.
 template <typename F>
 class RunOn {
  public:
@@ -63,7 +66,11 @@ class RunOn {
   bool await_suspend(std::coroutine_handle<> awaiter) {
     Executor* const home = Executor::Current();
     const bool accepted = pool_.Submit([this, awaiter, home] {
-      value_.emplace(work_());
+      try {
+        value_.emplace(work_());
+      } catch (...) {
+        exception_ = std::current_exception();
+      }
       if (home == nullptr) {
         awaiter.resume();
       } else {
@@ -73,6 +80,7 @@ class RunOn {
     return accepted;
   }
   Value await_resume() {
+    if (exception_) std::rethrow_exception(exception_);
     if (!value_) {
       return Fail(ErrorCode::kResourceExhausted,
                   "the '{}' queue is full ({} waiting); try again shortly", pool_.name(),
@@ -85,6 +93,7 @@ class RunOn {
   Pool& pool_;
   F work_;
   std::optional<Value> value_;
+  std::exception_ptr exception_;
 };
 
 /// Runs `task` to its end and returns its value: the bridge from ordinary code (CLI, tests).

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <latch>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 #include "base/guarded.h"
@@ -33,6 +35,22 @@ TEST(Pool, PassesErrorsOn) {
   const Result<int> result = SyncWait(fails(pool));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, ErrorCode::kTimeout);
+}
+
+TEST(Pool, HandsWhatWorkThrowsToTheAwaiter) {
+  Pool pool("work", 1, 10);
+  const auto throws = [](Pool& p) -> Task<Result<std::string>> {
+    try {
+      co_return co_await RunOn(
+          p, []() -> Result<std::string> { throw std::runtime_error("a defect"); });
+    } catch (const std::runtime_error& defect) {
+      co_return std::string(defect.what());
+    }
+  };
+  EXPECT_EQ(SyncWait(throws(pool)).value(), "a defect");
+  // Nor does work that nobody awaits take the thread with it.
+  ASSERT_TRUE(pool.Submit([] { throw std::runtime_error("another"); }));
+  EXPECT_EQ(SyncWait(Double(pool, 21)).value(), 42);
 }
 
 TEST(Pool, RefusesWhatItsQueueCannotHold) {

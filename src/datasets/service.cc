@@ -10,18 +10,10 @@
 #include "datasets/delta/log.h"
 #include "datasets/sql/check.h"
 #include "datasets/target.h"
+#include "store/user_path.h"
 
 namespace aimass {
-namespace {
 namespace fs = std::filesystem;
-
-// `path` with links resolved is `folder` or below it.
-bool IsWithin(const fs::path& path, const fs::path& folder) {
-  const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
-  return end == folder.end();
-}
-
-}  // namespace
 
 DatasetService::DatasetService(DatasetCatalog& catalog, JobQueue& queue, UploadStore& uploads,
                                SqlWorkers& sql, const FormatRegistry& formats,
@@ -125,19 +117,11 @@ Result<Json> DatasetService::SourceOf(const Caller& caller, const ImportRequest&
     name = name.substr(name.rfind('/') + 1);
     return Json{{"url", request.url}, {"name", name.empty() ? "download" : name}};
   }
-  const fs::path path(request.path);
-  if (!path.is_absolute())
-    return Fail(ErrorCode::kUnprocessable, "a path must be absolute, got '{}'", request.path);
+  ASSIGN_OR_RETURN(const fs::path real, UserPath(request.path, data_folder_));
   std::error_code error;
-  const fs::path real = fs::canonical(path, error);
-  if (error) return Fail(ErrorCode::kNotFound, "there is no file or folder '{}'", request.path);
   if (!fs::is_regular_file(real, error) && !fs::is_directory(real, error)) {
     return Fail(ErrorCode::kUnprocessable, "'{}' is neither a regular file nor a folder",
                 request.path);
-  }
-  const fs::path own = fs::canonical(data_folder_, error);
-  if (IsWithin(real, own) || IsWithin(own, real)) {
-    return Fail(ErrorCode::kPermissionDenied, "'{}' is in the data folder itself", request.path);
   }
   return Json{{"path", real.string()}, {"name", real.filename().string()}};
 }

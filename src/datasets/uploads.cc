@@ -1,6 +1,7 @@
 #include "datasets/uploads.h"
 
 #include <fcntl.h>
+#include <simdjson.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -100,10 +101,17 @@ Result<std::map<std::string, std::string>> ParseUploadMetadata(std::string_view 
     const std::size_t space = pair.find(' ');
     const std::string_view key = pair.substr(0, space);
     const auto value = space == std::string_view::npos ? "" : DecodeBase64(pair.substr(space + 1));
-    if (key.empty() || !value || !pairs.emplace(key, *value).second) {
+    const auto is_text = [](std::string_view text) {
+      return simdjson::validate_utf8(text.data(), text.size());
+    };
+    if (key.empty() || !is_text(key) || !value || !pairs.emplace(key, *value).second) {
       return Fail(ErrorCode::kInvalidArgument,
                   "Upload-Metadata is `key base64,key base64` with different keys, found '{}'",
-                  pair);
+                  is_text(pair) ? pair : std::string_view("?"));
+    }
+    if (!is_text(*value)) {
+      return Fail(ErrorCode::kInvalidArgument, "Upload-Metadata: the value of '{}' is not UTF-8",
+                  key);
     }
   }
   return pairs;

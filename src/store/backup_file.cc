@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <vector>
@@ -24,6 +25,15 @@ constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
 
 bool IsArchiveName(std::string_view name) {
   return name.ends_with(".tar") || name.ends_with(".tar.gz") || name.ends_with(".tar.zst");
+}
+
+// What somebody would take for a file of its own kind, and which would become a folder.
+bool IsOtherArchiveName(std::string_view name) {
+  constexpr std::array<std::string_view, 8> kEndings{".zip", ".7z",  ".rar", ".tgz",
+                                                     ".gz",  ".zst", ".xz",  ".bz2"};
+  return !IsArchiveName(name) && std::ranges::any_of(kEndings, [name](std::string_view ending) {
+    return name.ends_with(ending);
+  });
 }
 
 // Reads `source` to its end, hands on every block; exactly `bytes` bytes, though the file may be
@@ -260,6 +270,12 @@ Result<std::unique_ptr<BackupWriter>> BackupWriter::Open(const std::string& targ
   if (fs::exists(path, error)) {
     return WithHint(Fail(ErrorCode::kConflict, "the target '{}' exists", target),
                     Msg("name a file or folder that does not exist yet"));
+  }
+  if (IsOtherArchiveName(target)) {
+    return WithHint(
+        Fail(ErrorCode::kInvalidArgument,
+             "a backup is a folder, or a .tar, .tar.gz or .tar.zst file; found '{}'", target),
+        Msg("name a file that ends with .tar.zst"));
   }
   // Not made silently: a mistyped path, or a disk that is not mounted, must not swallow a backup.
   if (!fs::is_directory(path.parent_path(), error)) {

@@ -133,7 +133,9 @@ def test_models(aimass, trained, tmp_path):
     taken = aimass("models", "bundle", "import", bundle, "--name", "carried", "--json").json
     assert (taken["model"], taken["version"]) == ("carried", 1)
     aimass("models", "rename", "carried", "moved")
-    aimass("models", "delete", "moved")
+    unasked = aimass("models", "delete", "moved", check=False)
+    assert unasked.status == 2 and "--yes" in unasked.err and "moved" in unasked.err
+    aimass("models", "delete", "moved", "--yes")
     assert aimass("models", "show", "moved", check=False).status == 1
 
 
@@ -152,10 +154,10 @@ def test_a_version_is_named_behind_a_colon(aimass, trained, tmp_path):
         assert refused.status == 2 and "write: customers" in refused.err
     twice = aimass("models", "report", "customers:1", "--version", "2", check=False)
     assert twice.status == 2 and "names version 1, --version names 2" in twice.err
-    missing = aimass("models", "delete", "customers:9", check=False)
+    missing = aimass("models", "delete", "customers:9", "--yes", check=False)
     assert missing.status == 1 and "no version '9'" in missing.err
     assert aimass("models", "show", "customers", "--json").json["versions"], "only that version was meant"
-    aimass("models", "delete", "a:b:1")
+    aimass("models", "delete", "a:b:1", "--yes")
     assert "churn" in aimass("endpoints", "list").out
 
 
@@ -169,9 +171,9 @@ def test_endpoints(aimass, trained):
     assert "customers:1 75 %, customers:champion 25 %" in aimass("endpoints", "list").out
     aimass("endpoints", "update", "two", "--model", "customers")
     assert aimass("endpoints", "show", "two", "--json").json["routes"][0]["version"] == "champion"
-    refused = aimass("models", "delete", "customers", check=False)
+    refused = aimass("models", "delete", "customers", "--yes", check=False)
     assert refused.status == 1 and "two" in refused.err
-    aimass("endpoints", "delete", "two")
+    aimass("endpoints", "delete", "two", "--yes")
     assert aimass("endpoints", "show", "two", check=False).status == 1
 
 
@@ -189,7 +191,7 @@ def test_datasets(aimass, tmp_path, trained):
     assert len(aimass("datasets", "versions", "cheap", "--json").json["items"]) == 2
     aimass("datasets", "rename", "cheap", "便宜")
     assert "便宜" in aimass("datasets", "list").out
-    aimass("datasets", "delete", "便宜")
+    aimass("datasets", "delete", "便宜", "--yes")
     assert aimass("datasets", "show", "便宜", check=False).status == 1
 
 

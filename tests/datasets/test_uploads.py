@@ -129,7 +129,8 @@ def test_refuses_what_does_not_fit(client, headers, content, status, detail):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Upload-Length": "-1"}, {"Upload-Length": "1", "Upload-Defer-Length": "1"},
-                                     {"Upload-Length": "1", "Upload-Metadata": "name !!"}])
+                                     {"Upload-Length": "1", "Upload-Metadata": "name !!"},
+                                     {"Upload-Length": "3", "Upload-Metadata": "filename //4="}])  # no UTF-8
 def test_refuses_to_begin(client, headers):
     assert client.post("/api/v1/uploads", headers=TUS | headers).status_code == 400
 

@@ -89,14 +89,27 @@ def test_from_a_dataset_into_a_dataset(client, booster, table):
 
 @pytest.mark.parametrize("body, status", [
     ({}, 400), ({"model": "buyers"}, 400), ({"model": "buyers", "endpoint": "buy", "path": "/etc/hostname"}, 400),
-    ({"model": "nobody", "path": "/etc/hostname"}, 404), ({"model": "buyers", "path": "/no/such.csv"}, 422),
-    ({"model": "buyers", "path": "relative.csv"}, 400), ({"model": "buyers", "dataset": "nobody"}, 404),
+    ({"model": "nobody", "path": "/etc/hostname"}, 404), ({"model": "buyers", "path": "/no/such.csv"}, 404),
+    ({"model": "buyers", "path": "relative.csv"}, 422), ({"model": "buyers", "dataset": "nobody"}, 404),
     ({"model": "buyers", "path": "/etc/hostname", "format": "docx"}, 415),
     ({"model": "buyers", "path": "/etc/hostname", "batch_rows": 0}, 422), ({"model": "buyers", "file": "x"}, 422),
     ({"model": 3, "path": "/etc/hostname"}, 400), ([], 400),
 ])
 def test_wrong_requests_are_refused(client, booster, body, status):
     assert client.post("/api/v1/predictions", json=body).status_code == status
+
+
+@pytest.mark.parametrize("name", ["admin.key", "secrets.key", "metadata.db", "../data/admin.key"])
+def test_the_servers_own_files_are_nobodys_table(server, client, booster, tmp_path, name):
+    (server.data / "secrets.key").touch()
+    link = tmp_path / "innocent.csv"
+    link.symlink_to(server.data / name.replace("../data/", f"../{server.data.name}/"))
+    for path in (str(server.data / name.replace("../data/", f"../{server.data.name}/")), str(link)):
+        answer = client.post("/api/v1/predictions", json={"model": "buyers", "path": path, "input_format": "csv",
+                                                          "options": {"header": "no"}})
+        assert answer.status_code == 403, answer.text
+        imported = client.post("/api/v1/models/import", json={"name": "stolen", "target": "x", "source": {"path": path}})
+        assert imported.status_code == 403, imported.text
 
 
 def test_the_wrong_table_is_refused(client, booster, tmp_path):

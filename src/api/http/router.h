@@ -11,11 +11,12 @@
 
 namespace aimass::http {
 
-/// How one route differs from the common case (a key is needed, the body is JSON of at most 16 MB).
+/// How one route differs from the common case (a key is needed, the body is JSON of at most 1 MB).
 struct RouteOptions {
   bool needs_key = true;
   bool open_on_loopback = false;  // no key needed from loopback (/metrics, /docs)
-  std::size_t max_body_bytes = 16u << 20;
+  // JSON is read on the I/O thread, so this is also how long a request may hold that up.
+  std::size_t max_body_bytes = 1u << 20;
   bool stream_body = false;   // the body goes to a temporary file (uploads)
   bool partial_body = false;  // with stream_body: what came before the connection broke
                               // is handed over too (resumable uploads)

@@ -288,6 +288,62 @@ TEST(Import, AGivenTypeTakesWhatLooksLikeACode) {
   EXPECT_EQ(imported->Rows(), "[7,1.5,null],[10,2,null]");
 }
 
+TEST(Import, AGivenTypeStaysHoweverManyValuesAreAgainstIt) {
+  std::string text = "age\n";
+  for (int i = 0; i < 5'000; ++i) text += "33\n";
+  for (int i = 0; i < 1'001; ++i) text += "unknown\n";
+  for (const auto& [on_error, rows, rejected] :
+       {std::tuple("reject", 5'000, 1'001), std::tuple("null", 6'001, 0)}) {
+    const TestFolder folder;
+    const auto imported =
+        RunImport(folder, folder.Write("data.csv", text),
+                  fmt::format(R"({{"types": {{"age": "bigint"}}, "on_error": "{}"}})", on_error));
+    ASSERT_TRUE(imported) << imported.error().ToString();
+    EXPECT_EQ(imported->Types(), "age bigint") << on_error;
+    EXPECT_EQ(imported->output["rows"], rows) << on_error;
+    EXPECT_EQ(imported->output["rejected_rows"], rejected) << on_error;
+  }
+}
+
+TEST(Import, SaysWhyAColumnIsTextWhereOneInTenIsAgainstIt) {
+  std::string text = "age,name\n";
+  for (int i = 0; i < 1'000; ++i)
+    text += fmt::format("{},x{}\n", i % 20 == 7 ? "unknown" : "33", i);
+  for (const std::string_view options : {"{}", R"({"options": {"sample_rows": "0"}})"}) {
+    const TestFolder folder;
+    const auto imported = RunImport(folder, folder.Write("data.csv", text), std::string(options));
+    ASSERT_TRUE(imported) << imported.error().ToString();
+    EXPECT_EQ(imported->Types(), "age text, name text");
+    ASSERT_EQ(imported->Warnings().size(), 1U) << options;
+    EXPECT_TRUE(imported->Warnings().front().starts_with(
+        "column 'age' is text, because 50 of its 1000 values are not bigint (line: value: 9: "
+        "'unknown'"))
+        << imported->Warnings().front();
+  }
+}
+
+TEST(Import, GroupsBetweenSemicolonsNeedSomebodyWhoNamesTheDecimalSign) {
+  const std::string text = "name;amount\na;1,234.50\nb;￥1,000.00\n";
+  const std::string plain = "name;amount\na;1,234\nb;5,600\n";
+  struct Case {
+    std::string text, options, types, rows;
+  };
+  for (const Case& c :
+       {Case{plain, "{}", "name text, amount text", R"(["a","1,234"],["b","5,600"])"},
+        Case{plain, R"({"options": {"decimal": "."}})", "name text, amount bigint",
+             R"(["a",1234],["b",5600])"},
+        Case{plain, R"({"options": {"decimal": ","}})", "name text, amount double",
+             R"(["a",1.234],["b",5.6])"},
+        Case{text, R"({"options": {"decimal": "."}})", "name text, amount double",
+             R"(["a",1234.5],["b",1000.0])"}}) {
+    const TestFolder folder;
+    const auto imported = RunImport(folder, folder.Write("data.csv", c.text), c.options);
+    ASSERT_TRUE(imported) << imported.error().ToString();
+    EXPECT_EQ(imported->Types(), c.types) << c.options;
+    EXPECT_EQ(imported->Rows(), c.rows) << c.options;
+  }
+}
+
 // A crash behind any checkpoint: what was written stays, and the result is the same.
 TEST(Import, GoesOnBehindTheLastFinishedFile) {
   const TestFolder folder;

@@ -62,6 +62,13 @@ Candidates TypeTally::Near() const {
   return best != 0 && IsNear(misfits(std::countr_zero(best)), values_) ? best : 0;
 }
 
+Candidates TypeTally::Mostly() const {
+  const Candidates best = Best();
+  if (best == 0) return 0;
+  const std::int64_t refused = misfits(std::countr_zero(best));
+  return refused <= values_ / 10 || IsNear(refused, values_) ? best : 0;
+}
+
 std::int64_t TypeTally::misfits(int candidate) const {
   return refusals_.empty() ? 0 : refusals_[static_cast<std::size_t>(candidate)].count;
 }

@@ -32,6 +32,8 @@ class TypeTally {
   /// The candidates that refuse fewest values, all equally many, where these are few: one in a
   /// hundred, or of a small table up to three, one in ten. None where no candidate comes so near.
   [[nodiscard]] Candidates Near() const;
+  /// As Near(), of one in ten: too many to set aside unasked, too few to say nothing of.
+  [[nodiscard]] Candidates Mostly() const;
   /// As Near(), however many they refuse; for a type that was asked for.
   [[nodiscard]] Candidates Best() const;
   [[nodiscard]] std::int64_t misfits(int candidate) const;

@@ -108,6 +108,8 @@ Result<std::unique_ptr<Connection>> Connection::Open(const CommonOptions& common
     };
     ASSIGN_OR_RETURN(const Config config,
                      Config::Load(flags, Config::Environment(), DefaultConfigFile(), false));
+    std::error_code error;
+    connection->made_data_ = !fs::exists(connection->data_ + "/aimass.json", error);
     RETURN_IF_ERROR(MakeLayout(connection->data_));
     RETURN_IF_ERROR(MakeFolder(connection->data_ + "/logs"));
     RETURN_IF_ERROR(LogToFile(connection->data_ + "/logs/cli.log"));

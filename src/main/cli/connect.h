@@ -34,6 +34,8 @@ class Connection {
   /// content.
   [[nodiscard]] bool same_machine() const { return same_machine_; }
   [[nodiscard]] const std::string& data() const { return data_; }
+  /// The data folder was not there, and is made now: empty.
+  [[nodiscard]] bool made_data() const { return made_data_; }
   void Close();
 
  private:
@@ -42,6 +44,7 @@ class Connection {
   std::unique_ptr<Client> client_;
   std::string data_;
   bool same_machine_ = false;
+  bool made_data_ = false;
 };
 
 /// The data folder of a command: `given` (--data), AIMASS_DATA, ./aimass-data where it exists,

@@ -61,8 +61,15 @@ void SayRows(Context& context, const Json& answer) {
 }
 
 Status Confirm(Context& context, bool yes, const Message& question) {
-  if (yes || context.json() || isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) return {};
-  std::cerr << context.Text(question) << " [y/N] " << std::flush;
+  if (yes) return {};
+  if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
+    // A script that deletes says so: nobody is asked there.
+    return context.WrongUsage(WithHint(
+        Fail(ErrorCode::kInvalidArgument, "{} There is no terminal to ask on; nothing was changed",
+             context.Text(question)),
+        Msg("add --yes")));
+  }
+  std::cerr << context.Text(question) << ' ' << context.Text(Msg("[y/N]")) << ' ' << std::flush;
   std::string answer;
   if (std::getline(std::cin, answer) &&
       (answer == "y" || answer == "Y" || answer == "yes" || answer == "是")) {

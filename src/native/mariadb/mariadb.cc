@@ -4,6 +4,7 @@
 #include <errmsg.h>
 #include <mysql.h>
 #include <mysqld_error.h>
+#include <sys/socket.h>
 
 #include <filesystem>
 #include <mutex>
@@ -190,7 +191,10 @@ struct Connection::State {
   std::string user;
 };
 
-using StoredResult = std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)>;
+using UsedResult = std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)>;
+
+// Of the answers that are held whole: lists of tables and columns, counts.
+constexpr std::size_t kMostSelectedBytes = std::size_t{64} << 20;
 
 struct Answer::Rows {
   explicit Rows(MYSQL_RES* r) : result(r) {}
@@ -266,33 +270,45 @@ Result<Answer> Connection::Query(std::string_view sql) {
 }
 
 Result<std::vector<FieldInfo>> Connection::Fields(std::string_view sql) {
-  MYSQL* const mysql = state_->mysql;
-  if (mysql_real_query(mysql, sql.data(), sql.size()) != 0) return Failure(mysql, state_->user);
-  const StoredResult result(mysql_store_result(mysql), &mysql_free_result);
-  if (result != nullptr) return InfosOf(result.get());
-  if (mysql_errno(mysql) != 0) return Failure(mysql, state_->user);
-  return Fail(ErrorCode::kUnprocessable, "the statement gives no rows: write a SELECT");
+  std::vector<FieldInfo> fields;
+  ASSIGN_OR_RETURN([[maybe_unused]] const auto rows, Select(sql, &fields));
+  if (fields.empty())
+    return Fail(ErrorCode::kUnprocessable, "the statement gives no rows: write a SELECT");
+  return fields;
 }
 
-Result<std::vector<Connection::Row>> Connection::Select(std::string_view sql) {
+// Row by row, so that a server that never stops answering cannot fill our memory.
+Result<std::vector<Connection::Row>> Connection::Select(std::string_view sql,
+                                                        std::vector<FieldInfo>* fields) {
   MYSQL* const mysql = state_->mysql;
   if (mysql_real_query(mysql, sql.data(), sql.size()) != 0) return Failure(mysql, state_->user);
-  const StoredResult result(mysql_store_result(mysql), &mysql_free_result);
+  const UsedResult result(mysql_use_result(mysql), &mysql_free_result);
   std::vector<Row> rows;
   if (result == nullptr) {
     if (mysql_errno(mysql) != 0) return Failure(mysql, state_->user);
     return rows;
   }
+  if (fields != nullptr) *fields = InfosOf(result.get());
   const unsigned int width = mysql_num_fields(result.get());
+  std::size_t bytes = 0;
   while (const MYSQL_ROW found = mysql_fetch_row(result.get())) {
     const auto* const lengths = mysql_fetch_lengths(result.get());
     Row row;
     for (unsigned int i = 0; i < width; ++i) {
       row.push_back(found[i] == nullptr ? std::nullopt
                                         : std::optional(std::string(found[i], lengths[i])));
+      bytes += sizeof(Row::value_type) + lengths[i];
+    }
+    if (bytes > kMostSelectedBytes) {
+      // Else freeing the result would read the rest of it.
+      shutdown(mysql_get_socket(mysql), SHUT_RDWR);
+      return Fail(ErrorCode::kUnprocessable,
+                  "the database answered a short question with more than {} bytes",
+                  kMostSelectedBytes);
     }
     rows.push_back(std::move(row));
   }
+  if (mysql_errno(mysql) != 0) return Failure(mysql, state_->user);
   return rows;
 }
 

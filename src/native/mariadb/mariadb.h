@@ -76,9 +76,11 @@ class Connection {
   [[nodiscard]] Result<Answer> Query(std::string_view sql);
   /// The columns that a statement without rows (LIMIT 0) would have.
   [[nodiscard]] Result<std::vector<FieldInfo>> Fields(std::string_view sql);
-  /// All rows of a small answer, NULL as nullopt.
+  /// All rows of a small answer, NULL as nullopt, and its columns where they are wanted.
+  /// Errors   kUnprocessable where it is not small; the connection is useless then.
   using Row = std::vector<std::optional<std::string>>;
-  [[nodiscard]] Result<std::vector<Row>> Select(std::string_view sql);
+  [[nodiscard]] Result<std::vector<Row>> Select(std::string_view sql,
+                                                std::vector<FieldInfo>* fields = nullptr);
 
   /// `text` as a literal of SQL, with its quotes.
   [[nodiscard]] std::string Quoted(std::string_view text) const;

@@ -40,8 +40,8 @@ constexpr std::array kFields{
     Field{.name = "decimal",
           .label = {"Decimal sign", "小数点"},
           .kind = FieldKind::kChoice,
-          .default_value = ".",
-          .choices = ". ,"},
+          .default_value = "auto",
+          .choices = "auto . ,"},
     Field{.name = "date_order",
           .label = {"Day or month first in dates", "日期中日在前还是月在前"},
           .kind = FieldKind::kChoice,
@@ -225,8 +225,9 @@ Result<std::unique_ptr<FormatReader>> Open(const FormatRequest& request) {
   const std::string_view beginning = first.bytes().substr(0, kSniffBytes);
   source->dialect =
       Sniff(beginning, beginning.size() == first.bytes().size(), FixedDialect(settings));
-  // Where semicolons separate, commas are often decimal signs: 1,234 may be either.
-  source->infer.groups = source->dialect.delimiter != ";" || source->infer.decimal == ',';
+  // Where semicolons separate, commas are often decimal signs: 1,234 may be either, until somebody
+  // says which sign it is.
+  source->infer.groups = source->dialect.delimiter != ";" || settings.at("decimal") != "auto";
   ASSIGN_OR_RETURN(const Head head, ReadHead(*source, first.bytes()));
   const std::string& header = settings.at("header");
   source->header =

@@ -260,7 +260,7 @@ class CsvReader final : public FormatReader {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       // Whoever gave a type wants to see what is against it, however much that is.
       const std::int64_t limit =
-          IsGiven(*source_, i) ? rows_ : std::max<std::int64_t>(rows_ / 100, 3);
+          IsGiven(*source_, i) ? rows_ : std::max<std::int64_t>(rows_ / 8, 3);
       tallies.emplace_back(AsksAgain(i) ? PossibleFor(*source_, i) : 0, limit);
       if (AsksAgain(i)) again.push_back(i);
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <numeric>
 
 namespace aimass::formats::csv {
@@ -45,7 +46,9 @@ std::vector<std::size_t> All(std::size_t columns) {
 std::vector<TypeTally> Tallies(const Source& source, std::int64_t limit) {
   std::vector<TypeTally> tallies;
   for (std::size_t i = 0; i < source.names.size(); ++i) {
-    tallies.emplace_back(PossibleFor(source, i), limit);
+    // A type that was asked for stays, however many values are against it.
+    tallies.emplace_back(PossibleFor(source, i),
+                         IsGiven(source, i) ? std::numeric_limits<std::int64_t>::max() : limit);
   }
   return tallies;
 }
@@ -96,10 +99,10 @@ Status TallyRows(const Source& source, Walk& walk, std::int64_t limit,
 
 Status SampleTypes(const Source& source, std::int64_t sample_rows, std::vector<Column>& columns) {
   const std::vector<std::size_t> which = All(columns.size());
-  // Where the sample is everything: a hundredth of the rows, were they of 20 bytes.
+  // Where the sample is everything: a tenth of the rows, were they of 20 bytes.
   std::vector<TypeTally> tallies =
-      Tallies(source, sample_rows > 0 ? std::max<std::int64_t>(sample_rows / 50, 3)
-                                      : std::max<std::int64_t>(source.total_bytes / 2000, 1000));
+      Tallies(source, sample_rows > 0 ? std::max<std::int64_t>(sample_rows / 8, 3)
+                                      : std::max<std::int64_t>(source.total_bytes / 200, 1000));
   Walk walk(source, columns.size(), false);
   RETURN_IF_ERROR(TallyRows(source, walk, sample_rows, which, tallies));
   std::vector<Candidates> head;
@@ -131,7 +134,7 @@ Status SampleTypes(const Source& source, std::int64_t sample_rows, std::vector<C
       if (IsGiven(source, i)) {
         columns[i].conversion = FirstOf(tally.Best());
       } else {
-        columns[i].suspect = tally.Near() != 0;
+        columns[i].suspect = tally.Mostly() != 0;
       }
     }
     columns[i].alive = OpenBeside(head[i], columns[i].conversion);
@@ -219,14 +222,14 @@ Result<Conversion> TypeOfAll(const Source& source, std::size_t i, const Column& 
     warnings.push_back(what);
     return conversion;
   }
-  if (const Candidates near = tally.Near(); conversion.candidate < 0 && near != 0) {
-    const int candidate = std::countr_zero(near);
+  if (const Candidates most = tally.Mostly(); conversion.candidate < 0 && most != 0) {
+    const int candidate = std::countr_zero(most);
     warnings.push_back(
         Msg("column '{}' is text, because {} of its {} values are not {} (line: value: {}); to "
             "keep the type, import it again with --type '{}={}' --on-error reject (sets such rows "
             "aside) or --on-error null (leaves the values empty)",
-            source.names[i], tally.misfits(candidate), tally.values(), NameOf(near),
-            Places(tally.first(candidate)), source.names[i], NameOf(near)));
+            source.names[i], tally.misfits(candidate), tally.values(), NameOf(most),
+            Places(tally.first(candidate)), source.names[i], NameOf(most)));
   } else if (column.failed && !column.watch) {
     warnings.push_back(
         Msg("column '{}' looked like {} at first; because of '{}' in line {} it is {}",
