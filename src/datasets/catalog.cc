@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "datasets/delta/log.h"
 #include "store/data_folder.h"
+#include "store/json.h"
 
 namespace aimass {
 namespace {
@@ -24,11 +25,6 @@ constexpr std::string_view kVersionColumns =
     "inputs, "
     "details, job_id, created_ms";
 
-Json Parsed(const std::string& text) {
-  Json json = Json::parse(text, nullptr, false);
-  return json.is_discarded() ? Json() : json;
-}
-
 DatasetVersion VersionOf(const SqlRow& row) {
   return {.version = row.Integer(0),
           .operation = row.Text(1),
@@ -37,9 +33,9 @@ DatasetVersion VersionOf(const SqlRow& row) {
           .added_rows = row.Integer(4),
           .rejected_rows = row.Integer(5),
           .rejected_file = row.Text(6),
-          .origin = Parsed(row.Text(7)),
-          .inputs = Parsed(row.Text(8)),
-          .details = Parsed(row.Text(9)),
+          .origin = JsonOf(row, 7),
+          .inputs = JsonOf(row, 8),
+          .details = JsonOf(row, 9),
           .job_id = row.Text(10),
           .created_ms = row.Integer(11)};
 }
@@ -197,7 +193,7 @@ Result<DatasetInfo> DatasetCatalog::Get(const Caller& caller, std::string_view n
                      .rows = row.Integer(4),
                      .bytes = row.Integer(5),
                      .rejected_rows = row.Integer(6),
-                     .origin = Parsed(row.Text(7)),
+                     .origin = JsonOf(row, 7),
                      .created_ms = row.Integer(8),
                      .updated_ms = row.Integer(9)};
 }
@@ -229,7 +225,7 @@ Result<DatasetPage> DatasetCatalog::Page(const Caller& caller, int limit,
                           .rows = row.Integer(4),
                           .bytes = row.Integer(5),
                           .rejected_rows = row.Integer(6),
-                          .origin = Parsed(row.Text(7)),
+                          .origin = JsonOf(row, 7),
                           .created_ms = row.Integer(8),
                           .updated_ms = row.Integer(9)});
   }

@@ -245,16 +245,7 @@ Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
 
 Result<Json> DatasetService::CommitJob(const Job& job, const Json& output) {
   const Json& parameters = job.parameters;
-  DatasetCommit commit{.job_id = job.id};
-  ASSIGN_OR_RETURN(commit.id, GetString(parameters, "dataset"));
-  ASSIGN_OR_RETURN(commit.name, GetString(parameters, "name"));
-  ASSIGN_OR_RETURN(const std::string mode, GetString(parameters, "mode"));
-  ASSIGN_OR_RETURN(commit.mode, WriteModeFromName(mode));
-  ASSIGN_OR_RETURN(const std::string schema, GetString(output, "schema"));
-  ASSIGN_OR_RETURN(commit.schema, delta::SchemaFromDelta(schema));
-  ASSIGN_OR_RETURN(commit.rejected_rows, GetInteger(output, "rejected_rows"));
-  ASSIGN_OR_RETURN(commit.rejected_file, GetString(output, "rejected_file"));
-  commit.files = output.value("files", Json::array());
+  ASSIGN_OR_RETURN(DatasetCommit commit, CommitOf(job, output));
   if (job.kind == "derive") {
     commit.origin = {{"kind", "sql"}, {"sql", parameters.value("sql", "")}};
     commit.inputs = parameters.value("inputs", Json::array());

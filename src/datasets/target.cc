@@ -2,9 +2,10 @@
 
 #include <filesystem>
 #include <utility>
-#include <vector>
 
 #include "base/id.h"
+#include "datasets/delta/log.h"
+#include "datasets/import/parts.h"
 
 namespace aimass {
 namespace fs = std::filesystem;
@@ -33,17 +34,26 @@ std::string WriteGroup(const Caller& caller, const std::string& name) {
   return fmt::format("dataset:{}/{}", caller.workspace, NameKey(name));
 }
 
+Result<DatasetCommit> CommitOf(const Job& job, const Json& output) {
+  DatasetCommit commit{.job_id = job.id};
+  ASSIGN_OR_RETURN(commit.id, GetString(job.parameters, "dataset"));
+  ASSIGN_OR_RETURN(commit.name, GetString(job.parameters, "name"));
+  ASSIGN_OR_RETURN(const std::string mode, GetString(job.parameters, "mode"));
+  ASSIGN_OR_RETURN(commit.mode, WriteModeFromName(mode));
+  ASSIGN_OR_RETURN(const std::string schema, GetString(output, "schema"));
+  ASSIGN_OR_RETURN(commit.schema, delta::SchemaFromDelta(schema));
+  ASSIGN_OR_RETURN(commit.rejected_rows, GetInteger(output, "rejected_rows"));
+  ASSIGN_OR_RETURN(commit.rejected_file, GetString(output, "rejected_file"));
+  commit.files = output.value("files", Json::array());
+  return commit;
+}
+
 void RemoveUnnamedFiles(const DatasetCatalog& catalog, const Job& job) {
   const std::string id = job.parameters.value("dataset", "");
   if (id.empty()) return;
   const fs::path folder = catalog.Folder(job.caller.workspace, id);
-  const std::string prefix = "part-" + job.id;
+  RemoveParts(folder, job.id);
   std::error_code error;
-  std::vector<fs::path> left;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (at->path().filename().string().starts_with(prefix)) left.push_back(at->path());
-  }
-  for (const fs::path& path : left) fs::remove(path, error);
   if (fs::is_empty(folder, error) && !error) fs::remove(folder, error);
 }
 

@@ -24,6 +24,11 @@ struct WriteTarget {
 /// The group of jobs (SubmitOptions) of which one at a time may write the dataset.
 [[nodiscard]] std::string WriteGroup(const Caller& caller, const std::string& name);
 
+/// The version that the job wrote, as its parameters and its output say; origin, inputs and details
+/// are the caller's to fill in.
+/// Errors   kInvalidArgument where either lacks something.
+[[nodiscard]] Result<DatasetCommit> CommitOf(const Job& job, const Json& output);
+
 /// Removes the files that a failed or cancelled job left and no version names.
 void RemoveUnnamedFiles(const DatasetCatalog& catalog, const Job& job);
 

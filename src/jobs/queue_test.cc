@@ -290,16 +290,19 @@ TEST_P(QueueTest, GivesUpASilentProcess) {
 
 TEST_P(QueueTest, OpenJobsFollowAFolderThatMoves) {
   queue_ = std::make_unique<JobQueue>(*database_, Options());
-  const Json given{{"inside", folder_.path() + "/workspaces/w"},
+  const Json given{{"itself", folder_.path()},
+                   {"inside", folder_.path() + "/workspaces/w"},
                    {"list", {{{"deep", folder_.path() + "/jobs"}}}},
                    {"beside", folder_.path() + "-other/x"},
-                   {"marked", "aimass-data:/workspaces/w"}};
+                   {"marked", "aimass-data:/workspaces/w"},
+                   {"mark", "aimass-data:"}};
   const Job job = Submit("resume", given);
   EXPECT_EQ(queue_->Get(caller_, job.id)->parameters, given);
   JobQueue::Options moved = Options();
   moved.data_folder = "/elsewhere";
   const JobQueue there(*database_, moved);
   Json expected = given;
+  expected["itself"] = "/elsewhere";
   expected["inside"] = "/elsewhere/workspaces/w";
   expected["list"][0]["deep"] = "/elsewhere/jobs";
   EXPECT_EQ(there.Get(caller_, job.id)->parameters, expected);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "store/json.h"
 
 namespace aimass::jobs {
 namespace {
@@ -27,7 +28,7 @@ void KeepPaths(Json& json, const std::string& data_folder) {
     for (Json& child : json) KeepPaths(child, data_folder);
   } else if (json.is_string()) {
     auto& text = json.get_ref<std::string&>();
-    if (text.starts_with(data_folder + "/")) {
+    if (text == data_folder || text.starts_with(data_folder + "/")) {
       text.replace(0, data_folder.size(), kDataFolder);
     } else if (text.starts_with(kDataFolder)) {
       text.insert(0, kDataFolder);
@@ -42,17 +43,11 @@ void FindPaths(Json& json, const std::string& data_folder) {
     auto& text = json.get_ref<std::string&>();
     if (!text.starts_with(kDataFolder)) return;
     text.erase(0, kDataFolder.size());
-    if (text.starts_with('/')) text.insert(0, data_folder);
+    if (text.empty() || text.starts_with('/')) text.insert(0, data_folder);
   }
 }
 
 constexpr std::int64_t kEndedStatesBatch = 500;
-
-// What we wrote ourselves; a damaged cell reads as null rather than hiding the whole list.
-Json Parsed(const std::string& text) {
-  Json json = Json::parse(text, nullptr, false);
-  return json.is_discarded() ? Json() : json;
-}
 
 std::string Text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -93,19 +88,19 @@ Row Table::FromRow(const SqlRow& sql) const {
   Row row;
   row.job.id = sql.Text(0);
   row.job.kind = sql.Text(1);
-  row.job.caller = CallerFromJson(Parsed(sql.Text(2)));
+  row.job.caller = CallerFromJson(JsonOf(sql, 2));
   row.job.caller.workspace = sql.Text(3);
-  row.job.parameters = Found(Parsed(sql.Text(4)));
-  const Json limits = Parsed(sql.Text(5));
+  row.job.parameters = Found(JsonOf(sql, 4));
+  const Json limits = JsonOf(sql, 5);
   row.limits.memory_bytes = limits.value("memory_bytes", std::int64_t{0});
   row.limits.threads = limits.value("threads", 0);
   row.limits.time_ms = limits.value("time_ms", std::int64_t{0});
   row.job.state = StateFromName(sql.Text(6)).value_or(JobState::kFailed);
   row.phase = static_cast<Phase>(std::clamp<std::int64_t>(sql.Integer(7), 0, 2));
-  row.job.progress = ProgressFromJson(Parsed(sql.Text(8)));
-  row.result = Found(Parsed(sql.Text(9)));
-  row.job.output = Parsed(sql.Text(10));
-  if (!sql.Text(11).empty()) row.job.error = ErrorFromJson(Parsed(sql.Text(11)));
+  row.job.progress = ProgressFromJson(JsonOf(sql, 8));
+  row.result = Found(JsonOf(sql, 9));
+  row.job.output = JsonOf(sql, 10);
+  if (!sql.Text(11).empty()) row.job.error = ErrorFromJson(JsonOf(sql, 11));
   row.job.attempt = static_cast<int>(sql.Integer(12));
   row.failures = static_cast<int>(sql.Integer(13));
   row.memory_failures = static_cast<int>(sql.Integer(14));

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "store/connection.h"
+#include "store/json.h"
 #include "store/testing/databases.h"
 #include "store/transfer.h"
 
@@ -155,6 +156,19 @@ TEST_P(DatabaseTest, MigratesOnceAndInOrder) {
   EXPECT_EQ(older.error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(older.error().ToString(),
             "the metadata has step 2 of 'm', this release knows only steps up to 1");
+}
+
+TEST_P(DatabaseTest, ReadsJsonAndNullForWhatIsNone) {
+  ASSERT_TRUE(database_->Migrate({{"j", 1, "CREATE TABLE j (n BIGINT, a TEXT)"}}));
+  for (const SqlParams& row :
+       {SqlParams{1, R"({"k":[1,"二"]})"}, SqlParams{2, R"({"k":[1)"}, SqlParams{3, SqlValue()}}) {
+    ASSERT_TRUE(database_->Execute("INSERT INTO j (n, a) VALUES (?, ?)", row));
+  }
+  const auto rows = database_->Select("SELECT a FROM j ORDER BY n");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(JsonOf(rows->at(0), 0), (Json{{"k", {1, "二"}}}));
+  EXPECT_TRUE(JsonOf(rows->at(1), 0).is_null()) << "damaged";
+  EXPECT_TRUE(JsonOf(rows->at(2), 0).is_null());
 }
 
 TEST_P(DatabaseTest, AFailedMigrationLeavesNothing) {

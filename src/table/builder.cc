@@ -1,6 +1,5 @@
 #include "table/builder.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -87,10 +86,10 @@ bool IsInteger(TypeKind kind) {
          kind == TypeKind::kInt64;
 }
 
-// An integer kind of `width` bytes holds `value`.
+// An integer kind of `width` bytes, fewer than 8, holds `value`.
 bool Holds(std::size_t width, std::int64_t value) {
-  const std::int64_t half = std::int64_t{1} << (8 * std::min<std::size_t>(width, 7) - 1);
-  return width == 8 || (value >= -half && value < half);
+  const std::int64_t half = std::int64_t{1} << (8 * width - 1);
+  return value >= -half && value < half;
 }
 
 std::int32_t DayOf(std::int64_t unix_us) {
@@ -158,10 +157,14 @@ void BatchBuilder::AppendBool(std::size_t index, bool value) {
 
 void BatchBuilder::AppendInt64(std::size_t index, std::int64_t value) {
   Column& column = *columns_.at(index);
-  const std::size_t width = WidthOf(column.kind);
+  if (column.kind == TypeKind::kInt64) {
+    PushFixed(column.data->fixed, value);
+    return column.PushValid();
+  }
   if (!IsInteger(column.kind)) {
     return AppendCell(index, Cell::Number(static_cast<double>(value)));
   }
+  const std::size_t width = WidthOf(column.kind);
   if (!Holds(width, value)) return AppendNull(index);
   std::vector<std::uint8_t>& fixed = column.data->fixed;
   fixed.resize(fixed.size() + width);  // little-endian: the low bytes come first

@@ -1,7 +1,7 @@
 /* A machine that loses power, or processes that are killed, at one exact step of their writing.
  *
  * Loaded with LD_PRELOAD into the server, and so into its jobs. It looks at what happens below the folder
- * AIMASS_CRASH_DATA and counts the steps that change something there: write, rename, link, unlink, mkdir,
+ * AIMASS_CRASH_DATA and counts the steps that change something there: write, copy, rename, link, unlink, mkdir,
  * truncate, fsync. The counter is shared by all processes (a file in AIMASS_CRASH_STATE). At step
  * AIMASS_CRASH_AT nothing happens any more: every process ends by SIGKILL at its next step.
  *
@@ -181,12 +181,15 @@ static void Synced(int fd) {
 #define TYPES_pwrite int, const void*, size_t, off_t
 #define TYPES_pwrite64 int, const void*, size_t, off64_t
 #define TYPES_writev int, const struct iovec*, int
+#define TYPES_copy_file_range int, off64_t*, int, off64_t*, size_t, unsigned
 #define TYPES_ftruncate int, off_t
 #define TYPES_ftruncate64 int, off64_t
 ON_FD(ssize_t, write, (int fd, const void* bytes, size_t size), fd, bytes, size)
 ON_FD(ssize_t, pwrite, (int fd, const void* bytes, size_t size, off_t at), fd, bytes, size, at)
 ON_FD(ssize_t, pwrite64, (int fd, const void* bytes, size_t size, off64_t at), fd, bytes, size, at)
 ON_FD(ssize_t, writev, (int fd, const struct iovec* parts, int count), fd, parts, count)
+ON_FD(ssize_t, copy_file_range, (int from, off64_t* from_at, int fd, off64_t* at, size_t size, unsigned flags), from,
+      from_at, fd, at, size, flags)
 ON_FD(int, ftruncate, (int fd, off_t size), fd, size)
 ON_FD(int, ftruncate64, (int fd, off64_t size), fd, size)
 

@@ -1,4 +1,5 @@
-"""kill -9 and power cuts at exact steps of writing, during import, derive, train, deploy, backup, deletion and start.
+"""kill -9 and power cuts at exact steps of writing, during import, derive, train, predict, deploy, backup, deletion
+and start.
 
 A moment is a scenario and the number of the step (a write, fsync, rename … in the data folder, of the server or of its
 job) at which everything ends. What the server had answered for before must be there after the next start; what it had
@@ -6,6 +7,7 @@ not may be there whole or not at all. `make test` takes 20 moments, `make soak` 
 """
 
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -15,6 +17,7 @@ import subprocess
 import time
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 
 from crash import FAR, Machine, crash_library  # noqa: F401  (a fixture)
@@ -32,6 +35,7 @@ class Facts:
     gone: set[str] = dataclasses.field(default_factory=set)  # datasets
     models: dict[str, int] = dataclasses.field(default_factory=dict)  # name → versions at least
     endpoints: set[str] = dataclasses.field(default_factory=set)
+    predictions: dict[str, int] = dataclasses.field(default_factory=dict)  # job → rows
     jobs: list[str] = dataclasses.field(default_factory=list)
     keys: list[str] = dataclasses.field(default_factory=list)
     revoked: list[str] = dataclasses.field(default_factory=list)
@@ -77,6 +81,7 @@ class Place:
     # What a test does with it. An answer that does not come ends the scenario by an exception of httpx.
 
     def job(self, path: str, body: dict) -> dict:
+        """Its output."""
         answer = self.client.post(path, json=body)
         assert answer.status_code == 202, answer.text
         job = answer.json()["job"]["id"]
@@ -115,6 +120,13 @@ def trains(place: Place, files: pathlib.Path) -> None:
 
 def reproduces(place: Place, files: pathlib.Path) -> None:
     assert place.job("/api/v1/models/churn/versions/1/reproduce", {})["identical"] is True
+
+
+def predicts(place: Place, files: pathlib.Path) -> None:
+    # In pieces, which are joined.
+    output = place.job("/api/v1/predictions", {"endpoint": "churn", "path": str(files / "customers.csv"),
+                                               "format": "parquet", "batch_rows": 50})
+    place.facts.predictions[place.facts.jobs[-1]] = output["rows"]
 
 
 def deploys(place: Place, files: pathlib.Path) -> None:
@@ -158,7 +170,8 @@ def starts(place: Place, files: pathlib.Path) -> None:
 
 
 # Each scenario and about how many steps it takes; a step beyond is a kill of a server that has nothing to do.
-SCENARIOS = {imports: 150, derives: 90, trains: 110, reproduces: 60, deploys: 60, backs_up: 130, deletes: 60, starts: 15}
+SCENARIOS = {imports: 150, derives: 90, trains: 110, reproduces: 60, predicts: 115, deploys: 60, backs_up: 130,
+             deletes: 60, starts: 15}
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +230,10 @@ def check(data: pathlib.Path, facts: Facts, start_server, deleting: bool) -> Non
         for name in endpoints:
             answer = client.post(f"/api/v1/endpoints/{name}/predict", json={"rows": [ROW]})
             assert answer.status_code == 200, answer.text
+        for job, rows in facts.predictions.items():
+            answer = client.get(f"/api/v1/predictions/{job}/file")
+            assert answer.status_code == 200, answer.text
+            assert pq.read_table(io.BytesIO(answer.content)).num_rows == rows
         for secret, status in [(k, 200) for k in facts.keys] + [(k, 401) for k in facts.revoked]:
             answer = client.get("/api/v1/keys", headers={"Authorization": f"Bearer {secret}"})
             assert answer.status_code == status, answer.text
@@ -241,8 +258,8 @@ def check_no_orphans(data: pathlib.Path) -> None:
             if "add" in action:
                 known.add(log.parent.parent / action["add"]["path"])
     for path in data.rglob("*"):
-        assert ".tmp-" not in path.name, path
-        if path.suffix == ".parquet" and "checkpoint" not in path.name:
+        assert ".tmp-" not in path.name and path.suffix != ".part", path
+        if path.suffix == ".parquet" and path.parent.parent.name == "datasets":
             assert path in known, f"{path} belongs to no version"
     for model in data.glob("workspaces/*/models/*/*"):
         listed = {line.split("  ", 1)[1] for line in (model / "SHA256SUMS").read_text().splitlines()}

@@ -21,21 +21,24 @@ const FormatRegistry& Formats() {
   return *formats;
 }
 
-std::optional<fuzz::Rows> RowsOf(const fuzz::MemoryFile& file, bool* rejected) {
+Result<std::unique_ptr<BatchReader>> OpenReader(const fuzz::MemoryFile& file, bool* rejected) {
   const FormatType& csv = **Formats().Find("csv");
   const auto settings = CheckFormatSettings(
       csv, {{"delimiter", ","}, {"quote", "\""}, {"header", "false"}, {"all_text", "true"}});
-  const auto reader =
-      csv.open({.files = {{.path = file.path(), .name = "file", .valid_utf8 = false}},
-                .settings = *settings,
-                .wanted = {},
-                .types = {},
-                .reject = [rejected](const Reject&) -> Status {
-                  *rejected = true;
-                  return {};
-                },
-                .temp_folder = {},
-                .cancel = {}});
+  return csv.open({.files = {{.path = file.path(), .name = "file", .valid_utf8 = false}},
+                   .settings = *settings,
+                   .wanted = {},
+                   .types = {},
+                   .reject = [rejected](const Reject&) -> Status {
+                     *rejected = true;
+                     return {};
+                   },
+                   .temp_folder = {},
+                   .cancel = {}});
+}
+
+std::optional<fuzz::Rows> RowsOf(const fuzz::MemoryFile& file, bool* rejected) {
+  const auto reader = OpenReader(file, rejected);
   if (!reader) return std::nullopt;
   return fuzz::ReadAll(**reader);
 }
@@ -73,17 +76,7 @@ void Compare(std::string_view content) {
   const auto encoder = (*Formats().Find("csv"))->encoder();
   std::string written;
   bool ignored = false;
-  const FormatType& csv = **Formats().Find("csv");
-  const auto settings = CheckFormatSettings(
-      csv, {{"delimiter", ","}, {"quote", "\""}, {"header", "false"}, {"all_text", "true"}});
-  const auto reader =
-      csv.open({.files = {{.path = file.path(), .name = "file", .valid_utf8 = false}},
-                .settings = *settings,
-                .wanted = {},
-                .types = {},
-                .reject = {},
-                .temp_folder = {},
-                .cancel = {}});
+  const auto reader = OpenReader(file, &ignored);
   for (auto batch = (*reader)->Next(); batch && *batch; batch = (*reader)->Next()) {
     written += *encoder->Encode(**batch);
   }

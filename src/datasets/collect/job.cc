@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -18,7 +17,6 @@
 
 namespace aimass {
 namespace {
-namespace fs = std::filesystem;
 
 constexpr double kCollected = 0.6;
 constexpr int kAttempts = 3;        // after a connection that broke
@@ -131,7 +129,7 @@ class Collection {
     RETURN_IF_ERROR(CheckColumns(rows->schema()));
     schema_ = delta::Storable(rows->schema());
     TableWriter::Options options{.folder = folder_,
-                                 .prefix = "part-" + spec.id,
+                                 .prefix = PartPrefix(spec.id),
                                  .threads = ThreadsOf(spec),
                                  .memory_bytes = MemoryOf(spec),
                                  .temp_folder = spec.work_folder + "/spill",
@@ -283,13 +281,7 @@ class Collection {
 
   // Of an earlier attempt, here or in a process that died.
   void RemoveFiles() {
-    std::error_code error;
-    const std::string prefix = "part-" + context_.spec().id;
-    std::vector<fs::path> left;
-    for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
-      if (at->path().filename().string().starts_with(prefix)) left.push_back(at->path());
-    }
-    for (const fs::path& path : left) fs::remove(path, error);
+    RemoveParts(folder_, context_.spec().id);
     files_ = Json::array();
     written_ = 0;
     bytes_ = 0;

@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "base/words.h"
-#include "datasets/delta/log.h"
 #include "datasets/target.h"
+#include "store/json.h"
 
 namespace aimass {
 namespace {
@@ -18,23 +18,6 @@ constexpr std::size_t kNamed = 3;  // of the rows that differ, in an error
 // NULL where nothing is known.
 SqlValue OptionalInteger(const std::optional<std::int64_t>& value) {
   return value ? SqlValue(*value) : SqlValue();
-}
-
-Json ErrorJson(const Error& error) {
-  return {{"code", CodeName(error.code)},
-          {"message", ToJson(error.message)},
-          {"hint", ToJson(error.hint)}};
-}
-
-Error ErrorFromJson(const Json& json) {
-  return {.code = CodeFromName(json.value("code", "")),
-          .message = MessageFromJson(json.value("message", Json())),
-          .hint = MessageFromJson(json.value("hint", Json()))};
-}
-
-Json Parsed(const std::string& text) {
-  Json json = Json::parse(text, nullptr, false);
-  return json.is_discarded() ? Json() : json;
 }
 
 CollectRun RunOf(const SqlRow& row) {
@@ -50,10 +33,9 @@ CollectRun RunOf(const SqlRow& row) {
                  .version = std::nullopt,
                  .error = std::nullopt};
   if (!row.IsNull(8)) run.reconciled = row.Integer(8) != 0;
-  if (const Json difference = Parsed(row.Text(9)); difference.is_array())
-    run.difference = difference;
+  if (const Json difference = JsonOf(row, 9); difference.is_array()) run.difference = difference;
   if (!row.IsNull(10)) run.version = row.Integer(10);
-  if (!row.Text(11).empty()) run.error = ErrorFromJson(Parsed(row.Text(11)));
+  if (!row.Text(11).empty()) run.error = ErrorFromJson(JsonOf(row, 11));
   return run;
 }
 
@@ -173,7 +155,7 @@ Status CollectService::Record(const Job& job, const CollectRun& run) {
        run.finished_ms, run.rows_read, run.rows_written, run.rejected_rows, run.bytes,
        run.reconciled ? SqlValue(std::int64_t{*run.reconciled ? 1 : 0}) : SqlValue(),
        run.difference.dump(), OptionalInteger(run.version),
-       run.error ? ErrorJson(*run.error).dump() : std::string()}));
+       run.error ? ToJson(*run.error).dump() : std::string()}));
   return {};
 }
 
@@ -202,16 +184,7 @@ Result<Json> CollectService::CommitJob(const Job& job, const Json& output) {
     RETURN_IF_ERROR(Record(job, run));
     return failure;
   }
-  DatasetCommit commit{.job_id = job.id};
-  ASSIGN_OR_RETURN(commit.id, GetString(parameters, "dataset"));
-  ASSIGN_OR_RETURN(commit.name, GetString(parameters, "name"));
-  ASSIGN_OR_RETURN(const std::string mode, GetString(parameters, "mode"));
-  ASSIGN_OR_RETURN(commit.mode, WriteModeFromName(mode));
-  ASSIGN_OR_RETURN(const std::string schema, GetString(output, "schema"));
-  ASSIGN_OR_RETURN(commit.schema, delta::SchemaFromDelta(schema));
-  ASSIGN_OR_RETURN(commit.rejected_file, GetString(output, "rejected_file"));
-  commit.rejected_rows = run.rejected_rows;
-  commit.files = output.value("files", Json::array());
+  ASSIGN_OR_RETURN(DatasetCommit commit, CommitOf(job, output));
   const Json source = parameters.value("source", Json::object());
   commit.origin = {{"kind", "source"},
                    {"source", {{"id", source.value("id", "")}, {"name", source.value("name", "")}}},

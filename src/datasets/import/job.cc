@@ -31,7 +31,7 @@ constexpr double kLoaded = 0.9;
 TableWriter::Options WriterOptions(const JobContext& context, const std::string& folder) {
   const JobSpec& spec = context.spec();
   return {.folder = folder,
-          .prefix = "part-" + spec.id,
+          .prefix = PartPrefix(spec.id),
           .threads = ThreadsOf(spec),
           .memory_bytes = MemoryOf(spec),
           .temp_folder = spec.work_folder + "/spill",

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "jobs/job.h"
 #include "table/schema.h"
@@ -16,6 +18,11 @@ namespace aimass {
 
 /// A table needs columns, and names that differ regardless of case. Errors: kUnprocessable.
 [[nodiscard]] Status CheckColumns(const Schema& schema);
+
+/// What the names of the Parquet files begin with that the job writes.
+[[nodiscard]] std::string PartPrefix(std::string_view job_id);
+/// Removes them from `folder`; one that cannot be removed stays.
+void RemoveParts(const std::filesystem::path& folder, std::string_view job_id);
 
 /// Where the job's RejectLog lies while it runs.
 [[nodiscard]] std::string RejectsPath(const JobSpec& spec);
