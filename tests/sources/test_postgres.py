@@ -393,6 +393,29 @@ def test_a_connection_that_breaks_is_tried_again(client, shop):
     assert "from the beginning, attempt 2" in client.get(f"/api/v1/jobs/{job_id}/log").text
 
 
+def test_an_encrypted_connection(client, shop, tmp_path):
+    authority = tmp_path / "server.crt"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "server.key", "-out", authority],
+                   check=True, capture_output=True)
+    owner = shop.data.stat()
+    for name in ("server.crt", "server.key"):
+        place = shop.data / name
+        place.write_bytes((tmp_path / name).read_bytes())
+        place.chmod(0o600)
+        os.chown(place, owner.st_uid, owner.st_gid)
+    shop.run("ALTER SYSTEM SET ssl = on")
+    shop.run("SELECT pg_reload_conf()")
+    for tls, more in (("auto", {}), ("on", {}), ("verify", {"ca_file": str(authority)})):
+        source(client, f"tls-{tls}", shop, tls=tls, **more)
+        answer = client.post(f"/api/v1/sources/tls-{tls}/test", json={}).json()
+        assert answer["ok"] is True and "the connection is encrypted" in json.dumps(answer), answer
+    assert collect(client, "sealed", "tls-verify", table="orders")["state"] == "succeeded"
+    source(client, "tls-unknown", shop, tls="verify")  # nobody whom the system trusts has signed it
+    answer = client.post("/api/v1/sources/tls-unknown/test", json={}).json()
+    assert answer["ok"] is False and "no encrypted connection" in answer["checks"][0]["message"], answer
+
+
 def test_a_server_that_is_killed_in_the_middle(client, shop):
     """One of its processes dies, so all do: it ends every connection and recovers."""
     shop.run("CREATE TABLE many AS SELECT i AS id, repeat('x', 500) AS note FROM generate_series(1, 300000) i;"
