@@ -45,6 +45,7 @@ const std::map<std::string_view, std::set<std::string_view>> kDoors{
     // Sources: one function opens a connection, for a caller and with its secrets.
     {"->connect(", {"sources/source.cc"}},
     {"native/mariadb/", {"native/mariadb/", "sources/connectors/mysql/"}},
+    {"native/postgres/", {"native/postgres/", "sources/connectors/postgres/"}},
     // Other libraries that read Parquet.
     {"<parquet/", {}},
     {"<arrow/", {}},

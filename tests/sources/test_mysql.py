@@ -10,6 +10,7 @@ import time
 import pyarrow as pa
 import pytest
 
+from collecting import collect, rows_of
 from harness import BINARY, free_port, wait_for_job
 from mysql_proxy import Proxy
 
@@ -45,23 +46,12 @@ def erp(client, shop):
     return "erp"
 
 
-def collect(client, name, source, **what):
-    answer = client.post("/api/v1/datasets", json={"name": name, "source": source} | what)
-    assert answer.status_code == 202, answer.text
-    return wait_for_job(client, answer.json()["job"]["id"])
-
-
-def rows_of(client, query):
-    answer = client.post("/api/v1/sql", json={"query": query, "limit": 100000})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["rows"]
-
-
 def test_the_kinds_say_what_they_need(client):
     kinds = {kind["name"]: kind for kind in client.get("/api/v1/connectors").json()["items"]}
     fields = {field["name"]: field for field in kinds["mysql"]["fields"]}
     assert fields["password"]["kind"] == "secret" and fields["host"]["required"] and fields["port"]["default"] == "3306"
-    assert client.get("/api/v1/connectors", headers={"Accept-Language": "zh"}).json()["items"][0]["label"] == "MySQL 与 MariaDB"
+    chinese = {kind["name"]: kind for kind in client.get("/api/v1/connectors", headers={"Accept-Language": "zh"}).json()["items"]}
+    assert chinese["mysql"]["label"] == "MySQL 与 MariaDB"
 
 
 def test_no_answer_holds_the_password(client, erp, server):

@@ -165,23 +165,4 @@ std::optional<Value> Decode(const FieldInfo& field, const Type& type, std::strin
   }
 }
 
-void Append(BatchBuilder& builder, std::size_t column, const Value& value) {
-  switch (value.kind) {
-    case Value::Kind::kNull:
-      return builder.AppendNull(column);
-    case Value::Kind::kBool:
-      return builder.AppendBool(column, value.integer != 0);
-    case Value::Kind::kInt:
-      return builder.AppendInt64(column, value.integer);
-    case Value::Kind::kDecimal:
-      return builder.AppendDecimal(column, value.decimal);
-    case Value::Kind::kDouble:
-      return builder.AppendDouble(column, value.number);
-    case Value::Kind::kText:
-      return builder.AppendText(column, value.text);
-    case Value::Kind::kTime:
-      return builder.AppendUnixUs(column, value.integer);
-  }
-}
-
 }  // namespace aimass::connectors::mysql

@@ -1,13 +1,12 @@
 // MariaDB and MySQL.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
 #include <utility>
 
-#include "base/words.h"
 #include "sources/connector.h"
 #include "sources/connectors/mysql/decode.h"
+#include "sources/database.h"
 #include "table/json_rows.h"
 
 namespace aimass::connectors::mysql {
@@ -48,18 +47,6 @@ mariadb::Tls TlsOf(std::string_view name) {
   if (name == "off") return mariadb::Tls::kOff;
   if (name == "on") return mariadb::Tls::kOn;
   return name == "verify" ? mariadb::Tls::kVerify : mariadb::Tls::kAuto;
-}
-
-const std::string& TextAt(const mariadb::Connection::Row& row, std::size_t column) {
-  static const std::string kEmpty;
-  return column < row.size() && row[column] ? *row[column] : kEmpty;
-}
-
-std::int64_t IntegerAt(const mariadb::Connection::Row& row, std::size_t column) {
-  const std::string& text = TextAt(row, column);
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
 }
 
 Schema SchemaOf(const std::vector<FieldInfo>& fields) {
@@ -304,13 +291,7 @@ class Database : public SourceConnection {
     auto fields = connection_.Fields("SELECT * FROM " + QuotedName(table) + " LIMIT 0");
     if (fields || fields.error().code != ErrorCode::kNotFound) return fields;
     ASSIGN_OR_RETURN(const auto tables, ListTables());
-    std::vector<std::string_view> names;
-    for (const SourceTable& known : tables) names.push_back(known.name);
-    auto failure =
-        Fail(ErrorCode::kNotFound, "the database '{}' has no table '{}'", database_, table);
-    if (const std::string nearest = Nearest(table, names); !nearest.empty())
-      return WithHint(std::move(failure), Msg("did you mean '{}'?", nearest));
-    return failure;
+    return NoTable(database_, table, tables);
   }
 
   Result<std::string> SelectOf(const SourceRead& request) {
@@ -330,13 +311,7 @@ class Database : public SourceConnection {
         // The server prints a FLOAT with six digits only.
         list += field.type == FieldType::kFloat ? name + " + 0e0 AS " + name : name;
       }
-      for (const std::string& column : request.columns) {
-        const bool known = std::ranges::any_of(
-            fields, [&](const FieldInfo& field) { return field.name == column; });
-        if (!known) {
-          return Fail(ErrorCode::kNotFound, "table '{}' has no column '{}'", request.table, column);
-        }
-      }
+      RETURN_IF_ERROR(CheckColumns(request, fields));
       sql = "SELECT " + list + " FROM " + QuotedName(request.table);
     }
     if (request.limit > 0) sql += fmt::format(" LIMIT {}", request.limit);

@@ -1,0 +1,115 @@
+"""Collection of 1 million rows × 12 columns from PostgreSQL and MariaDB beside pandas and ConnectorX.
+
+Ours is `aimass datasets add` from a stopped server to the committed Delta version, and it reads the table **twice** by
+design: once to write it, and once more on a second connection at the same moment to compare every row, the count and
+the sums with what was written (docs/decisions/0007). Types are exact (decimals), files are fsynced, one job process. The
+others read once, compare nothing, make doubles of decimals, and write one Parquet file without fsync. Databases are
+private servers on loopback, their work is not in the CPU seconds. Peak memory is that of a contender's largest process.
+"""
+
+import pathlib
+import sys
+import tempfile
+
+from bench import BINARY, median, run, scratch
+from harness import MariaDb, Postgres
+
+ROWS = 1_000_000
+PASSWORD = "bench"
+TABLE = """CREATE TABLE orders (id BIGINT PRIMARY KEY, customer_id INT NOT NULL, sku VARCHAR(20) NOT NULL,
+  quantity SMALLINT NOT NULL, price_cny DECIMAL(12,2) NOT NULL, discount DOUBLE PRECISION, paid BOOLEAN NOT NULL,
+  channel VARCHAR(10) NOT NULL, city VARCHAR(20) NOT NULL, ordered_at TIMESTAMP NOT NULL, shipped DATE, note VARCHAR(200))"""
+# The same numbers in both dialects: {i} is the number of the row, {at} and {day} make a time of seconds and days.
+VALUES = """{i}, {i} * 7919 % 200000, concat('SKU-', {i} * 31 % 90000 + 10000), {i} % 19 + 1, ({i} * 37 % 99991) / 100.0,
+  CASE WHEN {i} % 10 = 0 THEN NULL ELSE {i} % 100 / 256.0 END, {i} % 14 <> 0,
+  CASE {i} % 4 WHEN 0 THEN 'web' WHEN 1 THEN 'app' WHEN 2 THEN 'store' ELSE 'phone' END,
+  CASE {i} % 3 WHEN 0 THEN '上海' WHEN 1 THEN '北京' ELSE 'Singapore' END, {at}, {day},
+  CASE WHEN {i} % 5 = 0 THEN NULL ELSE concat('order ', {i}, ' 请尽快发货') END"""
+
+PEERS = {
+    "pandas": "import pandas, sqlalchemy\n"
+              "pandas.read_sql('SELECT * FROM orders', sqlalchemy.create_engine(alchemy)).to_parquet(out)",
+    "ConnectorX": "import connectorx, pyarrow.parquet\n"
+                  "pyarrow.parquet.write_table(connectorx.read_sql(url, 'SELECT * FROM orders', return_type='arrow'), out)",
+    "ConnectorX, 2 partitions": "import connectorx, pyarrow.parquet\n"
+                                "pyarrow.parquet.write_table(connectorx.read_sql(url, 'SELECT * FROM orders', "
+                                "return_type='arrow', partition_on='id', partition_num=2), out)",
+}
+
+
+class PostgresTable:
+    kind, driver = "postgres", "postgresql+psycopg2"
+
+    def __init__(self, home: pathlib.Path):
+        self.server = Postgres(home)
+        self.server.start()
+        values = VALUES.format(i="i", at="'2024-01-01'::timestamp + i * interval '61 seconds'",
+                               day="'2024-01-02'::date + (i % 700)::int")
+        for sql in (f"CREATE ROLE reader LOGIN SUPERUSER PASSWORD '{PASSWORD}'", TABLE,
+                    f"INSERT INTO orders SELECT {values} FROM generate_series(1::bigint, {ROWS}) i", "ANALYZE orders"):
+            self.server.run(sql)
+        self.database = "postgres"
+
+
+class MariaDbTable:
+    kind, driver = "mysql", "mysql+pymysql"
+
+    def __init__(self, home: pathlib.Path):
+        self.server = MariaDb(home)
+        self.server.start()
+        values = VALUES.format(i="seq", at="'2024-01-01' + INTERVAL seq * 61 SECOND",
+                               day="DATE('2024-01-02') + INTERVAL seq % 700 DAY")
+        self.server.run("CREATE DATABASE shop", "USE shop", "SET time_zone = '+00:00'", TABLE,
+                        f"INSERT INTO orders SELECT {values} FROM seq_1_to_{ROWS}", "ANALYZE TABLE orders",
+                        f"CREATE USER reader@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+                        "GRANT SELECT ON shop.* TO reader@'127.0.0.1'", "SET GLOBAL general_log = 0")
+        self.database = "shop"
+
+
+def collect(table, _name: str):
+    """Adding the source is not measured; collecting is."""
+    data = scratch("sources") / "data"
+    secret = data.parent / "secret"
+    secret.write_text(PASSWORD)
+    run([BINARY, "sources", "add", "erp", "--kind", table.kind, "--set", "host=127.0.0.1", "--set",
+         f"port={table.server.port}", "--set", "user=reader", "--set", f"database={table.database}", "--secret-file",
+         f"password={secret}", "--data", data])
+    cost = run([BINARY, "datasets", "add", "orders", "--source", "erp", "--table", "orders", "--data", data, "--json"])
+    shown = run([BINARY, "sql", "SELECT count(*) AS n FROM orders", "--data", data, "--json"]).out
+    assert str(ROWS) in shown, shown
+    return cost
+
+
+def peer(table, name: str):
+    out = scratch("sources") / "out.parquet"
+    place = f"reader:{PASSWORD}@127.0.0.1:{table.server.port}/{table.database}"
+    url = f"{'postgresql' if table.kind == 'postgres' else 'mysql'}://{place}"
+    names = f"url, alchemy, out = {url!r}, '{table.driver}://{place}', {str(out)!r}"
+    return run([sys.executable, "-c", f"{names}\n{PEERS[name]}"])
+
+
+def measure(bench) -> None:
+    bench.peers("pandas", "connectorx", "pyarrow", "sqlalchemy", "psycopg2-binary", "pymysql")
+    for label, kind in (("PostgreSQL 15", PostgresTable), ("MariaDB 10.11", MariaDbTable)):
+        home = pathlib.Path(tempfile.mkdtemp(prefix="aimass-bench-"))
+        table = kind(home)
+        try:
+            contenders = {"aimass (reads twice, compares)": collect} | {name: peer for name in PEERS}
+            seen = {name: [] for name in contenders}
+            for _ in range(bench.runs):
+                for name, call in contenders.items():
+                    seen[name].append(call(table, name))
+        finally:
+            table.server.remove()
+        ours = seen["aimass (reads twice, compares)"]
+        bench.table(f"{label}: {ROWS:,} rows × 12 columns, median of {bench.runs} runs",
+                    ["tool", "seconds", "CPU seconds", "peak MB", "its seconds / ours"],
+                    [[name, median(c.wall_s for c in costs), median(c.cpu_s for c in costs),
+                      max(c.peak_mb for c in costs), median(c.wall_s / o.wall_s for c, o in zip(costs, ours))]
+                     for name, costs in seen.items()])
+        for name, limit in (("pandas", 2.0), ("ConnectorX", 1.0)):
+            bench.at_least(f"{label}: seconds, {name} / ours",
+                           median(c.wall_s / o.wall_s for c, o in zip(seen[name], ours)), limit)
+        bench.at_most(f"{label}: peak MB of ours", max(c.peak_mb for c in ours), 300)
+        bench.figures[label] = {name: [[c.wall_s, c.cpu_s, c.peak_mb] for c in costs] for name, costs in seen.items()}
+    scratch("sources")
