@@ -49,24 +49,6 @@ class InputContext final : public JobContext {
   Json& state_;
 };
 
-// Counts rows on their way, so that progress moves inside a piece.
-class CountingReader final : public BatchReader {
- public:
-  CountingReader(std::unique_ptr<BatchReader> rows, std::function<void(std::int64_t)> told)
-      : rows_(std::move(rows)), told_(std::move(told)) {}
-  [[nodiscard]] const Schema& schema() const override { return rows_->schema(); }
-  [[nodiscard]] Result<std::optional<Batch>> Next() override {
-    ASSIGN_OR_RETURN(std::optional<Batch> batch, rows_->Next());
-    if (batch) told_(count_ += static_cast<std::int64_t>(batch->num_rows()));
-    return batch;
-  }
-
- private:
-  std::unique_ptr<BatchReader> rows_;
-  std::function<void(std::int64_t)> told_;
-  std::int64_t count_ = 0;
-};
-
 class PredictJob {
  public:
   PredictJob(JobContext& context, const FormatRegistry& formats)
@@ -233,14 +215,8 @@ class PredictJob {
 
   Status Score(Input input, const std::string& pieces) {
     const std::int64_t before = rows_;
-    auto counted = std::make_unique<CountingReader>(std::move(input.rows), [&](std::int64_t rows) {
-      context_.Report({.fraction = input.fraction(before + rows),
-                       .step = Msg("predicting"),
-                       .rows = before + rows,
-                       .eta_ms = {}});
-    });
-    ScoredReader scored(model_, std::move(counted));
-    target_ = delta::Storable(scored.schema());
+    const Scorer scorer(model_, input.rows->schema());
+    target_ = delta::Storable(scorer.schema());
     TableWriter::Options options = WriterOptions(pieces, "part-" + context_.spec().id);
     options.next_index = static_cast<int>(state_["files"].size());
     // All pieces that a crash can lose are one batch together.
@@ -248,9 +224,16 @@ class PredictJob {
         std::max<std::int64_t>(parameters_.value("batch_rows", std::int64_t{200'000}), 1);
     options.max_rows = std::max<std::int64_t>(batch / TableWriter::FilesAtOnce(Threads()), 1);
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(std::move(options)));
-    return writer.Write(scored, target_,
-                        {.progress = {},
+    const auto report = [&](std::int64_t rows) {
+      context_.Report({.fraction = input.fraction(before + rows),
+                       .step = Msg("predicting"),
+                       .rows = before + rows,
+                       .eta_ms = {}});
+    };
+    return writer.Write(*input.rows, target_,
+                        {.progress = report,
                          .mark = [&input] { return Result<Json>(input.position()); },
+                         .change = [&scorer](auto rows) { return scorer.Reader(std::move(rows)); },
                          .done = [this, batch](const WrittenFile& file, Json position) -> Status {
                            const bool whole = rows_ / batch != (rows_ + file.rows) / batch;
                            rows_ += file.rows;

@@ -1,6 +1,7 @@
 #include "endpoints/scored.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "base/id.h"
@@ -52,6 +53,23 @@ std::string FreeName(const Schema& schema, const std::string& wanted) {
   return name;
 }
 
+class ScoredReader final : public BatchReader {
+ public:
+  ScoredReader(const Scorer& scorer, std::unique_ptr<BatchReader> rows)
+      : scorer_(scorer), rows_(std::move(rows)) {}
+  const Schema& schema() const override { return scorer_.schema(); }
+  Result<std::optional<Batch>> Next() override {
+    ASSIGN_OR_RETURN(std::optional<Batch> batch, rows_->Next());
+    if (!batch) return std::optional<Batch>();
+    ASSIGN_OR_RETURN(Batch scored, scorer_.Score(std::move(*batch)));
+    return std::optional<Batch>(std::move(scored));
+  }
+
+ private:
+  const Scorer& scorer_;
+  std::unique_ptr<BatchReader> rows_;
+};
+
 }  // namespace
 
 Batch SideBySide(std::shared_ptr<const Schema> schema, Batch left, Batch right) {
@@ -71,10 +89,9 @@ Batch SideBySide(std::shared_ptr<const Schema> schema, Batch left, Batch right) 
   return Batch(std::move(schema), array);
 }
 
-ScoredReader::ScoredReader(std::shared_ptr<const LoadedModel> model,
-                           std::unique_ptr<BatchReader> rows)
-    : model_(std::move(model)), rows_(std::move(rows)) {
-  Schema all = rows_->schema();
+Scorer::Scorer(std::shared_ptr<const LoadedModel> model, const Schema& rows)
+    : model_(std::move(model)) {
+  Schema all = rows;
   Schema added;
   const auto add = [&](const std::string& name, TypeKind kind) {
     added.columns.push_back(
@@ -87,14 +104,10 @@ ScoredReader::ScoredReader(std::shared_ptr<const LoadedModel> model,
   schema_ = std::make_shared<const Schema>(std::move(all));
 }
 
-Result<std::optional<Batch>> ScoredReader::Next() {
-  if (ended_) return std::optional<Batch>();  // a writer of several files asks again behind the end
-  ASSIGN_OR_RETURN(std::optional<Batch> batch, rows_->Next());
-  ended_ = !batch;
-  if (ended_) return std::optional<Batch>();
-  const std::size_t n = batch->num_rows();
+Result<Batch> Scorer::Score(Batch rows) const {
+  const std::size_t n = rows.num_rows();
   std::vector<double> margins(n * model_->outputs());
-  model_->PredictBatch(*batch, margins);
+  model_->PredictBatch(rows, margins);
   std::vector<double> finished(model_->width());
   BatchBuilder builder(added_);
   for (std::size_t i = 0; i < n; ++i) {
@@ -109,7 +122,11 @@ Result<std::optional<Batch>> ScoredReader::Next() {
     for (std::size_t k = 0; k < finished.size(); ++k) builder.AppendDouble(k + 1, finished[k]);
   }
   ASSIGN_OR_RETURN(Batch added, builder.Finish());
-  return std::optional<Batch>(SideBySide(schema_, std::move(*batch), std::move(added)));
+  return SideBySide(schema_, std::move(rows), std::move(added));
+}
+
+std::unique_ptr<BatchReader> Scorer::Reader(std::unique_ptr<BatchReader> rows) const {
+  return std::make_unique<ScoredReader>(*this, std::move(rows));
 }
 
 }  // namespace aimass

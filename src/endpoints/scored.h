@@ -1,32 +1,31 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "models/loaded_model.h"
 #include "table/batch.h"
 
 namespace aimass {
 
-/// Rows with what a model says about them: the input's columns, then `prediction` and, for classes,
-/// `probability_<label>` per label, the label exactly as in the training data. Where the input
-/// already has a column of that name, the new one gets "_2", "_3" ….
+/// Adds to rows what a model says about them: the input's columns, then `prediction` and, for
+/// classes, `probability_<label>` per label, the label exactly as in the training data. Where the
+/// input already has a column of that name, the new one gets "_2", "_3" ….
 ///
-/// Threads  one at a time.
-class ScoredReader final : public BatchReader {
+/// Threads  any; each reader belongs to one at a time.
+class Scorer {
  public:
-  ScoredReader(std::shared_ptr<const LoadedModel> model, std::unique_ptr<BatchReader> rows);
+  Scorer(std::shared_ptr<const LoadedModel> model, const Schema& rows);
 
-  [[nodiscard]] const Schema& schema() const override { return *schema_; }
-  [[nodiscard]] Result<std::optional<Batch>> Next() override;
+  /// Of the rows with what was added.
+  [[nodiscard]] const Schema& schema() const { return *schema_; }
+  [[nodiscard]] Result<Batch> Score(Batch rows) const;
+  /// `rows`, scored batch by batch as they are read. The scorer must outlive the reader.
+  [[nodiscard]] std::unique_ptr<BatchReader> Reader(std::unique_ptr<BatchReader> rows) const;
 
  private:
   std::shared_ptr<const LoadedModel> model_;
-  std::unique_ptr<BatchReader> rows_;
   std::shared_ptr<const Schema> added_;
   std::shared_ptr<const Schema> schema_;
-  bool ended_ = false;
 };
 
 /// The columns of `left`, then those of `right`, row by row. Both have the same number of rows.

@@ -48,6 +48,9 @@ class TableWriter {
     /// On the thread that reads, behind the last row of a file and before the next row is read:
     /// what is to be kept with the file, such as where the source stands.
     std::function<Result<Json>()> mark;
+    /// On the threads that write, each for its own file: what is written instead of the rows that
+    /// were read. It keeps their number and order. Empty: the rows themselves.
+    std::function<std::unique_ptr<BatchReader>(std::unique_ptr<BatchReader> rows)> change = {};
     /// On the caller's thread, file after file in their order: it is on the disk, and so are all
     /// before it. An error ends the writing; the files told of stay.
     std::function<Status(const WrittenFile& file, Json mark)> done;
@@ -59,8 +62,8 @@ class TableWriter {
   TableWriter& operator=(TableWriter&&) noexcept;
   ~TableWriter();
 
-  /// Writes all that is left of `rows`, with the columns and types of `target` (found in `rows` by
-  /// name). What was not told of when it fails is removed.
+  /// Writes all that is left of `rows`, with the columns and types of `target` (found by name in
+  /// what is written). What was not told of when it fails is removed.
   [[nodiscard]] Status Write(BatchReader& rows, const Schema& target, const Stages& stages);
 
   /// Reads the files `paths` with some columns taken from `columns` instead, row by row.

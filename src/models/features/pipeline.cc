@@ -1,11 +1,18 @@
 #include "models/features/pipeline.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "models/features/state.h"
+#include "table/numbers.h"
 
 namespace aimass {
+namespace {
+
+constexpr std::size_t kBlockRows = 256;  // their features stay in the cache from column to column
+
+}  // namespace
 
 FeaturePipeline::FeaturePipeline(std::unique_ptr<State> state) : state_(std::move(state)) {}
 FeaturePipeline::FeaturePipeline(FeaturePipeline&&) noexcept = default;
@@ -101,11 +108,33 @@ void FeaturePipeline::EncodeBatch(const Batch& batch, std::span<float> out) cons
     views.push_back(found ? std::optional(batch.column(*found)) : std::nullopt);
   }
   std::vector<Cell> cells(views.size());
+  std::vector<const features::Encoder*> by_row;
+  std::array<double, kBlockRows> numbers{};
   const std::size_t width = state_->features.size();
-  for (std::size_t row = 0; row < batch.num_rows(); ++row) {
-    for (std::size_t c = 0; c < views.size(); ++c)
-      cells[c] = views[c] ? views[c]->At(row) : Cell::Null();
-    Encode(cells, out.subspan(row * width, width));
+  for (std::size_t first = 0; first < batch.num_rows(); first += kBlockRows) {
+    const std::size_t rows = std::min(kBlockRows, batch.num_rows() - first);
+    by_row.clear();
+    for (const features::Encoder& encoder : state_->encoders) {
+      const auto& view = views[encoder.column];
+      if (!std::holds_alternative<features::NumberEncoder>(encoder.fitted) || !view ||
+          !ReadNumbers(*view, first, std::span(numbers).first(rows))) {
+        by_row.push_back(&encoder);
+        continue;
+      }
+      float* const column = out.data() + first * width + encoder.first_feature;
+      for (std::size_t i = 0; i < rows; ++i)
+        column[i * width] = features::NumberOfCell(Cell::Number(numbers[i]));
+    }
+    if (by_row.empty()) continue;
+    for (std::size_t row = first; row < first + rows; ++row) {
+      for (std::size_t c = 0; c < views.size(); ++c)
+        cells[c] = views[c] ? views[c]->At(row) : Cell::Null();
+      for (const features::Encoder* encoder : by_row) {
+        features::EncodeCells(
+            *encoder, cells,
+            out.subspan(row * width + encoder->first_feature, encoder->num_features));
+      }
+    }
   }
 }
 
