@@ -50,7 +50,9 @@ TEST(RowTableTest, ReadsNumbersAsCellsAre) {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const Cell cell = table.At(rows[i], column);
         ASSERT_EQ(std::isnan(out[i]), cell.kind == CellKind::kNull) << i;
-        if (cell.kind == CellKind::kNumber) ASSERT_EQ(out[i], cell.number) << i;
+        if (cell.kind == CellKind::kNumber) {
+          ASSERT_EQ(out[i], cell.number) << i;
+        }
       }
     }
   }
