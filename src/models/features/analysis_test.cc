@@ -30,7 +30,7 @@ RowTable Numbers(std::size_t rows, TypeKind kind, double (*value)(std::size_t ro
 TEST(RowTableTest, ReadsNumbersAsCellsAre) {
   const RowTable table =
       MakeTable(SchemaOf({{"whole", TypeKind::kInt32},
-                          {"fraction", TypeKind::kFloat32},
+                          {"fraction", TypeKind::kFloat64},
                           {"text", TypeKind::kText}}),
                 2000, [](BatchBuilder& builder, std::size_t row) {
                   const auto number = static_cast<double>(row);
