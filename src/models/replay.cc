@@ -37,13 +37,13 @@ Result<Json> ReplayTraining(const std::string& model_folder, const RowTable& tab
       if (!std::isnan(target.values[i])) rows.push_back(static_cast<std::uint32_t>(i));
     }
   }
-  ASSIGN_OR_RETURN(const FittedFeatures features, FitFeatures(recipe, table, target, groups, rows));
+  ASSIGN_OR_RETURN(FittedFeatures features, FitFeatures(recipe, table, target, groups, rows));
   // The golden rows are predicted as they were then: a library may order its work by the matrices
   // it is given.
   const GoldenRows golden = MakeGoldenRows(features.pipeline, table, rows, recipe.seed);
-  ASSIGN_OR_RETURN(
-      const std::vector<FittedMember> members,
-      FitMembers(recipe, learners, target.labels.size(), features.matrix, golden.features, cancel));
+  ASSIGN_OR_RETURN(const std::vector<FittedMember> members,
+                   FitMembers(recipe, learners, target.labels.size(), std::move(features.matrix),
+                              golden.features, cancel));
   RETURN_IF_ERROR(StageModel(
       out_folder, {.model = ModelJson(recipe, target, members),
                    .features = features.pipeline.ToJson(),

@@ -148,6 +148,16 @@ Json TrialsJson(const TrainParameters& parameters, const Searched& searched, con
   return json;
 }
 
+// The matrix for its last fit. What the report needs of it stays.
+Matrix TakeValues(FittedFeatures& fitted) {
+  Matrix matrix{.features = fitted.matrix.features,
+                .values = std::move(fitted.matrix.values),
+                .target = fitted.matrix.target,
+                .weights = std::move(fitted.matrix.weights)};
+  fitted.matrix.values.clear();
+  return matrix;
+}
+
 }  // namespace
 
 Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
@@ -193,7 +203,7 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                   .step = Msg("preparing features"),
                   .rows = std::nullopt,
                   .eta_ms = std::nullopt});
-  ASSIGN_OR_RETURN(const FittedFeatures features,
+  ASSIGN_OR_RETURN(FittedFeatures features,
                    FitFeatures(recipe, table, target, groups, split.training));
   for (const LeftOutColumn& column : features.left_out) {
     context.Log(Msg("column '{}' is left out:", column.column));
@@ -228,12 +238,12 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
   const std::size_t outputs = searched.scorer.outputs();
   const std::size_t width = features.pipeline.features().size();
   std::vector<float> extra(split.holdout.size() * width);
-  EncodeRows(features.pipeline, table, split.holdout, extra);
+  FeatureFitter::EncodeRows(features.pipeline, table, split.holdout, parameters.threads, extra);
   GoldenRows golden = MakeGoldenRows(features.pipeline, table, split.training, parameters.seed);
   extra.insert(extra.end(), golden.features.begin(), golden.features.end());
-  ASSIGN_OR_RETURN(
-      std::vector<FittedMember> members,
-      FitMembers(recipe, learners, target.labels.size(), features.matrix, extra, context.cancel()));
+  ASSIGN_OR_RETURN(std::vector<FittedMember> members,
+                   FitMembers(recipe, learners, target.labels.size(), TakeValues(features), extra,
+                              context.cancel()));
   const std::vector<double> margins = FinalMargins(recipe, members);
   const auto cut = margins.begin() + static_cast<std::ptrdiff_t>(split.holdout.size() * outputs);
   const std::vector<double> holdout_margins(margins.begin(), cut);
@@ -255,8 +265,8 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
     ASSIGN_OR_RETURN(of_all, FitFeatures(recipe, table, target, groups, rows));
     shipped = &*of_all;
     golden = MakeGoldenRows(shipped->pipeline, table, rows, parameters.seed);
-    ASSIGN_OR_RETURN(members, FitMembers(recipe, learners, target.labels.size(), shipped->matrix,
-                                         golden.features, context.cancel()));
+    ASSIGN_OR_RETURN(members, FitMembers(recipe, learners, target.labels.size(),
+                                         TakeValues(*of_all), golden.features, context.cancel()));
     golden_margins = FinalMargins(recipe, members);
     take_lap("refit");
   }

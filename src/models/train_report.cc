@@ -102,7 +102,8 @@ Result<ReportInput> DescribeTraining(const Training& training) {
   }
   const FittedFeatures& shipped = training.shipped;
   std::vector<float> sample(split.holdout.size() * shipped.pipeline.features().size());
-  EncodeRows(shipped.pipeline, training.table, split.holdout, sample);
+  FeatureFitter::EncodeRows(shipped.pipeline, training.table, split.holdout, parameters.threads,
+                            sample);
   ASSIGN_OR_RETURN(report.importance,
                    ImportanceOf(training.folder, sample, split.holdout.size(),
                                 shipped.pipeline.features(), training.parameters.threads));

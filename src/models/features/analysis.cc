@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -26,145 +24,43 @@ bool NamedLikeId(std::string_view name) {
          name.ends_with("编号") || name.ends_with("序号") || name.ends_with("流水号");
 }
 
-// Ranks of `values` (ties get the mean rank).
-std::vector<double> Ranks(std::span<const double> values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
-  std::vector<double> ranks(values.size());
-  for (std::size_t i = 0; i < order.size();) {
-    std::size_t end = i;
-    while (end < order.size() && values[order[end]] == values[order[i]]) ++end;
-    const double rank = 0.5 * static_cast<double>(i + end - 1);
-    for (; i < end; ++i) ranks[order[i]] = rank;
-  }
-  return ranks;
-}
-
-double SquaredCorrelation(std::span<const double> a, std::span<const double> b) {
-  const auto n = static_cast<double>(a.size());
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
-  const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
-  double ab = 0.0, aa = 0.0, bb = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += (a[i] - mean_a) * (b[i] - mean_b);
-    aa += (a[i] - mean_a) * (a[i] - mean_a);
-    bb += (b[i] - mean_b) * (b[i] - mean_b);
-  }
-  return aa > 0.0 && bb > 0.0 ? ab * ab / (aa * bb) : 0.0;
-}
-
-// Group numbers of the rows by the column's value; numbers fall into quantile bins, missing is a
-// group.
-struct Groups {
-  std::vector<std::uint32_t> of;
-  std::size_t count = 0;
-};
-
-Groups ByCategory(const RowTable& table, std::span<const std::uint32_t> rows, std::size_t column) {
-  Groups groups;
-  TextMap<std::uint32_t> numbers;
-  std::string scratch;
-  for (const std::uint32_t row : rows) {
-    const std::string key(KeyOfCell(table.At(row, column), scratch));
-    groups.of.push_back(
-        numbers.emplace(key, static_cast<std::uint32_t>(numbers.size())).first->second);
-  }
-  groups.count = numbers.size();
-  return groups;
-}
-
-Groups ByQuantile(std::span<const double> values, std::size_t bins) {
-  // Edges need not be exact: of many rows a part tells them as well. A prime step does not fall
-  // into the step of a table that was made in rounds.
-  constexpr std::size_t kEnough = 100'000;
-  constexpr std::size_t kPrime = 7'919;
-  std::vector<double> sorted;
-  const bool all = values.size() <= kEnough || values.size() % kPrime == 0;
-  for (std::size_t i = 0; i < (all ? values.size() : kEnough); ++i) {
-    const double value = values[all ? i : i * kPrime % values.size()];
-    if (!std::isnan(value)) sorted.push_back(value);
-  }
-  std::ranges::sort(sorted);
-  std::vector<double> edges;
-  for (std::size_t i = 1; i < bins && !sorted.empty(); ++i)
-    edges.push_back(sorted[i * sorted.size() / bins]);
-  edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
-  Groups groups;
-  groups.count = edges.size() + 2;
-  for (const double value : values) {
-    groups.of.push_back(std::isnan(value)
-                            ? 0
-                            : 1 + static_cast<std::uint32_t>(
-                                      std::ranges::upper_bound(edges, value) - edges.begin()));
-  }
-  return groups;
-}
-
-// At most what the AUC, or 1 - AUC, can be of values of which only the groups of ByQuantile are
-// known: rows of different groups are in order, those of one group may all be. Group 0 has the
-// missing values, which stand below all others or above.
-double BestArea(const Groups& groups, std::span<const float> target) {
-  std::vector<double> positives(groups.count, 0.0), negatives(groups.count, 0.0);
-  double all_positives = 0.0, all_negatives = 0.0;
-  for (std::size_t i = 0; i < target.size(); ++i) {
-    const bool positive = target[i] > 0.5F;
-    (positive ? positives : negatives)[groups.of[i]] += 1.0;
-    (positive ? all_positives : all_negatives) += 1.0;
-  }
-  if (all_positives == 0.0 || all_negatives == 0.0) return 0.0;
-  double best = 0.0;
-  for (const bool missing_first : {true, false}) {
-    double right = 0.0, tied = 0.0, below = 0.0;
-    for (std::size_t at = 0; at < groups.count; ++at) {
-      const std::size_t g = missing_first ? at : (at + 1) % groups.count;
-      right += positives[g] * below;
-      tied += positives[g] * negatives[g];
-      below += negatives[g];
+// How many different values there are among whole numbers; reorders them.
+std::size_t CountDistinct(std::vector<double>& values, double low, double high) {
+  // A mark for each possible value is quicker than sorting, where it takes less memory.
+  constexpr double kBitsOfDouble = 64.0;
+  if (high - low < kBitsOfDouble * static_cast<double>(values.size())) {
+    std::vector<bool> seen(static_cast<std::size_t>(high - low) + 1);
+    std::size_t distinct = 0;
+    for (const double value : values) {
+      const auto at = static_cast<std::size_t>(value - low);
+      distinct += seen[at] ? 0 : 1;
+      seen[at] = true;
     }
-    const double pairs = all_positives * all_negatives;
-    best = std::max({best, (right + tied) / pairs, 1.0 - right / pairs});
+    return distinct;
   }
-  return best;
+  std::ranges::sort(values);
+  return static_cast<std::size_t>(std::unique(values.begin(), values.end()) - values.begin());
 }
 
-// The share of rows that are right when each group is given its most frequent class, and the same
-// without groups.
-std::pair<double, double> Purity(const Groups& groups, std::span<const float> target,
-                                 std::size_t classes) {
-  std::vector<double> counts(groups.count * classes, 0.0);
-  std::vector<double> all(classes, 0.0);
-  for (std::size_t i = 0; i < target.size(); ++i) {
-    const auto label = static_cast<std::size_t>(target[i]);
-    counts[groups.of[i] * classes + label] += 1.0;
-    all[label] += 1.0;
+// What is not finite counts as missing.
+void AnalyseNumbers(std::vector<double> values, ColumnFacts* facts) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  facts->present = values.size();
+  facts->strictly_rising = false;
+  if (values.empty()) return;
+  facts->integers =
+      std::ranges::all_of(values, [](double value) { return value == std::trunc(value); });
+  bool rising = true, falling = true;
+  for (std::size_t i = 1; i < values.size() && (rising || falling); ++i) {
+    rising = rising && values[i] > values[i - 1];
+    falling = falling && values[i] < values[i - 1];
   }
-  double right = 0.0;
-  for (std::size_t g = 0; g < groups.count; ++g) {
-    right += *std::max_element(counts.begin() + static_cast<std::ptrdiff_t>(g * classes),
-                               counts.begin() + static_cast<std::ptrdiff_t>((g + 1) * classes));
-  }
-  const auto n = static_cast<double>(target.size());
-  return {right / n, *std::ranges::max_element(all) / n};
-}
-
-// The share of the target's variance that the groups' means explain.
-double ExplainedVariance(const Groups& groups, std::span<const float> target) {
-  std::vector<double> sums(groups.count, 0.0), counts(groups.count, 0.0);
-  double sum = 0.0, squares = 0.0;
-  for (std::size_t i = 0; i < target.size(); ++i) {
-    sums[groups.of[i]] += target[i];
-    counts[groups.of[i]] += 1.0;
-    sum += target[i];
-    squares += static_cast<double>(target[i]) * target[i];
-  }
-  const auto n = static_cast<double>(target.size());
-  const double total = squares - sum * sum / n;
-  double between = -sum * sum / n;
-  for (std::size_t g = 0; g < groups.count; ++g) {
-    if (counts[g] > 0.0) between += sums[g] * sums[g] / counts[g];
-  }
-  return total > 0.0 ? between / total : 0.0;
+  facts->strictly_rising = values.size() > 1 && (rising || falling);
+  const auto [low, high] = std::ranges::minmax(values);
+  facts->low = low;
+  facts->high = high;
+  facts->distinct = low == high ? 1 : values.size();
+  if (facts->integers) facts->distinct = CountDistinct(values, low, high);
 }
 
 }  // namespace
@@ -173,29 +69,22 @@ ColumnFacts Analyse(const RowTable& table, std::span<const std::uint32_t> rows,
                     std::size_t column) {
   ColumnFacts facts;
   facts.rows = rows.size();
+  std::vector<double> values(rows.size());
+  if (table.Numbers(rows, column, values)) {
+    AnalyseNumbers(std::move(values), &facts);
+    return facts;
+  }
   // Each different text is looked at once: most columns repeat theirs.
   std::unordered_map<std::string_view, std::uint32_t> texts;
-  std::vector<double> values;
-  bool rising = true, falling = true;
+  values.clear();
   for (const std::uint32_t row : rows) {
     const Cell cell = table.At(row, column);
-    if (cell.kind == CellKind::kNull) continue;
-    if (cell.kind == CellKind::kText) {
-      ++texts[cell.text];
-      continue;
-    }
-    const double value =
-        cell.kind == CellKind::kTime ? static_cast<double>(cell.unix_us) : cell.number;
-    if (!std::isfinite(value)) continue;
-    ++facts.present;
-    if (value != std::trunc(value)) facts.integers = false;
-    if (!values.empty()) {
-      rising = rising && value > values.back();
-      falling = falling && value < values.back();
-    }
-    values.push_back(value);
+    if (cell.kind == CellKind::kText) ++texts[cell.text];
+    if (cell.kind == CellKind::kTime) values.push_back(static_cast<double>(cell.unix_us));
+    if (cell.kind == CellKind::kBool || cell.kind == CellKind::kNumber)
+      values.push_back(cell.number);
   }
-  facts.strictly_rising = facts.present > 1 && (rising || falling);
+  AnalyseNumbers(std::move(values), &facts);
   std::unordered_set<std::string_view> trimmed;
   for (const auto& [raw, count] : texts) {
     const std::string_view text = Trim(raw);
@@ -217,17 +106,6 @@ ColumnFacts Analyse(const RowTable& table, std::span<const std::uint32_t> rows,
     facts.distinct = trimmed.size();
     facts.mean_tokens /= static_cast<double>(facts.present);
     facts.mean_characters /= static_cast<double>(facts.present);
-  } else if (!values.empty()) {
-    const auto [low, high] = std::ranges::minmax(values);
-    facts.low = low;
-    facts.high = high;
-    if (facts.integers) {
-      std::ranges::sort(values);
-      values.erase(std::unique(values.begin(), values.end()), values.end());
-      facts.distinct = values.size();
-    } else {
-      facts.distinct = low == high ? 1 : values.size();
-    }
   }
   return facts;
 }
@@ -289,78 +167,6 @@ std::optional<Message> WhyUseless(const ColumnInfo& column, const ColumnFacts& f
       facts.distinct > 100) {
     return Msg("it looks like an identifier: {} different values in {} rows", facts.distinct,
                facts.present);
-  }
-  return std::nullopt;
-}
-
-std::optional<Message> WhyGivesAway(const RowTable& table, std::span<const std::uint32_t> rows,
-                                    std::size_t column, ColumnRole role,
-                                    std::span<const float> target, TaskKind task,
-                                    std::size_t classes) {
-  constexpr std::size_t kLeastRows = 50;
-  if (rows.size() < kLeastRows || role == ColumnRole::kText) return std::nullopt;
-  const bool categories = role == ColumnRole::kCategory || role == ColumnRole::kTarget;
-  std::vector<double> values;
-  if (!categories) {
-    for (const std::uint32_t row : rows) {
-      const Cell cell = table.At(row, column);
-      const auto time = TimeOfCell(cell);
-      const bool is_time = role == ColumnRole::kTime;
-      values.push_back(is_time ? (time ? static_cast<double>(*time) : std::nan(""))
-                               : static_cast<double>(NumberOfCell(cell)));
-    }
-  }
-  const Groups groups = categories ? ByCategory(table, rows, column) : ByQuantile(values, 50);
-  // Groups of a few rows are pure by chance.
-  if (groups.count * 5 > rows.size()) return std::nullopt;
-
-  if (task == TaskKind::kRegression) {
-    double explained = ExplainedVariance(groups, target);
-    if (!categories) {
-      explained = 0.0;
-      std::vector<double> x, y;
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        if (!std::isnan(values[i])) x.push_back(values[i]), y.push_back(target[i]);
-      }
-      if (x.size() * 2 >= values.size() && x.size() >= kLeastRows) {
-        explained = SquaredCorrelation(x, y);
-        // A monotone function of the target (its logarithm) gives it away as well.
-        if (explained < 0.999 && explained > 0.3) {
-          const double by_rank = SquaredCorrelation(Ranks(x), Ranks(y));
-          if (by_rank >= 0.9999) explained = by_rank;
-        }
-      }
-    }
-    if (explained < 0.999) return std::nullopt;
-    return Msg("it gives the target away: alone it explains {} of its variance",
-               fmt::format("{:.4f}", explained));
-  }
-
-  const auto [pure, majority] = Purity(groups, target, classes);
-  if (1.0 - pure <= 0.001 && 1.0 - pure < 0.02 * (1.0 - majority)) {
-    return Msg("it gives the target away: alone it tells the class of {} of the rows",
-               fmt::format("{:.4f}", pure));
-  }
-  constexpr double kGivenAway = 0.9995;
-  if (task == TaskKind::kBinary && !categories && BestArea(groups, target) >= kGivenAway) {
-    // Missing values rank on either side, whichever separates better.
-    for (const double missing :
-         {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()}) {
-      std::vector<double> filled(values);
-      std::ranges::replace_if(filled, [](double v) { return std::isnan(v); }, missing);
-      const std::vector<double> ranks = Ranks(filled);
-      double sum = 0.0, positives = 0.0;
-      for (std::size_t i = 0; i < ranks.size(); ++i) {
-        if (target[i] > 0.5F) sum += ranks[i], positives += 1.0;
-      }
-      const double negatives = static_cast<double>(ranks.size()) - positives;
-      if (positives < 5.0 || negatives < 5.0) break;
-      const double area = (sum - positives * (positives - 1.0) / 2.0) / (positives * negatives);
-      if (std::max(area, 1.0 - area) >= kGivenAway) {
-        return Msg("it gives the target away: alone it ranks the rows with an AUC of {}",
-                   fmt::format("{:.4f}", std::max(area, 1.0 - area)));
-      }
-    }
   }
   return std::nullopt;
 }

@@ -10,12 +10,6 @@
 namespace aimass::features {
 namespace {
 
-float ToFloat(double value) {
-  if (!std::isfinite(value)) return kMissing;
-  constexpr double kLimit = std::numeric_limits<float>::max();
-  return static_cast<float>(std::clamp(value, -kLimit, kLimit));
-}
-
 float TimePart(std::string_view part, std::int64_t unix_us, std::int64_t reference_us) {
   const CivilTime civil = ToCivil(unix_us);
   constexpr double kTurn = 2.0 * std::numbers::pi;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -29,6 +31,13 @@ struct TextHash {
 template <typename T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
+/// A number as the learners take it: what is not finite is missing, what a float cannot hold is the
+/// nearest that it can.
+[[nodiscard]] inline float ToFloat(double value) {
+  if (!std::isfinite(value)) return kMissing;
+  constexpr double kLimit = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kLimit, kLimit));
+}
 /// A cell as a number: text is read by ParseNumber, booleans are 0 and 1. What is none is missing.
 [[nodiscard]] float NumberOfCell(const Cell& cell);
 /// A cell as the key of a category: text without outer white space, whole numbers without a

@@ -8,6 +8,7 @@
 #include "models/features/analysis.h"
 #include "models/features/state.h"
 #include "models/features/text.h"
+#include "models/parallel.h"
 
 namespace aimass {
 namespace {
@@ -180,21 +181,54 @@ bool Names(std::span<const std::string> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-}  // namespace
+// What became of one column of the table: a reason why it is no feature, or its encoder.
+struct FittedColumn {
+  std::optional<Message> reason;
+  features::Encoder encoder;
+  std::optional<features::CrossFit::Column> by_target;  // its encoder is not fitted yet
+};
 
-void EncodeRows(const FeaturePipeline& pipeline, const RowTable& table,
-                std::span<const std::uint32_t> rows, std::span<float> out) {
-  std::vector<std::optional<std::size_t>> columns;
-  for (const std::string& name : pipeline.columns()) columns.push_back(table.schema().Find(name));
-  const std::size_t width = pipeline.features().size();
-  std::vector<Cell> cells(columns.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    for (std::size_t c = 0; c < columns.size(); ++c) {
-      cells[c] = columns[c] ? table.At(rows[i], *columns[c]) : Cell::Null();
-    }
-    pipeline.Encode(cells, out.subspan(i * width, width));
+FittedColumn FitColumn(const Input& input, std::size_t c) {
+  const FeatureOptions& options = input.options;
+  const ColumnInfo& column = input.table.schema().columns[c];
+  FittedColumn out;
+  if (column.name == options.target) return out;
+  if (Names(options.drop, column.name)) {
+    out.reason = Msg("you asked to leave it out");
+    return out;
   }
+  const bool keep = Names(options.keep, column.name);
+  const bool is_split = column.name == options.time_column;
+  const features::ColumnFacts facts = features::Analyse(input.table, input.rows, c);
+  const ColumnRole role = features::RoleOf(column.type, facts);
+  out.reason = features::WhyUseless(column, facts, role);
+  if (out.reason && (!keep || facts.present == 0)) return out;
+  out.reason.reset();
+  if (!keep && !is_split) {
+    out.reason = features::WhyGivesAway(input.table, input.rows, c, role, input.target,
+                                        options.task, options.labels.size());
+    if (out.reason) return out;
+  }
+  switch (role) {
+    case ColumnRole::kNumber:
+      break;
+    case ColumnRole::kCategory:
+      out.encoder.fitted = FitCategory(input, c);
+      break;
+    case ColumnRole::kTarget:
+      out.by_target = FitTarget(input, c);
+      break;
+    case ColumnRole::kTime:
+      out.encoder.fitted = FitTime(input, c, is_split);
+      break;
+    case ColumnRole::kText:
+      out.encoder.fitted = FitText(input, c);
+      break;
+  }
+  return out;
 }
+
+}  // namespace
 
 Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table,
                                           std::span<const std::uint32_t> rows,
@@ -209,56 +243,25 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table,
   std::vector<std::size_t> cross_fitted;  // encoders, in the order of its columns
   std::vector<std::size_t> times;         // pipeline columns
   const Schema& schema = table.schema();
-  for (std::size_t c = 0; c < schema.columns.size(); ++c) {
+  std::vector<FittedColumn> columns(schema.columns.size());
+  ForEachInParallel(columns.size(), options.threads,
+                    [&](std::size_t c) { columns[c] = FitColumn(input, c); });
+  for (std::size_t c = 0; c < columns.size(); ++c) {
     const ColumnInfo& column = schema.columns[c];
     if (column.name == options.target) continue;
-    const bool keep = Names(options.keep, column.name);
-    if (Names(options.drop, column.name)) {
-      left_out.push_back({column.name, Msg("you asked to leave it out")});
+    if (columns[c].reason) {
+      left_out.push_back({column.name, std::move(*columns[c].reason)});
       continue;
     }
-    const features::ColumnFacts facts = features::Analyse(table, rows, c);
-    const ColumnRole role = features::RoleOf(column.type, facts);
-    const bool is_split = column.name == options.time_column;
-    if (auto reason = features::WhyUseless(column, facts, role);
-        reason && (!keep || facts.present == 0)) {
-      left_out.push_back({column.name, std::move(*reason)});
-      continue;
+    features::Encoder& encoder = columns[c].encoder;
+    encoder.column = state->columns.size();
+    if (columns[c].by_target) {
+      cross_fit.Add(std::move(*columns[c].by_target));
+      encoder.fitted = cross_fit.last().encoder;
+      cross_fitted.push_back(state->encoders.size());
     }
-    if (auto reason = features::WhyGivesAway(table, rows, c, role, target, options.task,
-                                             options.labels.size());
-        reason && !keep && !is_split) {
-      left_out.push_back({column.name, std::move(*reason)});
-      continue;
-    }
-
-    features::Encoder encoder{.column = state->columns.size(),
-                              .other_column = 0,
-                              .first_feature = 0,
-                              .num_features = 0,
-                              .fitted = features::NumberEncoder{}};
-    switch (role) {
-      case ColumnRole::kNumber:
-        break;
-      case ColumnRole::kCategory:
-        encoder.fitted = FitCategory(input, c);
-        break;
-      case ColumnRole::kTarget: {
-        cross_fit.Add(FitTarget(input, c));
-        encoder.fitted = cross_fit.last().encoder;
-        cross_fitted.push_back(state->encoders.size());
-        break;
-      }
-      case ColumnRole::kTime: {
-        features::TimeEncoder fitted = FitTime(input, c, is_split);
-        times.push_back(state->columns.size());
-        encoder.fitted = std::move(fitted);
-        break;
-      }
-      case ColumnRole::kText:
-        encoder.fitted = FitText(input, c);
-        break;
-    }
+    if (std::holds_alternative<features::TimeEncoder>(encoder.fitted))
+      times.push_back(encoder.column);
     state->columns.push_back(column.name);
     state->types.push_back(TypeName(column.type));
     state->encoders.push_back(std::move(encoder));
@@ -303,8 +306,11 @@ Result<FittedFeatures> FeatureFitter::Fit(const RowTable& table,
   fitted.matrix.features.assign(fitted.pipeline.features().begin(),
                                 fitted.pipeline.features().end());
   fitted.matrix.target.assign(target.begin(), target.end());
-  fitted.matrix.values.resize(rows.size() * fitted.matrix.features.size());
-  EncodeRows(fitted.pipeline, table, rows, fitted.matrix.values);
+  const std::size_t width = fitted.matrix.features.size();
+  // With room for rows that are predicted besides (FitMembers): a large matrix moves only once.
+  fitted.matrix.values.reserve((rows.size() + rows.size() / 8 + 512) * width);
+  fitted.matrix.values.resize(rows.size() * width);
+  EncodeRows(fitted.pipeline, table, rows, options.threads, fitted.matrix.values);
   fitted.cross_fit.Write(fitted.matrix, -1);
   return fitted;
 }

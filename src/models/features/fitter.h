@@ -19,6 +19,7 @@ struct FeatureOptions {
   std::vector<std::string> drop;    // the user wants these left out
   std::string
       time_column;  // what the split goes by: its year and day count say nothing about later rows
+  int threads = 1;  // columns are looked at side by side
 };
 
 struct LeftOutColumn {
@@ -47,10 +48,12 @@ class FeatureFitter {
                                                   std::span<const float> target,
                                                   std::span<const std::uint8_t> folds,
                                                   const FeatureOptions& options);
-};
 
-/// Other rows of the same table, encoded as serving would. out: [rows × features]
-void EncodeRows(const FeaturePipeline& pipeline, const RowTable& table,
-                std::span<const std::uint32_t> rows, std::span<float> out);
+  /// Rows of a table, encoded as serving would: columns of plain numbers as a whole, the others
+  /// cell by cell. Columns are found by name; one that is not there is all missing. out: [rows ×
+  /// features], the same for any number of threads.
+  static void EncodeRows(const FeaturePipeline& pipeline, const RowTable& table,
+                         std::span<const std::uint32_t> rows, int threads, std::span<float> out);
+};
 
 }  // namespace aimass

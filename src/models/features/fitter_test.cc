@@ -88,7 +88,7 @@ TEST(FeatureFitterTest, TrainingAndServingEncodeAlike) {
   EXPECT_EQ(loaded->ToJson(), pipeline.ToJson());
   const std::size_t width = pipeline.features().size();
   std::vector<float> by_rows(rows.size() * width), by_batch(rows.size() * width), one(width);
-  EncodeRows(pipeline, table, rows, by_rows);
+  FeatureFitter::EncodeRows(pipeline, table, rows, 2, by_rows);
   const Batch batch = BatchOf(table);
   loaded->EncodeBatch(batch, by_batch);
   std::size_t differs_from_training = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "table/numbers.h"
+
 namespace aimass {
 
 void RowTable::Append(Batch batch) {
@@ -31,7 +33,7 @@ Status RowTable::AppendAll(RowTable other) {
   return {};
 }
 
-Cell RowTable::At(std::size_t row, std::size_t column) const {
+std::size_t RowTable::BatchOf(std::size_t row) const {
   // Readers give batches of equal size, so the place is mostly known without a search.
   std::size_t batch = starts_.size() > 1 ? row / starts_[1] : 0;
   const bool there = batch < starts_.size() && starts_[batch] <= row &&
@@ -41,7 +43,31 @@ Cell RowTable::At(std::size_t row, std::size_t column) const {
                                      starts_.begin()) -
             1;
   }
+  return batch;
+}
+
+Cell RowTable::At(std::size_t row, std::size_t column) const {
+  const std::size_t batch = BatchOf(row);
   return columns_[batch][column].At(row - starts_[batch]);
+}
+
+bool RowTable::Numbers(std::span<const std::uint32_t> rows, std::size_t column,
+                       std::span<double> out) const {
+  std::vector<double> range;  // of the rows of one batch, with those between that are not asked for
+  for (std::size_t i = 0; i < rows.size();) {
+    const std::size_t batch = BatchOf(rows[i]);
+    const std::size_t start = starts_[batch];
+    const std::size_t end = batch + 1 < starts_.size() ? starts_[batch + 1] : rows_;
+    std::size_t low = rows[i], high = rows[i], next = i + 1;
+    for (; next < rows.size() && rows[next] >= start && rows[next] < end; ++next) {
+      low = std::min<std::size_t>(low, rows[next]);
+      high = std::max<std::size_t>(high, rows[next]);
+    }
+    range.resize(high - low + 1);
+    if (!ReadNumbers(columns_[batch][column], low - start, range)) return false;
+    for (; i < next; ++i) out[i] = range[rows[i] - low];
+  }
+  return true;
 }
 
 }  // namespace aimass

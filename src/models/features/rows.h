@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "table/batch.h"
@@ -24,8 +25,15 @@ class RowTable {
   [[nodiscard]] const Schema& schema() const { return schema_; }
   [[nodiscard]] std::size_t rows() const { return rows_; }
   [[nodiscard]] Cell At(std::size_t row, std::size_t column) const;
+  /// `column` in `rows` as At gives it, for columns of plain numbers: NaN where a row is null.
+  /// False, and nothing is written: the column holds something else (table/numbers.h). Quickest
+  /// where the rows ascend. out: [rows]
+  [[nodiscard]] bool Numbers(std::span<const std::uint32_t> rows, std::size_t column,
+                             std::span<double> out) const;
 
  private:
+  [[nodiscard]] std::size_t BatchOf(std::size_t row) const;
+
   Schema schema_;
   std::deque<Batch> batches_;                     // never moved: the views point into them
   std::vector<std::size_t> starts_;               // first row of each batch

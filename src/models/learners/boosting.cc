@@ -7,19 +7,27 @@
 
 namespace aimass::learners {
 
-Rows Gather(const Matrix& matrix, std::span<const std::uint32_t> rows) {
-  const std::size_t width = matrix.features.size();
-  Rows out;
-  out.values.resize(rows.size() * width);
-  out.target.resize(rows.size());
-  if (!matrix.weights.empty()) out.weights.resize(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::size_t row = rows[i];
-    std::copy_n(matrix.values.data() + row * width, width, out.values.data() + i * width);
-    out.target[i] = matrix.target[row];
-    if (!matrix.weights.empty()) out.weights[i] = matrix.weights[row];
-  }
-  return out;
+namespace {
+
+// [rows × width] of the rows of `all`, which has so many in each: as they lie there, or copied.
+std::span<const float> Take(std::span<const float> all, std::size_t width,
+                            std::span<const std::uint32_t> rows, bool follow,
+                            std::vector<float>& copied) {
+  if (follow) return all.subspan(rows.empty() ? 0 : rows[0] * width, rows.size() * width);
+  copied.resize(rows.size() * width);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    std::copy_n(all.data() + rows[i] * width, width, copied.data() + i * width);
+  return copied;
+}
+
+}  // namespace
+
+Rows::Rows(const Matrix& matrix, std::span<const std::uint32_t> rows) {
+  bool follow = true;
+  for (std::size_t i = 1; i < rows.size() && follow; ++i) follow = rows[i] == rows[i - 1] + 1;
+  values_ = Take(matrix.values, matrix.features.size(), rows, follow, copied_values_);
+  target_ = Take(matrix.target, 1, rows, follow, copied_target_);
+  if (!matrix.weights.empty()) weights_ = Take(matrix.weights, 1, rows, follow, copied_weights_);
 }
 
 std::vector<std::string> FeatureNames(const Matrix& matrix) {

@@ -14,13 +14,22 @@
 // What the learners share. It lies beside their folders, so it is no plug-in itself.
 namespace aimass::learners {
 
-/// Rows of a matrix, copied together: what libraries take.
-struct Rows {
-  std::vector<float> values;   // [rows × features]
-  std::vector<float> target;   // [rows]
-  std::vector<float> weights;  // [rows], or empty
+/// Rows of a matrix, one after the other: what libraries take.
+class Rows {
+ public:
+  /// Points into `matrix` where the rows follow each other there, and copies them elsewhere.
+  Rows(const Matrix& matrix, std::span<const std::uint32_t> rows);
+  Rows(const Rows&) = delete;
+  Rows& operator=(const Rows&) = delete;
+
+  [[nodiscard]] std::span<const float> values() const { return values_; }    // [rows × features]
+  [[nodiscard]] std::span<const float> target() const { return target_; }    // [rows]
+  [[nodiscard]] std::span<const float> weights() const { return weights_; }  // [rows], or empty
+
+ private:
+  std::span<const float> values_, target_, weights_;
+  std::vector<float> copied_values_, copied_target_, copied_weights_;
 };
-[[nodiscard]] Rows Gather(const Matrix& matrix, std::span<const std::uint32_t> rows);
 
 /// Names that both libraries and their model formats accept: no JSON or list punctuation, no white
 /// space, unique.

@@ -48,15 +48,15 @@ Result<Fitted> FitLeafWise(const LearnerData& data, const LearnerContext& given,
   const std::vector<std::string> names = FeatureNames(matrix);
   const std::string bins = BinParameters(trees, context, matrix);
   const auto dense = [&](const learners::Rows& rows) {
-    return lgbm::DenseData{.values = rows.values,
-                           .rows = rows.target.size(),
+    return lgbm::DenseData{.values = rows.values(),
+                           .rows = rows.target().size(),
                            .columns = width,
-                           .labels = rows.target,
-                           .weights = rows.weights,
+                           .labels = rows.target(),
+                           .weights = rows.weights(),
                            .names = names};
   };
   const auto make_train = [&]() -> Result<lgbm::Dataset> {
-    return lgbm::Dataset::Create(dense(Gather(matrix, data.train)), bins, nullptr);
+    return lgbm::Dataset::Create(dense(learners::Rows(matrix, data.train)), bins, nullptr);
   };
   ASSIGN_OR_RETURN(const auto train,
                    SharedOrMade<lgbm::Dataset>(data, "lightgbm train " + bins, make_train));
@@ -65,7 +65,8 @@ Result<Fitted> FitLeafWise(const LearnerData& data, const LearnerContext& given,
   std::shared_ptr<const lgbm::Dataset> validation;
   if (stops_early) {
     const auto make_validation = [&]() -> Result<lgbm::Dataset> {
-      return lgbm::Dataset::Create(dense(Gather(matrix, data.validation)), bins, train.get());
+      return lgbm::Dataset::Create(dense(learners::Rows(matrix, data.validation)), bins,
+                                   train.get());
     };
     ASSIGN_OR_RETURN(validation, SharedOrMade<lgbm::Dataset>(data, "lightgbm validation " + bins,
                                                              make_validation));
@@ -91,10 +92,10 @@ Result<Fitted> FitLeafWise(const LearnerData& data, const LearnerContext& given,
                 .out_of_time = rounds.out_of_time,
                 .validation_margins = {}};
   if (!data.validation.empty()) {
-    const learners::Rows rows = Gather(matrix, data.validation);
-    ASSIGN_OR_RETURN(
-        const std::vector<double> margins,
-        booster.PredictMargins(rows.values, data.validation.size(), width, best, context.threads));
+    const learners::Rows rows(matrix, data.validation);
+    ASSIGN_OR_RETURN(const std::vector<double> margins,
+                     booster.PredictMargins(rows.values(), data.validation.size(), width, best,
+                                            context.threads));
     // The library's raw scores of a forest are the sum of its trees.
     const double divide_by = trees.forest ? std::max(best, 1) : 1.0;
     for (const double margin : margins)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "models/learner.h"
+#include "models/learners/boosting.h"
 #include "models/learners/lbfgs.h"
 #include "models/random.h"
 #include "runtimes/runtime.h"
@@ -230,6 +231,36 @@ TEST(LearnersTest, ClassesWithoutAnErrorNeedFewRounds) {
       const bool positive = matrix.target[validation[i]] > 0.5F;
       EXPECT_GT(fitted->validation_margins[i] * (positive ? 1.0F : -1.0F), 4.0F) << name;
     }
+  }
+}
+
+// Rows that follow each other are not copied before the library takes them, others are.
+TEST(LearnersTest, WhereRowsLieDoesNotMatter) {
+  const Matrix together = MakeMatrix(TaskKind::kBinary, 600, 3);
+  const std::size_t width = together.features.size();
+  Matrix apart{.features = together.features};
+  std::vector<std::uint32_t> following, scattered;
+  for (std::uint32_t i = 0; i < 600; ++i) {
+    following.push_back(i);
+    scattered.push_back(2 * i);
+    for (int copy = 0; copy < 2; ++copy) {
+      for (std::size_t f = 0; f < width; ++f)
+        apart.values.push_back(copy == 0 ? together.values[i * width + f] : -7.0F);
+      apart.target.push_back(copy == 0 ? together.target[i] : 1.0F);
+    }
+  }
+  const learners::Rows view(together, following), copy(apart, scattered);
+  EXPECT_EQ(view.values().data(), together.values.data());
+  EXPECT_TRUE(std::ranges::equal(view.target(), copy.target()));
+  for (const auto& [name, type] : Learners().types()) {
+    LearnerContext context = ContextOf(TaskKind::kBinary);
+    context.fixed_rounds = 7;
+    const auto settings = Default(type, TaskKind::kBinary);
+    const auto first = type.fit({&together, following, {}}, settings, context);
+    const auto second = type.fit({&apart, scattered, {}}, settings, context);
+    ASSERT_TRUE(first) << first.error().ToString();
+    ASSERT_TRUE(second) << second.error().ToString();
+    EXPECT_EQ(first->artefact, second->artefact) << name;
   }
 }
 

@@ -105,7 +105,8 @@ Result<FittedFeatures> FitFeatures(const Recipe& recipe, const RowTable& table,
                              .labels = target.labels,
                              .keep = recipe.keep,
                              .drop = recipe.drop,
-                             .time_column = recipe.time_column});
+                             .time_column = recipe.time_column,
+                             .threads = recipe.threads});
 }
 
 Result<std::vector<FittedMember>> FitMembers(const Recipe& recipe, const LearnerRegistry& learners,

@@ -163,11 +163,11 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
   const auto categorical = std::make_unique<bool[]>(width);
   for (std::size_t i = 0; i < width; ++i) categorical[i] = matrix.features[i].categories > 0;
   const auto dense = [&](const learners::Rows& rows) {
-    return xgb::DenseData{.values = rows.values,
-                          .rows = rows.target.size(),
+    return xgb::DenseData{.values = rows.values(),
+                          .rows = rows.target().size(),
                           .columns = width,
-                          .labels = rows.target,
-                          .weights = rows.weights,
+                          .labels = rows.target(),
+                          .weights = rows.weights(),
                           .names = names,
                           .categorical = {categorical.get(), width},
                           .threads = context.threads};
@@ -178,20 +178,28 @@ Result<Fitted> Fit(const LearnerData& data, const Settings& given, const Learner
                             const xgb::Matrix* reference) {
     const auto make = [&]() -> Result<xgb::Matrix> {
       // The rows are freed as soon as the library has its bins.
-      const learners::Rows rows = Gather(matrix, of);
+      const learners::Rows rows(matrix, of);
       return xgb::Matrix::Quantile(dense(rows), bins, reference);
     };
     return SharedOrMade<xgb::Matrix>(data, fmt::format("xgboost {} {}", side, bins), make);
   };
-  ASSIGN_OR_RETURN(const auto train, quantile("train", data.train, nullptr));
+  const auto plain =
+      [&](std::span<const std::uint32_t> of) -> Result<std::shared_ptr<const xgb::Matrix>> {
+    const learners::Rows rows(matrix, of);
+    ASSIGN_OR_RETURN(xgb::Matrix values, xgb::Matrix::Dense(dense(rows)));
+    return std::make_shared<const xgb::Matrix>(std::move(values));
+  };
+  // Values become the same bins either way. Those that fits share are made in several passes over
+  // the rows and are small; for one fit the library copies the values and needs one pass.
+  const bool fits_once = context.fixed_rounds > 0;
+  ASSIGN_OR_RETURN(const auto train,
+                   fits_once ? plain(data.train) : quantile("train", data.train, nullptr));
   RETURN_IF_ERROR(context.cancel.Check());
   std::shared_ptr<const xgb::Matrix> validation;
   std::vector<const xgb::Matrix*> cached{train.get()};
   if (!data.validation.empty()) {
-    if (context.fixed_rounds > 0) {
-      const learners::Rows rows = Gather(matrix, data.validation);
-      ASSIGN_OR_RETURN(xgb::Matrix values, xgb::Matrix::Dense(dense(rows)));
-      validation = std::make_shared<const xgb::Matrix>(std::move(values));
+    if (fits_once) {
+      ASSIGN_OR_RETURN(validation, plain(data.validation));
     } else {
       ASSIGN_OR_RETURN(validation, quantile("validation", data.validation, train.get()));
       cached.push_back(validation.get());
