@@ -181,6 +181,10 @@ class Postgres:
         return subprocess.run([self.programs / "psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql,
                                self.address(database)], check=True, capture_output=True, text=True).stdout.strip()
 
+    def log(self) -> str:
+        """What the server wrote; every statement it got, where log_statement is all."""
+        return (self.home.parent / f"{self.home.name}.log").read_text(errors="replace")
+
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)

@@ -74,7 +74,7 @@ def source(client, name, server, **changes):
 
 def statements(server) -> str:
     """The server's own log of every statement it got."""
-    return (server.home.parent / f"{server.home.name}.log").read_text(errors="replace")
+    return server.log()
 
 
 @pytest.fixture(scope="module")

@@ -73,4 +73,59 @@ class Mysql:
         return bool(asked), any("SUM(`amount`)" in line for line in asked)
 
 
-ADAPTERS = [Mysql]
+class Postgres:
+    kind = "postgres"
+    fixture = "logged_postgres"
+    database = "contract"
+
+    def __init__(self, server):
+        self.server = server
+        server.run("CREATE ROLE contract LOGIN")
+        server.run(f"CREATE DATABASE {self.database} OWNER postgres")
+        server.run("GRANT USAGE ON SCHEMA public TO contract", self.database)
+        server.run("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO contract", self.database)
+
+    def settings(self) -> dict:
+        return {"host": "127.0.0.1", "port": self.server.port, "user": "contract", "password": "p",
+                "database": self.database}
+
+    def query(self, table: str) -> str | None:
+        return f"SELECT * FROM {table}"
+
+    def create(self, table: str) -> None:
+        self._run(f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, name VARCHAR(100), amount NUMERIC(12,2), "
+                  "updated_at TIMESTAMP)")
+
+    def insert(self, table: str, rows: list[tuple]) -> None:
+        values = ", ".join(f"({key}, '{name}', {amount}, '{moment}')" for key, name, amount, moment in rows)
+        self._run(f"INSERT INTO {table} VALUES {values}")
+
+    def update(self, table: str, row: tuple) -> None:
+        key, name, amount, moment = row
+        self._run(f"UPDATE {table} SET name = '{name}', amount = {amount}, updated_at = '{moment}' WHERE id = {key}")
+
+    def delete(self, table: str, key: int) -> None:
+        self._run(f"DELETE FROM {table} WHERE id = {key}")
+
+    def rows(self, table: str) -> list[tuple]:
+        lines = [line.split("|") for line in self._run(f"SELECT * FROM {table} ORDER BY id").splitlines()]
+        return [(int(key), name, decimal.Decimal(amount), moment) for key, name, amount, moment in lines]
+
+    def log(self) -> int:
+        return len(self.server.log())
+
+    def pushed_down(self, log: int, table: str) -> bool:
+        reads = [line for line in self.server.log()[log:].splitlines() if "COPY (SELECT" in line and table in line]
+        return any('WHERE "updated_at" >=' in line for line in reads) and all(
+            'WHERE "updated_at"' in line or "LIMIT 1" in line for line in reads)
+
+    def totals(self, log: int, table: str) -> tuple[bool, bool]:
+        asked = [line for line in self.server.log()[log:].splitlines()
+                 if "SELECT pg_catalog.count(*)" in line and table in line]
+        return bool(asked), any('pg_catalog.sum("amount")' in line for line in asked)
+
+    def _run(self, sql: str) -> str:
+        return self.server.run(sql, self.database)
+
+
+ADAPTERS = [Mysql, Postgres]

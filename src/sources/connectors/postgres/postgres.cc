@@ -279,6 +279,10 @@ class Database : public SourceConnection {
     if (statement.fields.empty())
       return Fail(ErrorCode::kUnprocessable, "there is no column to read");
     statement.sql = "SELECT " + ListOf(statement.fields) + " FROM " + from;
+    if (request.range) {
+      statement.sql +=
+          " WHERE " + RangeCondition(*request.range, QuotedName(request.range->column));
+    }
     if (request.limit > 0) statement.sql += fmt::format(" LIMIT {}", request.limit);
     return statement;
   }
@@ -310,7 +314,7 @@ void Register(ConnectorRegistry& registry) {
   registry.Add({.name = "postgres",
                 .label = {"PostgreSQL", "PostgreSQL"},
                 .fields = kFields,
-                .can = {.query = true, .count = true, .sums = true},
+                .can = {.query = true, .incremental = true, .count = true, .sums = true},
                 .connect = Connect});
 }
 
