@@ -111,6 +111,43 @@ Result<Json> OptionsOf(const Json& body) {
   return options;
 }
 
+// mode, cursor, key, overlap: nothing for mode full.
+Result<std::optional<Cursor>> CursorOf(const Json& body) {
+  ASSIGN_OR_RETURN(const std::string mode, TextMember(body, "mode", "full"));
+  if (mode != "full" && mode != "incremental") {
+    return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "mode",
+                "full incremental", mode);
+  }
+  const auto given = [&](const char* field) {
+    const auto at = body.find(field);
+    return at != body.end() && !at->is_null();
+  };
+  if (mode == "full") {
+    for (const char* field : {"cursor", "key", "overlap"}) {
+      if (given(field))
+        return Fail(ErrorCode::kUnprocessable, "'{}' goes with mode incremental", field);
+    }
+    return std::optional<Cursor>();
+  }
+  Cursor cursor;
+  ASSIGN_OR_RETURN(cursor.column, TextMember(body, "cursor", ""));
+  if (given("key")) {
+    const Json& key = body["key"];
+    const bool texts = key.is_array() && std::ranges::all_of(key, [](const Json& column) {
+                         return column.is_string() && !column.get<std::string>().empty();
+                       });
+    if (!texts) return Fail(ErrorCode::kUnprocessable, "'key' must be a list of column names");
+    cursor.key = key.get<std::vector<std::string>>();
+  }
+  if (given("overlap")) {
+    const Json& overlap = body["overlap"];
+    if (!overlap.is_number_integer() || overlap < 0 || overlap > kMaxInteger)
+      return Fail(ErrorCode::kUnprocessable, "'overlap' must be a whole number, 0 or more");
+    cursor.overlap = overlap.get<std::int64_t>();
+  }
+  return std::optional<Cursor>(std::move(cursor));
+}
+
 // A dataset that is collected: `source` is a source's name.
 Result<Response> PostCollected(const Parts& parts, const Request& request, const Json& body,
                                const std::string& name) {
@@ -119,16 +156,12 @@ Result<Response> PostCollected(const Parts& parts, const Request& request, const
       return Fail(ErrorCode::kUnprocessable, "'{}' does not go with the name of a source", field);
     }
   }
-  ASSIGN_OR_RETURN(const std::string mode, TextMember(body, "mode", "full"));
-  if (mode != "full") {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "mode", "full",
-                mode);
-  }
   CollectRequest collect{.name = name,
                          .source = body["source"].get<std::string>(),
                          .idempotency_key = std::string(request.Header("idempotency-key"))};
   ASSIGN_OR_RETURN(collect.table, TextMember(body, "table", ""));
   ASSIGN_OR_RETURN(collect.query, TextMember(body, "query", ""));
+  ASSIGN_OR_RETURN(collect.cursor, CursorOf(body));
   ASSIGN_OR_RETURN(collect.allow_empty, GetBool(body, "allow_empty", false));
   ASSIGN_OR_RETURN(const Job job, parts.collect.Collect(request.caller, collect));
   return JobStarted(job, request.language);
@@ -138,8 +171,9 @@ Result<Response> PostCollected(const Parts& parts, const Request& request, const
 Result<Response> PostDataset(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(const Json body, request.JsonBody());
   if (!body.is_object()) return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object");
-  RETURN_IF_ERROR(RejectUnknown(body, {"name", "source", "table", "query", "allow_empty", "sql",
-                                       "format", "options", "types", "on_error", "mode"}));
+  RETURN_IF_ERROR(RejectUnknown(
+      body, {"name", "source", "table", "query", "cursor", "key", "overlap", "allow_empty", "sql",
+             "format", "options", "types", "on_error", "mode"}));
   ASSIGN_OR_RETURN(const std::string name, TextMember(body, "name", ""));
   if (name.empty()) return Fail(ErrorCode::kUnprocessable, "a dataset needs a 'name'");
   if (auto checked = CheckDatasetName(name); !checked && !parts.catalog.Get(request.caller, name)) {
@@ -165,7 +199,7 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   if (!source.is_object())
     return Fail(ErrorCode::kUnprocessable,
                 "'source' must be a source's name, or an object: upload, url or path");
-  for (const char* field : {"table", "query", "allow_empty"}) {
+  for (const char* field : {"table", "query", "cursor", "key", "overlap", "allow_empty"}) {
     if (body.contains(field) && !body[field].is_null()) {
       return Fail(ErrorCode::kUnprocessable, "'{}' goes with the name of a source", field);
     }
@@ -449,8 +483,16 @@ Result<Response> DeleteDataset(const Parts& parts, const Request& request) {
 
 // POST /api/v1/datasets/{name}/refresh
 Result<Response> Refresh(const Parts& parts, const Request& request) {
+  bool full = false;
+  if (!request.body.empty()) {
+    ASSIGN_OR_RETURN(const Json body, request.JsonBody());
+    if (!body.is_object())
+      return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object");
+    RETURN_IF_ERROR(RejectUnknown(body, {"full"}));
+    ASSIGN_OR_RETURN(full, GetBool(body, "full", false));
+  }
   ASSIGN_OR_RETURN(const Job job, parts.service.Refresh(request.caller, request.params.at("name"),
-                                                        request.language));
+                                                        request.language, full));
   return JobStarted(job, request.language);
 }
 

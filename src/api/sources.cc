@@ -64,6 +64,7 @@ Json ConnectorJson(const Connector& connector, Language language) {
           {"fields", std::move(fields)},
           {"can",
            {{"query", connector.can.query},
+            {"incremental", connector.can.incremental},
             {"count", connector.can.count},
             {"sums", connector.can.sums}}}};
 }

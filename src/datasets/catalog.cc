@@ -57,6 +57,15 @@ Result<std::vector<delta::FileEntry>> FilesOf(const Json& files) {
   return entries;
 }
 
+// A log forgets no `txn`: those of positions that no longer hold are overwritten.
+void VoidPositions(const delta::State& base, const std::map<std::string, std::int64_t>& given,
+                   delta::Change& change) {
+  for (const auto& [app, version] : base.txns) {
+    if (app.starts_with(delta::kPositionPrefix) && !given.contains(app))
+      change.positions[app] = delta::kNoPosition;
+  }
+}
+
 // The whole numbers by size, so that "fits into" is an order.
 int IntegerRank(TypeKind kind) {
   switch (kind) {
@@ -371,9 +380,14 @@ Result<DatasetVersion> DatasetCatalog::Commit(const Caller& caller, const Datase
       .operation = commit.mode == WriteMode::kCreate ? "CREATE TABLE AS SELECT" : "WRITE",
       .parameters = {{"mode", commit.mode == WriteMode::kAppend ? "Append" : "Overwrite"}},
       .replace = commit.mode != WriteMode::kAppend,
+      .positions = commit.positions,
       .app_id = commit.job_id,
       .app_version = 1};
   ASSIGN_OR_RETURN(change.files, FilesOf(commit.files));
+  if (commit.merge) {
+    change.operation = "MERGE";
+    change.removed = commit.merge->removed;
+  }
   delta::State state;
   for (int attempt = 0;; ++attempt) {
     delta::State base;
@@ -385,6 +399,12 @@ Result<DatasetVersion> DatasetCatalog::Commit(const Caller& caller, const Datase
       state = std::move(base);
       break;
     }
+    if (commit.merge && base.version != commit.merge->base_version) {
+      return Fail(ErrorCode::kConflict,
+                  "another writer was first with version {} of the Delta table",
+                  commit.merge->base_version + 1);
+    }
+    if (change.replace) VoidPositions(base, commit.positions, change);
     change.schema.reset();
     if (commit.mode == WriteMode::kAppend) {
       RETURN_IF_ERROR(CheckAppend(base.schema, commit.schema));
@@ -415,6 +435,12 @@ Result<DatasetVersion> DatasetCatalog::Commit(const Caller& caller, const Datase
     version.bytes += file.bytes;
   }
   for (const delta::FileEntry& file : change.files) version.added_rows += file.rows;
+  if (commit.merge) {  // without the rows that only moved
+    ASSIGN_OR_RETURN(const delta::State base, log.Read(commit.merge->base_version));
+    version.added_rows = version.rows;
+    for (const delta::FileEntry& file : base.files) version.added_rows -= file.rows;
+    version.added_rows = std::max<std::int64_t>(0, version.added_rows);
+  }
   const Status recorded = database_.Transact([&](SqlSession& session) -> Status {
     if (existing.empty()) {
       RETURN_IF_ERROR(session.Execute(
@@ -436,7 +462,7 @@ Result<DatasetVersion> DatasetCatalog::Commit(const Caller& caller, const Datase
         "updated_ms = ?";
     SqlParams params{version.version, version.rows, version.bytes, version.rejected_rows,
                      version.created_ms};
-    if (commit.mode != WriteMode::kAppend) {
+    if (commit.mode != WriteMode::kAppend || commit.merge) {
       sql += ", origin = ?";
       params.emplace_back(commit.origin.dump());
     }

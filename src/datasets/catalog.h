@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,13 +46,21 @@ struct DatasetVersion {
 
 enum class WriteMode : std::uint8_t { kCreate, kAppend, kReplace };
 
+/// How an append takes the place of rows that are there: files that held them are written anew.
+struct DatasetMerge {
+  std::int64_t base_version = 0;     // what it was made for
+  std::vector<std::string> removed;  // files of that version
+};
+
 /// What a job wrote, to become the next version.
 struct DatasetCommit {
   std::string id;  // where the files lie: from NewFolder(), or an existing dataset's
   std::string name;
   WriteMode mode = WriteMode::kCreate;
   Schema schema;
-  Json files;  // [{"path","bytes","rows","stats"}], relative to the folder
+  Json files;                         // [{"path","bytes","rows","stats"}], relative to the folder
+  std::optional<DatasetMerge> merge;  // of kAppend: `origin` becomes the dataset's, too
+  std::map<std::string, std::int64_t> positions;  // delta::Change::positions
   std::int64_t rejected_rows = 0;
   std::string rejected_file;
   Json origin;
@@ -102,7 +111,8 @@ class DatasetCatalog {
                                                              std::string_view name) const;
   /// Makes files the next version of a dataset, as a Delta commit, and creates the dataset where
   /// the mode says so. The same job again gives what its first commit gave. Errors   kConflict
-  /// where a name is taken, or rows do not fit the table's columns.
+  /// where a name is taken, rows do not fit the table's columns, or a merge was made for another
+  /// version than the latest. Where the table is replaced, positions of sources in it are void.
   [[nodiscard]] Result<DatasetVersion> Commit(const Caller& caller, const DatasetCommit& commit);
   /// Where the table of the dataset `id` is, or will be.
   [[nodiscard]] std::string Folder(std::string_view workspace, std::string_view id) const;

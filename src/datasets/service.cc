@@ -229,8 +229,8 @@ Result<Job> DatasetService::Derive(const Caller& caller, const std::string& name
       {.idempotency_key = idempotency_key, .group = WriteGroup(caller, target.name)});
 }
 
-Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
-                                    Language language) {
+Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name, Language language,
+                                    bool anew) {
   ASSIGN_OR_RETURN(const DatasetInfo info, catalog_.Get(caller, name));
   if (info.origin.value("kind", "") == "sql") {
     ASSIGN_OR_RETURN(const auto versions, catalog_.Versions(caller, info.name));
@@ -239,7 +239,7 @@ Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
   }
   if (const auto found = refreshers_.find(info.origin.value("kind", ""));
       found != refreshers_.end()) {
-    return found->second(caller, info);
+    return found->second(caller, info, anew);
   }
   const Json source = info.origin.value("source", Json::object());
   if (source.contains("upload") || (!source.contains("path") && !source.contains("url"))) {

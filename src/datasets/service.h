@@ -56,12 +56,14 @@ class DatasetService {
                                    const std::string& sql, WriteMode mode,
                                    const std::string& idempotency_key = {});
   /// A new version from the same SQL over the same datasets, whatever they are called by now, or
-  /// from the same file, folder or address.
-  /// Errors   kConflict where the source is gone for good (an upload).
-  [[nodiscard]] Result<Job> Refresh(const Caller& caller, std::string_view name, Language language);
+  /// from the same file, folder or address. `anew`: all of it, where only what is new would be
+  /// read. Errors   kConflict where the source is gone for good (an upload).
+  [[nodiscard]] Result<Job> Refresh(const Caller& caller, std::string_view name, Language language,
+                                    bool anew = false);
 
   /// How datasets are refreshed whose origin is of another kind than files and SQL; at start.
-  using Refresher = std::function<Result<Job>(const Caller& caller, const DatasetInfo& dataset)>;
+  using Refresher =
+      std::function<Result<Job>(const Caller& caller, const DatasetInfo& dataset, bool anew)>;
   void AddRefresher(std::string kind, Refresher refresher) {
     refreshers_.emplace(std::move(kind), std::move(refresher));
   }

@@ -159,9 +159,10 @@ void ServerInstance::State::AddModules() {
   collect->RegisterCommits();
   sources->AddUseCheck(
       [this](const Caller& caller, const std::string& id) { return collect->UsersOf(caller, id); });
-  dataset_service->AddRefresher("source", [this](const Caller& caller, const DatasetInfo& dataset) {
-    return collect->Refresh(caller, dataset);
-  });
+  dataset_service->AddRefresher(
+      "source", [this](const Caller& caller, const DatasetInfo& dataset, bool anew) {
+        return collect->Refresh(caller, dataset, anew);
+      });
   model_service = std::make_unique<ModelService>(*models, *datasets, *jobs, folder.path());
   model_service->RegisterCommits();
   RegisterAllRuntimes(runtimes);

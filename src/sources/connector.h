@@ -13,15 +13,17 @@
 #include "base/json.h"
 #include "base/registry.h"
 #include "base/settings.h"
+#include "sources/range.h"
 #include "table/batch.h"
 
 namespace aimass {
 
 /// What a connector can do. The contract suite asserts exactly this against the real server.
 struct Abilities {
-  bool query = false;  // reads a query in the source's own language beside whole tables
-  bool count = false;  // the source counts rows itself
-  bool sums = false;   // and adds up number columns itself
+  bool query = false;        // reads a query in the source's own language beside whole tables
+  bool incremental = false;  // looks for SourceRead::range itself
+  bool count = false;        // the source counts rows itself
+  bool sums = false;         // and adds up number columns itself
 };
 
 struct SourceTable {
@@ -63,6 +65,7 @@ struct SourceRead {
   std::string table;
   std::string query;                 // one SELECT; it can change nothing
   std::vector<std::string> columns;  // of `table`: only these; empty: all
+  std::optional<SourceRange> range;  // only these rows; for connectors that can `incremental`
   std::int64_t limit = 0;            // rows at most; 0: all
   std::size_t batch_rows = 8192;
   std::function<Status(const BadRow&)> reject;  // gets what is no row; none: such a row is an error

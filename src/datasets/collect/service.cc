@@ -1,8 +1,10 @@
 #include "datasets/collect/service.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/words.h"
 #include "datasets/delta/log.h"
 #include "datasets/target.h"
@@ -13,7 +15,8 @@ namespace {
 constexpr std::string_view kRunColumns =
     "job, state, started_ms, finished_ms, rows_read, rows_written, rejected_rows, byte_count, "
     "reconciled, difference, version, error";
-constexpr std::size_t kNamed = 3;  // of the rows that differ, in an error
+constexpr std::size_t kMaxRejects = std::size_t{16} << 30;  // bytes
+constexpr std::size_t kNamed = 3;                           // of the rows that differ, in an error
 
 // NULL where nothing is known.
 SqlValue OptionalInteger(const std::optional<std::int64_t>& value) {
@@ -133,33 +136,71 @@ Result<Job> CollectService::Collect(const Caller& caller, const CollectRequest& 
     return Fail(ErrorCode::kUnprocessable, "a source of kind '{}' has tables only, no queries",
                 source->spec.kind);
   }
+  if (request.cursor) RETURN_IF_ERROR(CheckCursor(caller, request, *connector));
   ASSIGN_OR_RETURN(const WriteTarget target,
                    TargetOf(catalog_, caller, request.name, WriteMode::kReplace));
   if (target.existing && target.existing->origin.value("kind", "") != "source") {
     return Fail(ErrorCode::kConflict, "there is a dataset '{}' already", target.name);
   }
+  Json parameters{
+      {"dataset", target.id},
+      {"name", target.name},
+      {"folder", target.folder},
+      {"data_folder", data_folder_},
+      {"mode", WriteModeName(target.existing ? WriteMode::kReplace : WriteMode::kCreate)},
+      {"source", ToJson(source->spec)},
+      {"table", request.table},
+      {"query", Trimmed(request.query)},
+      {"allow_empty", request.allow_empty}};
+  if (request.cursor) {
+    parameters.update(ToJson(*request.cursor));
+    parameters["anew"] = request.anew;
+  }
   return queue_.Submit(
-      caller.For("collect"), "collect",
-      Json{{"dataset", target.id},
-           {"name", target.name},
-           {"folder", target.folder},
-           {"data_folder", data_folder_},
-           {"mode", WriteModeName(target.existing ? WriteMode::kReplace : WriteMode::kCreate)},
-           {"source", ToJson(source->spec)},
-           {"table", request.table},
-           {"query", Trimmed(request.query)},
-           {"allow_empty", request.allow_empty}},
+      caller.For("collect"), "collect", std::move(parameters),
       {.idempotency_key = request.idempotency_key, .group = WriteGroup(caller, target.name)});
 }
 
-Result<Job> CollectService::Refresh(const Caller& caller, const DatasetInfo& dataset) {
+// What can be said before the source is asked for rows.
+Status CollectService::CheckCursor(const Caller& caller, const CollectRequest& request,
+                                   const Connector& connector) const {
+  if (!connector.can.incremental) {
+    return Fail(ErrorCode::kUnprocessable, "a source of kind '{}' is not collected by a cursor",
+                connector.name);
+  }
+  if (request.cursor->column.empty()) {
+    auto failure =
+        Fail(ErrorCode::kUnprocessable,
+             "mode incremental needs a 'cursor': a column that grows with every change of a row");
+    if (request.table.empty()) return failure;
+    ASSIGN_OR_RETURN(const TablePreview table,
+                     sources_.Preview(caller, request.source, request.table, 0));
+    const std::string candidates = CursorCandidates(table.description);
+    if (candidates.empty()) return failure;
+    return WithHint(std::move(failure), Msg("these may serve as a cursor: {}", candidates));
+  }
+  if (!request.query.empty() && request.cursor->key.empty()) {
+    return Fail(
+        ErrorCode::kUnprocessable,
+        "mode incremental with a 'query' needs a 'key': the columns that tell its rows apart");
+  }
+  return {};
+}
+
+Result<Job> CollectService::Refresh(const Caller& caller, const DatasetInfo& dataset, bool anew) {
   const Json& origin = dataset.origin;
   const std::string id = origin.value("source", Json::object()).value("id", "");
   ASSIGN_OR_RETURN(const std::string source, sources_.NameOf(caller, id));
+  std::optional<Cursor> cursor;
+  if (origin.contains("cursor")) {
+    ASSIGN_OR_RETURN(cursor, CursorFromJson(origin));
+  }
   return Collect(caller, {.name = dataset.name,
                           .source = source,
                           .table = origin.value("table", ""),
                           .query = origin.value("query", ""),
+                          .cursor = std::move(cursor),
+                          .anew = anew,
                           .allow_empty = origin.value("allow_empty", false),
                           .idempotency_key = {}});
 }
@@ -219,17 +260,65 @@ Result<Json> CollectService::CommitJob(const Job& job, const Json& output) {
   for (const char* what : {"table", "query"}) {
     if (!parameters.value(what, "").empty()) commit.origin[what] = parameters[what];
   }
+  if (parameters.contains("cursor")) {
+    ASSIGN_OR_RETURN(const Cursor cursor, CursorFromJson(parameters));
+    commit.origin["mode"] = "incremental";
+    commit.origin.update(ToJson(cursor));
+    commit.positions =
+        output.value("positions", Json::object()).get<std::map<std::string, std::int64_t>>();
+  }
+  if (output.contains("merge")) {
+    commit.mode = WriteMode::kAppend;
+    ASSIGN_OR_RETURN(const std::int64_t base, GetInteger(output["merge"], "base_version"));
+    commit.merge = {.base_version = base,
+                    .removed = output["merge"].at("removed").get<std::vector<std::string>>()};
+  }
   commit.details = {{"warnings", output.value("warnings", Json::array())}, {"check", check}};
-  ASSIGN_OR_RETURN(const DatasetVersion version, catalog_.Commit(job.caller, commit));
+  ASSIGN_OR_RETURN(auto unchanged, Unchanged(job, commit));
+  DatasetVersion version;
+  if (unchanged) {
+    version = std::move(*unchanged);
+    version.added_rows = 0;
+  } else {
+    ASSIGN_OR_RETURN(version, catalog_.Commit(job.caller, commit));
+  }
   run.version = version.version;
   RETURN_IF_ERROR(Record(job, run));
   return Json{{"dataset", commit.name},
               {"version", version.version},
               {"rows", version.rows},
               {"added_rows", version.added_rows},
-              {"rejected_rows", version.rejected_rows},
+              {"rejected_rows", run.rejected_rows},
+              {"rows_read", run.rows_read},
               {"reconciled", true},
               {"warnings", Json::array()}};
+}
+
+Result<std::optional<DatasetVersion>> CollectService::Unchanged(const Job& job,
+                                                                const DatasetCommit& commit) const {
+  using None = std::optional<DatasetVersion>;
+  if (!commit.merge || !commit.files.empty() || !commit.merge->removed.empty()) return None();
+  const auto info = catalog_.Get(job.caller, commit.name);
+  if (!info || info->id != commit.id || info->version != commit.merge->base_version ||
+      info->origin != commit.origin) {
+    return None();
+  }
+  ASSIGN_OR_RETURN(const auto versions, catalog_.Versions(job.caller, commit.name));
+  if (versions.empty()) return None();
+  const DatasetVersion& latest = versions.front();
+  // Rows that were set aside before are no news either.
+  const auto text = [&](const std::string& file) -> Result<std::string> {
+    if (file.empty()) return std::string();
+    return ReadFile(info->folder + "/" + file, kMaxRejects);
+  };
+  ASSIGN_OR_RETURN(const std::string before, text(latest.rejected_file));
+  ASSIGN_OR_RETURN(const std::string now, text(commit.rejected_file));
+  if (before != now) return None();
+  if (!commit.rejected_file.empty() && commit.rejected_file != latest.rejected_file) {
+    std::error_code ignored;
+    std::filesystem::remove(info->folder + "/" + commit.rejected_file, ignored);
+  }
+  return None(latest);
 }
 
 Result<std::vector<CollectRun>> CollectService::Runs(const Caller& caller, std::string_view dataset,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "datasets/catalog.h"
+#include "datasets/collect/cursor.h"
 #include "jobs/queue.h"
 #include "sources/service.h"
 
@@ -16,8 +17,10 @@ struct CollectRequest {
   std::string name;  // of the dataset
   std::string source;
   std::string table;
-  std::string query;         // one SELECT in the source's own language
-  bool allow_empty = false;  // no rows are a success
+  std::string query;             // one SELECT in the source's own language
+  std::optional<Cursor> cursor;  // incremental: after the first run only what came since
+  bool anew = false;             // this time everything, in spite of the cursor
+  bool allow_empty = false;      // no rows are a success
   std::string idempotency_key;
 };
 
@@ -27,13 +30,13 @@ struct CollectRun {
   std::string state;  // "succeeded", "failed", "cancelled"
   std::int64_t started_ms = 0;
   std::int64_t finished_ms = 0;
-  std::int64_t rows_read = 0;
+  std::int64_t rows_read = 0;  // incremental: without those of the overlap that are as they were
   std::int64_t rows_written = 0;
   std::int64_t rejected_rows = 0;
   std::int64_t bytes = 0;
   std::optional<bool> reconciled;       // nothing where it did not come to that
   Json difference = Json::array();      // [{"key","what"}]: the rows that differ, at most 20
-  std::optional<std::int64_t> version;  // of the dataset, where one came of it
+  std::optional<std::int64_t> version;  // of the dataset, that holds it
   std::optional<Error> error;
 };
 
@@ -53,8 +56,8 @@ class CollectService {
   /// Errors   kConflict where the name belongs to a dataset that was made otherwise; kNotFound for
   ///          the source; kUnprocessable.
   [[nodiscard]] Result<Job> Collect(const Caller& caller, const CollectRequest& request);
-  /// The same again, as the dataset's origin says.
-  [[nodiscard]] Result<Job> Refresh(const Caller& caller, const DatasetInfo& dataset);
+  /// The same again, as the dataset's origin says; `anew`: without regard to a cursor.
+  [[nodiscard]] Result<Job> Refresh(const Caller& caller, const DatasetInfo& dataset, bool anew);
   /// Newest first, at most `limit`. Errors: kNotFound for the dataset.
   [[nodiscard]] Result<std::vector<CollectRun>> Runs(const Caller& caller, std::string_view dataset,
                                                      int limit) const;
@@ -63,7 +66,12 @@ class CollectService {
                                                          const std::string& source_id) const;
 
  private:
+  [[nodiscard]] Status CheckCursor(const Caller& caller, const CollectRequest& request,
+                                   const Connector& connector) const;
   [[nodiscard]] Result<Json> CommitJob(const Job& job, const Json& output);
+  /// What there is already, where a run brought nothing that the dataset does not have.
+  [[nodiscard]] Result<std::optional<DatasetVersion>> Unchanged(const Job& job,
+                                                                const DatasetCommit& commit) const;
   [[nodiscard]] Status Record(const Job& job, const CollectRun& run);
 
   Database& database_;

@@ -146,8 +146,8 @@ Status CheckMayWrite(const State& state, const Change& change) {
                 "the Delta table uses the feature '{}', which this build does not write", feature);
   }
   const auto append_only = state.configuration.find("delta.appendOnly");
-  if (change.replace && !state.files.empty() && append_only != state.configuration.end() &&
-      append_only->second == "true") {
+  const bool removes = (change.replace && !state.files.empty()) || !change.removed.empty();
+  if (removes && append_only != state.configuration.end() && append_only->second == "true") {
     return Fail(ErrorCode::kConflict,
                 "the Delta table takes appended rows only (delta.appendOnly)");
   }
@@ -388,7 +388,7 @@ Result<State> Log::Commit(const State& base, const Change& change) const {
       {"operation", change.operation},
       {"operationParameters", change.parameters.is_object() ? change.parameters : Json::object()},
       {"engineInfo", "aimass"},
-      {"isBlindAppend", !change.replace},
+      {"isBlindAppend", !change.replace && change.removed.empty()},
       {"txnId", NewId()}};
   if (base.version >= 0) info["readVersion"] = base.version;
   actions.push_back(Json{{"commitInfo", std::move(info)}});
@@ -411,11 +411,11 @@ Result<State> Log::Commit(const State& base, const Change& change) const {
     ASSIGN_OR_RETURN(Json metadata, MetadataAction(next));
     actions.push_back(std::move(metadata));
   }
-  if (!change.app_id.empty()) {
-    actions.push_back(
-        Json{{"txn",
-              {{"appId", change.app_id}, {"version", change.app_version}, {"lastUpdated", now}}}});
-    next.txns[change.app_id] = change.app_version;
+  auto txns = change.positions;
+  if (!change.app_id.empty()) txns[change.app_id] = change.app_version;
+  for (const auto& [app, version] : txns) {
+    actions.push_back(Json{{"txn", {{"appId", app}, {"version", version}, {"lastUpdated", now}}}});
+    next.txns[app] = version;
   }
   if (change.replace) {
     for (const FileEntry& file : base.files) {
@@ -423,6 +423,11 @@ Result<State> Log::Commit(const State& base, const Change& change) const {
       next.removed[file.path] = now;
     }
     next.files.clear();
+  }
+  for (const std::string& path : change.removed) {
+    actions.push_back(RemoveAction(path, now, true));
+    next.removed[path] = now;
+    std::erase_if(next.files, [&](const FileEntry& file) { return file.path == path; });
   }
   for (FileEntry file : change.files) {
     if (file.modified_ms == 0) file.modified_ms = now;

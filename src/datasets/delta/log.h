@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -44,6 +46,10 @@ struct CommitInfo {
   Json parameters;
 };
 
+/// `txn`s that say how far a source was read begin so; and the version that says: not at all.
+inline constexpr std::string_view kPositionPrefix = "aimass.source.";
+inline constexpr std::int64_t kNoPosition = std::numeric_limits<std::int64_t>::min();
+
 /// What a commit changes.
 struct Change {
   std::string operation;  // "CREATE TABLE", "WRITE"
@@ -51,6 +57,8 @@ struct Change {
   std::optional<Schema> schema;  // the new schema, where it changes; needed by the first commit
   bool replace = false;          // the new files take the place of all that there are
   std::vector<FileEntry> files;
+  std::vector<std::string> removed;  // files of the base that are no longer part of the table
+  std::map<std::string, std::int64_t> positions;  // further `txn`s: how far a source was read
   std::string app_id;  // written as `txn`, so that the same work is never committed twice
   std::int64_t app_version = 0;
 };

@@ -94,6 +94,36 @@ TEST(DeltaLog, ASecondCommitOnTheSameBaseIsAConflict) {
   EXPECT_EQ(again.error().code, ErrorCode::kConflict);
 }
 
+TEST(DeltaLog, OneCommitTakesFilesOutAndKeepsPositions) {
+  const TestFolder folder;
+  const Log log(folder.path());
+  auto state = log.Commit({}, {.operation = "CREATE TABLE",
+                               .schema = OneColumn(TypeKind::kText),
+                               .files = {File("a"), File("b")}});
+  ASSERT_TRUE(state);
+  state = log.Commit(*state, {.operation = "MERGE",
+                              .files = {File("c")},
+                              .removed = {"a"},
+                              .positions = {{"aimass.source.x", 1'700'000'000'000'001}},
+                              .app_id = "job",
+                              .app_version = 1});
+  ASSERT_TRUE(state);
+  for (int i = 0; i < 10; ++i) {  // a checkpoint lies between
+    state = log.Commit(*state, {.operation = "WRITE"});
+    ASSERT_TRUE(state);
+  }
+  const auto read = log.Read();
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->files.size(), 2U);
+  EXPECT_EQ(read->files[0].path, "b");
+  EXPECT_EQ(read->files[1].path, "c");
+  EXPECT_EQ(read->txns.at("aimass.source.x"), 1'700'000'000'000'001);
+  EXPECT_EQ(read->txns.at("job"), 1);
+  const auto before = log.Read(0);
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->files.size(), 2U);
+}
+
 TEST(DeltaLog, TimestampsWithoutZoneRaiseTheProtocol) {
   const TestFolder folder;
   const Log log(folder.path());

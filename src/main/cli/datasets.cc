@@ -157,7 +157,9 @@ void AddImport(Verb& noun) {
 
 struct AddOptions {
   std::string name, source;
-  std::optional<std::string> table, query;
+  std::optional<std::string> table, query, mode, cursor;
+  std::vector<std::string> key;
+  std::optional<std::int64_t> overlap;
   bool allow_empty = false;
   bool no_wait = false;
 };
@@ -169,6 +171,10 @@ Status AddFromSource(Context& context, const AddOptions& given) {
   Json body = {{"name", given.name}, {"source", given.source}};
   if (given.table) body["table"] = *given.table;
   if (given.query) body["query"] = *given.query;
+  if (given.mode) body["mode"] = *given.mode;
+  if (given.cursor) body["cursor"] = *given.cursor;
+  if (!given.key.empty()) body["key"] = given.key;
+  if (given.overlap) body["overlap"] = *given.overlap;
   if (given.allow_empty) body["allow_empty"] = true;
   return MakeDataset(context, given.name, std::string(kDatasets), body, given.no_wait);
 }
@@ -212,8 +218,21 @@ void AddCollected(Verb& noun) {
       .Must()
       .Option("--table", "TABLE", given->table, Msg("a table or view of the source"))
       .Option("--query", "SELECT", given->query, Msg("or a query in the source's own language"))
+      .Option("--mode", "MODE", given->mode,
+              Msg("full, or incremental: after the first run only rows that came or changed since"))
+      .Option("--cursor", "COLUMN", given->cursor,
+              Msg("a column that grows with every change of a row, for mode incremental"))
+      .Option(
+          "--key", "COLUMN", given->key,
+          Msg("rows with the same are the same row; may be repeated; the table's key otherwise"))
+      .Option("--overlap", "N", given->overlap,
+              Msg("how far to go back for rows that came late: seconds, or what the column counts"))
       .Flag("--allow-empty", given->allow_empty, Msg("no rows are a success too"))
       .Example("aimass datasets add orders --source erp --table orders", Msg("a whole table"))
+      .Example(
+          "aimass datasets add orders --source erp --table orders --mode incremental --cursor "
+          "updated_at --key id",
+          Msg("then only what changes"))
       .Run([given](Context& context) { return AddFromSource(context, *given); });
   AddNoWait(verb, given->no_wait);
   auto runs = std::make_shared<Named>();
@@ -262,13 +281,19 @@ void AddDerive(Verb& noun) {
       .Run([given](Context& context) { return Derive(context, *given); });
   AddNoWait(verb, given->no_wait);
 
-  auto again = std::make_shared<Named>();
+  struct RefreshOptions : Named {
+    bool full = false;
+  };
+  auto again = std::make_shared<RefreshOptions>();
   Verb refresh =
       noun.Add("refresh", Msg("Read the source again, or run the SQL again: a new version"));
   refresh.Required("NAME", again->name, Msg("name of the dataset"))
+      .Flag("--full", again->full, Msg("everything, also where only what is new would be read"))
       .Example("aimass datasets refresh customers", Msg("after sales got new rows"))
       .Run([again](Context& context) -> Status {
-        return MakeDataset(context, again->name, PathOf(again->name, "/refresh"), Json::object(),
+        Json body = Json::object();
+        if (again->full) body["full"] = true;
+        return MakeDataset(context, again->name, PathOf(again->name, "/refresh"), body,
                            again->no_wait);
       });
   AddNoWait(refresh, again->no_wait);

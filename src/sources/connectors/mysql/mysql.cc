@@ -339,6 +339,8 @@ class Database : public SourceConnection {
       }
       sql = "SELECT " + list + " FROM " + QuotedName(request.table);
     }
+    if (request.range)
+      sql += " WHERE " + RangeCondition(*request.range, QuotedName(request.range->column));
     if (request.limit > 0) sql += fmt::format(" LIMIT {}", request.limit);
     return sql;
   }
@@ -368,7 +370,7 @@ void Register(ConnectorRegistry& registry) {
   registry.Add({.name = "mysql",
                 .label = {"MySQL and MariaDB", "MySQL 与 MariaDB"},
                 .fields = kFields,
-                .can = {.query = true, .count = true, .sums = true},
+                .can = {.query = true, .incremental = true, .count = true, .sums = true},
                 .connect = Connect});
 }
 

@@ -1,0 +1,125 @@
+"""Every connector does what it declares, against its real server, and refuses what it does not declare."""
+
+import decimal
+import json
+import time
+
+import pytest
+
+from adapters import ADAPTERS
+from harness import wait_for_job
+
+ROWS = [(i, f"名 {i}", decimal.Decimal(f"{i}.25"), f"2026-01-{1 + i // 60:02d} 08:{i % 60:02d}:00") for i in range(600)]
+LATER = "2026-02-01 00:00:00"
+
+
+@pytest.fixture(scope="module", params=ADAPTERS, ids=[adapter.kind for adapter in ADAPTERS])
+def adapter(request):
+    return request.param(request.getfixturevalue(request.param.fixture))
+
+
+@pytest.fixture(scope="module")
+def can(client, adapter):
+    kinds = {kind["name"]: kind for kind in client.get("/api/v1/connectors").json()["items"]}
+    return kinds[adapter.kind]["can"]
+
+
+@pytest.fixture(scope="module")
+def source(client, adapter):
+    answer = client.post("/api/v1/sources", json={"name": adapter.kind, "kind": adapter.kind, "settings": adapter.settings()})
+    assert answer.status_code == 201, answer.text
+    assert client.post(f"/api/v1/sources/{adapter.kind}/test", json={}).json()["ok"] is True
+    return adapter.kind
+
+
+@pytest.fixture
+def table(adapter):
+    name = f"c{time.monotonic_ns()}"
+    adapter.create(name)
+    adapter.insert(name, ROWS)
+    return name
+
+
+def run(client, path, body):
+    answer = client.post(path, json=body)
+    assert answer.status_code == 202, answer.text
+    return wait_for_job(client, answer.json()["job"]["id"])
+
+
+def add(client, source, table, **what):
+    job = run(client, "/api/v1/datasets", {"name": table, "source": source} | (what or {"table": table}))
+    assert job["state"] == "succeeded", job
+    return last_run(client, table)
+
+
+def refresh(client, table, **body):
+    job = run(client, f"/api/v1/datasets/{table}/refresh", body)
+    assert job["state"] == "succeeded", job
+    return last_run(client, table)
+
+
+def last_run(client, table):
+    return client.get(f"/api/v1/datasets/{table}/runs").json()["items"][0]
+
+
+def stored(client, table):
+    answer = client.post("/api/v1/sql", json={
+        "query": f"SELECT id, name, amount, strftime(updated_at, '%Y-%m-%d %H:%M:%S') FROM {table} ORDER BY id",
+        "limit": 100000})
+    assert answer.status_code == 200, answer.text
+    return [(key, name, decimal.Decimal(amount), moment) for key, name, amount, moment in answer.json()["rows"]]
+
+
+def test_a_connector_declares_what_the_contract_knows(can):
+    assert set(can) == {"query", "incremental", "count", "sums"}
+
+
+def test_full_and_reconciled(client, adapter, source, table):
+    first = add(client, source, table)
+    assert (first["rows_read"], first["rows_written"], first["reconciled"]) == (600, 600, True)
+    assert stored(client, table) == adapter.rows(table)
+    adapter.update(table, (3, "x", decimal.Decimal("7.00"), LATER))
+    adapter.delete(table, 4)
+    again = refresh(client, table)
+    assert again["reconciled"] is True and again["version"] == 1
+    assert stored(client, table) == adapter.rows(table)
+
+
+def test_query(client, adapter, source, can, table):
+    if can["query"]:
+        assert add(client, source, table, query=adapter.query(table))["rows_written"] == 600
+        assert stored(client, table) == adapter.rows(table)
+        return
+    answer = client.post("/api/v1/datasets", json={"name": table, "source": source, "query": "SELECT 1"})
+    assert answer.status_code == 422 and "no queries" in answer.text
+
+
+def test_incremental(client, adapter, source, can, table):
+    what = {"table": table, "mode": "incremental", "cursor": "updated_at", "key": ["id"], "overlap": 60}
+    if not can["incremental"]:
+        answer = client.post("/api/v1/datasets", json={"name": table, "source": source} | what)
+        assert answer.status_code == 422 and "not collected by a cursor" in answer.text
+        return
+    add(client, source, table, **what)
+    assert stored(client, table) == adapter.rows(table)
+    log = adapter.log()
+    adapter.update(table, (3, "x", decimal.Decimal("7.00"), LATER))
+    adapter.insert(table, [(600, "new", decimal.Decimal("1.00"), LATER)])
+    second = refresh(client, table)
+    assert (second["rows_read"], second["rows_written"], second["reconciled"]) == (2, 2, True)
+    assert adapter.pushed_down(log, table)
+    assert stored(client, table) == adapter.rows(table)
+    nothing = refresh(client, table)
+    assert (nothing["rows_read"], nothing["reconciled"], nothing["version"]) == (0, True, 1)
+
+
+def test_the_source_counts_and_adds_up_itself_where_that_is_declared(client, adapter, source, can, table):
+    log = adapter.log()
+    add(client, source, table)
+    assert adapter.totals(log, table) == (can["count"], can["sums"])
+
+
+@pytest.mark.parametrize("mode", ["changes", "append"])
+def test_a_mode_that_no_connector_has_is_refused(client, source, table, mode):
+    answer = client.post("/api/v1/datasets", json={"name": table, "source": source, "table": table, "mode": mode})
+    assert answer.status_code == 422 and "full incremental" in json.dumps(answer.json()), answer.text
