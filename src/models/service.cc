@@ -182,12 +182,12 @@ Result<Job> ModelService::Train(const Caller& caller, const Json& request,
   for (const std::string& column : checked.drop)
     RETURN_IF_ERROR(CheckColumn(dataset, "drop", column));
   RETURN_IF_ERROR(CheckMetric(checked));
-  if (checked.task != "auto") {
-    const auto existing = registry_.Get(caller, name);
-    if (existing && existing->task != checked.task) {
+  if (const auto existing = registry_.Get(caller, name)) {
+    if (checked.task != "auto" && existing->task != checked.task) {
       return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}",
-                  existing->name, existing->task, checked.task);
+                  existing->name, Word{existing->task}, Word{checked.task});
     }
+    parameters["model_task"] = existing->task;  // the job finds out before it searches
   }
   SubmitOptions options;
   options.limits.threads = checked.threads;
@@ -233,7 +233,7 @@ Result<Job> ModelService::ImportForeign(const Caller& caller, const Foreign& for
   if (const auto existing = registry_.Get(caller, name);
       existing && existing->task != TaskName(signature.task)) {
     return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}",
-                existing->name, existing->task, TaskName(signature.task));
+                existing->name, Word{existing->task}, Word{std::string(TaskName(signature.task))});
   }
   SubmitOptions options;
   options.idempotency_key = std::string(idempotency_key);

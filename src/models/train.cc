@@ -188,6 +188,11 @@ Result<Json> TrainOnRows(JobContext& context, const TrainParameters& parameters,
                    ReadTarget(table, parameters.target, parameters.task));
   context.Log(Msg("the task is {}: {} rows, {} of them without a value of '{}'",
                   TaskName(target.task), table.rows(), target.missing, parameters.target));
+  if (!parameters.model_task.empty() && parameters.model_task != TaskName(target.task)) {
+    return Fail(ErrorCode::kConflict, "model '{}' is a {} model; the new version is {}",
+                parameters.name, Word{parameters.model_task},
+                Word{std::string(TaskName(target.task))});
+  }
   ASSIGN_OR_RETURN(const RowGroups groups, FindGroups(context, parameters, table, target));
   ASSIGN_OR_RETURN(
       const Split split,

@@ -31,6 +31,7 @@ struct TrainParameters {
   std::string group_column;  // rows with the same value here stay on one side of every split
   std::string metric = "auto";
   std::string final_rows = "auto";  // "all", "training"
+  std::string model_task;           // of the versions that the model has; empty: it is the first
   std::string baseline_column;  // what the report compares with: the ranking by this column alone
   double test_fraction = 0.2;   // 0.05 … 0.5
   std::optional<Json> test_after;  // a value of time_column

@@ -23,7 +23,7 @@ Result<TrainParameters> TrainParametersFromJson(const Json& json) {
   RETURN_IF_ERROR(
       RejectUnknown(json, {"name", "dataset", "target", "task", "time_s", "threads", "seed", "keep",
                            "drop", "time_column", "group_column", "test", "metric", "final_rows",
-                           "baseline_column", "max_trials", "deploy"}));
+                           "baseline_column", "max_trials", "deploy", "model_task"}));
   TrainParameters out;
   ASSIGN_OR_RETURN(out.name, GetString(json, "name"));
   ASSIGN_OR_RETURN(out.target, GetString(json, "target"));
@@ -63,6 +63,7 @@ Result<TrainParameters> TrainParametersFromJson(const Json& json) {
   }
   ASSIGN_OR_RETURN(out.metric, GetString(json, "metric", "auto"));
   ASSIGN_OR_RETURN(out.baseline_column, GetString(json, "baseline_column", ""));
+  ASSIGN_OR_RETURN(out.model_task, GetString(json, "model_task", ""));
   ASSIGN_OR_RETURN(out.final_rows, GetString(json, "final_rows", "auto"));
   if (out.final_rows != "auto" && out.final_rows != "all" && out.final_rows != "training") {
     return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "final_rows",

@@ -112,7 +112,8 @@ Result<ReportInput> DescribeTraining(const Training& training) {
   report.dataset = {{"id", parameters.dataset.id},
                     {"name", parameters.dataset.name},
                     {"version", parameters.dataset.version},
-                    {"rows", training.table.rows()}};
+                    {"rows", training.table.rows()},
+                    {"rows_without_target", target.missing}};
   report.split = SplitJson(training);
   report.search = SearchJson(training);
   report.seed = parameters.seed;

@@ -53,6 +53,19 @@ def test_the_same_file_again_is_a_new_version_of_the_dataset(aimass, customers, 
     assert len(versions) >= 2
 
 
+def test_says_where_there_is_nothing_to_learn_and_what_was_left_out(aimass, tmp_path):
+    chance = random.Random(5)
+    noise = ["x,y,plan"] + [f"{chance.random()},{chance.random()},{'' if i % 10 == 3 else chance.choice('ab')}"
+                            for i in range(400)]
+    (tmp_path / "noise.csv").write_text("\n".join(noise) + "\n")
+    run = aimass("train", tmp_path / "noise.csv", "--target", "plan", "--time", "2s")
+    assert "no better than an answer without a model" in run.out
+    assert re.search(r"Left out\s+40 rows without a value of plan", run.out)
+    other = aimass("train", "noise", "--target", "x", "--name", "noise", "--time", "60s", check=False)
+    assert other.status == 1 and "is a binary model; the new version is regression" in other.err
+    assert "trial" not in other.err, "it was found out before the search"
+
+
 def test_train_options_arrive(aimass, customers, trained):
     run = aimass("train", "customers", "--target", "churn", "--time", "2s", "--name", "options", "--drop", "price",
                  "--keep", "id", "--seed", "7", "--test-fraction", "0.5", "--json")

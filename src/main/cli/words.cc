@@ -71,6 +71,17 @@ std::vector<Json> MetricsInOrder(const Json& report) {
   return metrics;
 }
 
+// Whether the worse end of the metric's interval is on the wrong side of what needs no model.
+bool NoBetterThan(const Json& metric, const Json& baseline) {
+  const Json& simple = MemberOf(baseline, TextOf(metric, "name"));
+  const bool more = MemberOf(metric, "higher_is_better") != Json(false);
+  const Json& end = MemberOf(metric, more ? "low" : "high");
+  const Json& worst = end.is_number() ? end : MemberOf(metric, "value");
+  if (!simple.is_number() || !worst.is_number()) return false;
+  return more ? worst.get<double>() <= simple.get<double>()
+              : worst.get<double>() >= simple.get<double>();
+}
+
 }  // namespace
 
 void SayReport(Context& context, const Json& report) {
@@ -95,9 +106,19 @@ void SayReport(Context& context, const Json& report) {
                ? Msg("{} rows that it never saw, the latest by {}",
                      Thousands(IntegerOf(split, "holdout_rows")), TextOf(split, "column"))
                : Msg("{} rows that it never saw", Thousands(IntegerOf(split, "holdout_rows")))));
+  if (const std::int64_t without = IntegerOf(MemberOf(report, "dataset"), "rows_without_target");
+      without > 0) {
+    line(Msg("Left out"), context.Text(Msg("{} rows without a value of {}", Thousands(without),
+                                           TextOf(report, "target"))));
+  }
   const Json& baseline = MemberOf(report, "baseline");
   std::size_t shown = 0;
   for (const Json& metric : MetricsInOrder(report)) {
+    if (shown == 0 && NoBetterThan(metric, MemberOf(baseline, "metrics"))) {
+      line(Msg("Careful"), context.Text(Msg("it does no better than an answer without a model: "
+                                            "these columns say little of {}",
+                                            TextOf(report, "target"))));
+    }
     if (shown++ == kMetrics) break;
     std::string text = PadRight(NumberOf(MemberOf(metric, "value")), 9);
     if (MemberOf(metric, "low").is_number() && MemberOf(metric, "high").is_number()) {
