@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "datasets/read.h"
 #include "models/golden.h"
 #include "models/train_folder.h"
