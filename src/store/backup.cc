@@ -105,8 +105,8 @@ class Snapshot {
     way.push_back(std::move(real));
     const auto each = [&](auto visit) -> Status {
       if (error) return {};
-      auto entry = fs::directory_iterator(folder, fs::directory_options::skip_permission_denied,
-                                          error);
+      auto entry =
+          fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
       for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
         const fs::path name = entry->path().filename();
         if (name.string().find(".tmp-") != std::string::npos) continue;  // being written

@@ -170,8 +170,8 @@ Status CheckDeletable(const fs::path& root, const std::string& path) {
   const fs::path other = real.lexically_relative(root);
   if (other.empty() || *other.begin() == "..") return {};
   return Fail(ErrorCode::kInvalidArgument,
-              "'{}' is not deleted: a symbolic link leads it to '{}', which has its own place", path,
-              (real / given.filename()).string());
+              "'{}' is not deleted: a symbolic link leads it to '{}', which has its own place",
+              path, (real / given.filename()).string());
 }
 
 }  // namespace

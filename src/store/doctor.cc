@@ -149,8 +149,8 @@ Result<std::vector<Finding>> CheckFiles(const DoctorContext& context,
         Found(Severity::kOk, Msg("{} files and folders are in place", references.size())));
   }
   for (const std::string& link : orphans.links) {
-    findings.push_back(Found(Severity::kOk,
-                             Msg("'{}' is a symbolic link: what belongs to nothing is not looked "
+    findings.push_back(
+        Found(Severity::kOk, Msg("'{}' is a symbolic link: what belongs to nothing is not looked "
                                  "for behind it, and never deleted there",
                                  link)));
   }

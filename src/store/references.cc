@@ -129,7 +129,9 @@ Result<std::vector<FileReference>> AllReferences(const FileOwnerRegistry& owners
 }
 
 std::optional<Error> CheckReference(const FileReference& reference, bool deep) {
-  const auto broken = [](std::unexpected<Error> failed) { return Broken(std::move(failed.error())); };
+  const auto broken = [](std::unexpected<Error> failed) {
+    return Broken(std::move(failed.error()));
+  };
   std::error_code error;
   if (reference.folder) {
     if (fs::is_directory(reference.path, error)) return std::nullopt;
