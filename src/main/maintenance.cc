@@ -34,14 +34,18 @@ Result<Opened> OpenExisting(const Config& config) {
   return opened;
 }
 
+void AddOwners(FileOwnerRegistry& owners, const std::string& folder) {
+  owners.Add(JobFiles(folder));
+  owners.Add(DatasetFiles(folder));
+  owners.Add(ModelFiles(folder));
+}
+
 }  // namespace
 
 Result<Json> ExamineData(const Config& config, bool deep, bool clean, Language language) {
   ASSIGN_OR_RETURN(const Opened opened, OpenExisting(config));
   FileOwnerRegistry owners("file owner");
-  owners.Add(JobFiles(opened.folder));
-  owners.Add(DatasetFiles(opened.folder));
-  owners.Add(ModelFiles(opened.folder));
+  AddOwners(owners, opened.folder);
   ProbeRegistry probes("probe");
   RegisterStoreProbes(probes, owners);
   const DoctorContext context{
@@ -55,7 +59,7 @@ Result<Json> ExamineData(const Config& config, bool deep, bool clean, Language l
 Result<BackupSummary> BackUpData(const Config& config, const std::string& target,
                                  const BackupProgress& progress) {
   ASSIGN_OR_RETURN(const Opened opened, OpenExisting(config));
-  return Backup(*opened.database, AllMigrations(), opened.folder, target, {}, progress);
+  return Backup(*opened.database, AllMigrations(), opened.folder, target, {}, progress, AddOwners);
 }
 
 Result<BackupSummary> RestoreData(const Config& config, const std::string& source) {

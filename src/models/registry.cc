@@ -80,6 +80,17 @@ bool Exists(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, error));
 }
 
+bool IsLink(const fs::path& path) {
+  std::error_code error;
+  return fs::is_symlink(path, error);
+}
+
+std::string RealName(const fs::path& path) {
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(path, error);
+  return error ? path.string() : real.string();
+}
+
 /// What lies in `folder`; empty where there is none.
 std::vector<fs::path> Children(const fs::path& folder) {
   std::vector<fs::path> paths;
@@ -393,11 +404,14 @@ Status ModelRegistry::Recover() {
   }
   ASSIGN_OR_RETURN(const auto rows, database_.Select("SELECT folder FROM model_versions"));
   std::set<std::string> owned;
-  for (const SqlRow& row : rows) owned.insert(data_folder_ + "/" + row.Text(0));
+  // By their real names: a workspace may have been moved and left a link.
+  for (const SqlRow& row : rows) owned.insert(RealName(data_folder_ + "/" + row.Text(0)));
   std::vector<std::string> orphans;
   std::set<std::string> staged;
   for (const SqlRow& row : open) staged.insert(row.Text(3));
   for (const fs::path& workspace : Children(data_folder_ + "/workspaces")) {
+    // Behind a link lies what has another name, or is somebody else's.
+    if (IsLink(workspace) || IsLink(workspace / "models")) continue;
     // Copies that imports made: a waiting job may still read its own for a week.
     for (const fs::path& copy : Children(workspace / "imports")) {
       std::error_code error;
@@ -407,9 +421,10 @@ Status ModelRegistry::Recover() {
       }
     }
     for (const fs::path& model : Children(workspace / "models")) {
+      if (IsLink(model)) continue;
       bool used = false;
       for (const fs::path& version : Children(model)) {
-        if (owned.contains(version.string())) {
+        if (IsLink(version) || owned.contains(RealName(version))) {
           used = true;
         } else {
           orphans.push_back(version.string());

@@ -130,6 +130,22 @@ TEST_P(ModelRegistryTest, CrashesLeaveAllOrNothing) {
   EXPECT_TRUE(fs::exists(kept.folder));
 }
 
+TEST_P(ModelRegistryTest, RecoveringLosesNothingToLinks) {
+  const ModelVersion kept = Add("m", Stage("a")).value();
+  const fs::path workspace = fs::path(kept.folder).parent_path().parent_path().parent_path();
+  const fs::path alias = workspace.parent_path() / "alias";
+  fs::create_directory_symlink(workspace, alias);
+  ASSERT_TRUE(registry_->Recover());
+  EXPECT_TRUE(fs::exists(kept.folder + "/model.json"));
+  // The folder itself under another name, a link in its place.
+  fs::remove(alias);
+  fs::rename(workspace, alias);
+  fs::create_directory_symlink(alias, workspace);
+  ASSERT_TRUE(registry_->Recover());
+  EXPECT_TRUE(fs::exists(kept.folder + "/model.json"));
+  ASSERT_TRUE(registry_->Get(kCaller, "m"));
+}
+
 TEST_P(ModelRegistryTest, DeletesReallyUnlessInUse) {
   const ModelVersion first = Add("m", Stage("a")).value();
   const ModelVersion second = Add("m", Stage("b")).value();

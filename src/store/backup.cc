@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <map>
@@ -44,11 +45,32 @@ class Snapshot {
     // opens.
     RETURN_IF_ERROR(SaveMetadata(database, schema, (folder_ / "metadata.db").string()));
     RETURN_IF_ERROR(LinkFile("aimass.json"));
-    RETURN_IF_ERROR(LinkTree("workspaces"));
+    RETURN_IF_ERROR(LinkTree("workspaces", {}));
     std::error_code error;
     for (const auto& job : fs::directory_iterator(data_ / "jobs", error)) {
       const fs::path log = fs::path("jobs") / job.path().filename() / "log.ndjson";
       if (fs::exists(data_ / log, error)) RETURN_IF_ERROR(LinkFile(log));
+    }
+    return {};
+  }
+
+  // That every file which the metadata of the snapshot references is in it.
+  Status Check(const AddFileOwners& add_owners) const {
+    FileOwnerRegistry owners("file owner");
+    add_owners(owners, folder_.string());
+    ASSIGN_OR_RETURN(const auto metadata,
+                     Database::Open("sqlite://" + (folder_ / "metadata.db").string()));
+    ASSIGN_OR_RETURN(const auto references, AllReferences(owners, *metadata));
+    for (const FileReference& reference : references) {
+      if (!CheckReference(reference, false)) continue;
+      const fs::path path = data_ / fs::path(reference.path).lexically_relative(folder_);
+      return WithHint(
+          Fail(ErrorCode::kUnprocessable,
+               "no backup was made, it would not be whole: '{}' of {} is missing or has another "
+               "size",
+               path.string(), reference.owner),
+          Msg("aimass doctor lists all that is missing: bring it back, or delete what refers to "
+              "it"));
     }
     return {};
   }
@@ -71,32 +93,53 @@ class Snapshot {
   std::string PathOf(const File& file) const { return (folder_ / file.path).string(); }
 
  private:
-  Status LinkTree(const fs::path& relative) {
+  // `way`: the folders, by their real names, that led here.
+  Status LinkTree(const fs::path& relative, std::vector<fs::path> way) {
+    const fs::path folder = data_ / relative;
     std::error_code error;
-    auto walk = fs::recursive_directory_iterator(
-        data_ / relative, fs::directory_options::skip_permission_denied, error);
-    for (; !error && walk != fs::recursive_directory_iterator(); walk.increment(error)) {
-      std::error_code gone;
-      if (!walk->is_regular_file(gone)) continue;
-      if (walk->path().filename().string().find(".tmp-") != std::string::npos)
-        continue;  // being written
-      RETURN_IF_ERROR(LinkFile(walk->path().lexically_relative(data_)));
-    }
+    fs::path real = fs::canonical(folder, error);
+    const auto leads_back = [&real](const fs::path& before) {
+      return std::ranges::mismatch(real, before).in1 == real.end();
+    };
+    if (!error && std::ranges::any_of(way, leads_back)) return {};  // a link without an end
+    way.push_back(std::move(real));
+    const auto each = [&](auto visit) -> Status {
+      if (error) return {};
+      auto entry =
+          fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
+      for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const fs::path name = entry->path().filename();
+        if (name.string().find(".tmp-") != std::string::npos) continue;  // being written
+        RETURN_IF_ERROR(visit(*entry, relative / name));
+      }
+      return {};
+    };
+    std::error_code gone;
+    // Folders first: the log of a table lies in one, and a file that it names is there before it.
+    RETURN_IF_ERROR(each([&](const fs::directory_entry& entry, const fs::path& path) -> Status {
+      return entry.is_directory(gone) ? LinkTree(path, way) : Status();
+    }));
+    RETURN_IF_ERROR(each([&](const fs::directory_entry& entry, const fs::path& path) -> Status {
+      return entry.is_regular_file(gone) ? LinkFile(path) : Status();
+    }));
     // A folder that a running job removed meanwhile was referenced by nothing.
-    if (error && error != std::errc::no_such_file_or_directory) {
-      return std::unexpected(SystemError(error.value(), "list", data_ / relative));
-    }
+    if (error && error != std::errc::no_such_file_or_directory)
+      return std::unexpected(SystemError(error.value(), "list", folder));
     return {};
   }
 
   Status LinkFile(const fs::path& relative) {
+    const fs::path from = data_ / relative;
     const fs::path to = folder_ / relative;
     RETURN_IF_ERROR(MakeFolder(to.parent_path()));
-    if (link((data_ / relative).c_str(), to.c_str()) == 0 || errno == ENOENT) return {};
-    std::error_code error;  // a file system without hard links
-    fs::copy_file(data_ / relative, to, error);
+    // Of a file that is a link, the content.
+    if (linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0 ||
+        errno == ENOENT)
+      return {};
+    std::error_code error;  // another file system, or one without hard links
+    fs::copy_file(from, to, error);
     if (error && error != std::errc::no_such_file_or_directory) {
-      return std::unexpected(SystemError(error.value(), "copy", data_ / relative));
+      return std::unexpected(SystemError(error.value(), "copy", from));
     }
     return {};
   }
@@ -133,6 +176,12 @@ Result<std::map<std::string, Expected>> ParseManifest(const std::string& text,
   return files;
 }
 
+// Whether a backup holds such a file. A key or a lock that somebody put there must not come alive.
+bool IsPart(const std::string& path) {
+  return path == kManifest || path == "metadata.db" || path == "aimass.json" ||
+         path.starts_with("workspaces/") || path.starts_with("jobs/");
+}
+
 // Reads a whole backup, writes its files below `into` (nowhere where that is empty) and compares
 // everything with the manifest, which an archive has at its end.
 Result<BackupSummary> Unpack(const std::string& source, const fs::path& into,
@@ -142,7 +191,7 @@ Result<BackupSummary> Unpack(const std::string& source, const fs::path& into,
   BackupSummary summary;
   RETURN_IF_ERROR(store::ReadBackup(
       source, [&](const std::string& path, const store::NextBlock& next) -> Status {
-        if (!store::IsSafePath(path)) {
+        if (!store::IsSafePath(path) || !IsPart(path)) {
           return Fail(ErrorCode::kUnprocessable, "'{}' is not a backup: it has a file '{}'", source,
                       path);
         }
@@ -151,7 +200,7 @@ Result<BackupSummary> Unpack(const std::string& source, const fs::path& into,
         const fs::path target = into / path;
         if (!into.empty() && !is_manifest) {
           RETURN_IF_ERROR(MakeFolder(target.parent_path()));
-          fd = FileDescriptor(open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+          fd = FileDescriptor(open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
           if (!fd.valid()) return std::unexpected(SystemError(errno, "create", target));
         }
         Sha256Sum sum;
@@ -223,7 +272,8 @@ Status MoveMetadata(const fs::path& file, const RestoreInto& into) {
 
 Result<BackupSummary> Backup(Database& database, const std::vector<Migration>& schema,
                              const std::string& data_folder, const std::string& target,
-                             const CancelToken& cancel, const BackupProgress& progress) {
+                             const CancelToken& cancel, const BackupProgress& progress,
+                             const AddFileOwners& add_owners) {
   std::error_code error;
   const fs::path inside =
       fs::weakly_canonical(fs::absolute(target), error)
@@ -236,6 +286,7 @@ Result<BackupSummary> Backup(Database& database, const std::vector<Migration>& s
   ASSIGN_OR_RETURN(const auto writer, store::BackupWriter::Open(target));
   Snapshot snapshot(data_folder);
   RETURN_IF_ERROR(snapshot.Take(database, schema));
+  if (add_owners) RETURN_IF_ERROR(snapshot.Check(add_owners));
   ASSIGN_OR_RETURN(const auto files, snapshot.Files());
   BackupSummary total;
   for (const auto& file : files) {
@@ -284,7 +335,8 @@ Result<BackupSummary> Restore(const std::string& source, const std::string& data
     std::error_code ignored;
     fs::remove_all(staged, ignored);
   };
-  RETURN_IF_ERROR(MakeFolder(staged));
+  if (mkdir(staged.c_str(), S_IRWXU) != 0)
+    return std::unexpected(SystemError(errno, "create the folder", staged));
   auto summary = Unpack(source, staged, cancel);
   if (summary && into != nullptr) {
     if (auto moved = MoveMetadata(staged / "metadata.db", *into); !moved)

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -88,6 +89,9 @@ Result<DataFolder> DataFolder::Open(const std::string& given) {
                    IsOurs(path));  // first, so that nothing is left in a stranger's folder
   ASSIGN_OR_RETURN(FileDescriptor lock, TakeLock(path));
   if (!before) {
+    // Ours alone from the first byte. Later the mode is the operator's (a group for backups); where
+    // it may not be set, as on a mounted disk of root's, the doctor says so.
+    static_cast<void>(chmod(path.c_str(), S_IRWXU));
     const auto created =
         CreateFileAtomic(path / kFormatFile, Json{{"format", kFormat}}.dump() + "\n");
     if (!created && created.error().code != ErrorCode::kConflict)
@@ -137,16 +141,45 @@ Result<DeletionGate> DeletionGate::Enter(const std::string& data_folder, std::in
   return DeletionGate(std::move(lock));
 }
 
+namespace {
+
+// That `path` lies below `root`, a real name, and that no link leads it to other files of the
+// folder, which have a name and perhaps a use of their own. A folder that was moved to another disk
+// with a link in its place is in order.
+Status CheckDeletable(const fs::path& root, const std::string& path) {
+  std::error_code error;
+  fs::path given = fs::absolute(path, error).lexically_normal();
+  if (!given.has_filename()) given = given.parent_path();
+  fs::path above;
+  fs::path relative;
+  bool inside = false;
+  for (const fs::path& part : given) {
+    if (inside) {
+      relative /= part;
+      continue;
+    }
+    above /= part;
+    inside = fs::weakly_canonical(above, error) == root;
+  }
+  if (relative.empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "'{}' does not lie in the data folder '{}'", path,
+                root.string());
+  }
+  const fs::path real = fs::weakly_canonical(given.parent_path(), error);
+  if (real == (root / relative).parent_path()) return {};
+  const fs::path other = real.lexically_relative(root);
+  if (other.empty() || *other.begin() == "..") return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "'{}' is not deleted: a symbolic link leads it to '{}', which has its own place",
+              path, (real / given.filename()).string());
+}
+
+}  // namespace
+
 Status DeleteFiles(const std::string& data_folder, const std::vector<std::string>& paths) {
   std::error_code error;
-  const fs::path root = fs::weakly_canonical(data_folder, error);
-  for (const std::string& path : paths) {
-    const fs::path relative = fs::weakly_canonical(path, error).lexically_relative(root);
-    if (relative.empty() || *relative.begin() == ".." || *relative.begin() == ".") {
-      return Fail(ErrorCode::kInvalidArgument, "'{}' does not lie in the data folder '{}'", path,
-                  data_folder);
-    }
-  }
+  const fs::path root = fs::weakly_canonical(fs::absolute(data_folder, error), error);
+  for (const std::string& path : paths) RETURN_IF_ERROR(CheckDeletable(root, path));
   ASSIGN_OR_RETURN(const DeletionGate gate, DeletionGate::Enter(data_folder));
   for (const std::string& path : paths) {
     fs::remove_all(path, error);

@@ -19,7 +19,8 @@ class DataFolder {
  public:
   static constexpr int kFormat = 1;
 
-  /// Creates what is missing and takes the lock.
+  /// Creates what is missing and takes the lock. A folder that becomes a data folder is closed to
+  /// other users (0700); the mode of an older one stays as it is.
   /// Errors   kConflict: another process holds it (the message names its pid); kPermissionDenied:
   /// cannot be
   ///          written; kInvalidArgument: is a file, or a folder with other things in it;
@@ -59,8 +60,9 @@ class DeletionGate {
 
 /// Deletes files or whole folders inside the data folder, never between a backup's metadata and its
 /// files. What does not exist is no error. Call it after the transaction that removed the
-/// references. Errors   kInvalidArgument for a path outside of the data folder; kUnavailable;
-/// kPermissionDenied.
+/// references. A symbolic link goes, what it points to stays.
+/// Errors   kInvalidArgument for a path outside of the data folder, or that a link on its way leads
+///          to another place inside it; kUnavailable; kPermissionDenied.
 [[nodiscard]] Status DeleteFiles(const std::string& data_folder,
                                  const std::vector<std::string>& paths);
 

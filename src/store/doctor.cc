@@ -1,25 +1,19 @@
 #include "store/doctor.h"
 
-#include <fnmatch.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
-#include <optional>
-#include <set>
 
-#include "base/clock.h"
 #include "base/file.h"
-#include "base/id.h"
 #include "store/data_folder.h"
 
 namespace aimass {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr auto kOrphanAge = std::chrono::hours(1);  // younger ones may be about to be referenced
 constexpr std::uint64_t kFewBytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t kNoBytes = std::uint64_t{100} << 20;
 constexpr std::uint64_t kFewInodes = 10'000;
@@ -113,115 +107,53 @@ Result<std::vector<Finding>> CheckSpace(const DoctorContext& context) {
   return findings;
 }
 
-// What lies at `pattern` ("workspaces/*/models/*") below `root`.
-std::vector<fs::path> Expand(const fs::path& root, const std::string& pattern) {
-  std::vector<fs::path> level{root};
-  for (const fs::path& part : fs::path(pattern)) {
-    std::vector<fs::path> next;
-    for (const fs::path& folder : level) {
-      std::error_code error;
-      for (const auto& entry : fs::directory_iterator(folder, error)) {
-        if (fnmatch(part.c_str(), entry.path().filename().c_str(), FNM_PERIOD) == 0)
-          next.push_back(entry.path());
-      }
-    }
-    level = std::move(next);
-  }
-  return level;
-}
-
-bool IsOld(const fs::path& path) {
-  std::error_code error;
-  const auto changed = fs::last_write_time(path, error);
-  return !error && fs::file_time_type::clock::now() - changed > kOrphanAge;
-}
-
-// What was being written when its process ended: `….tmp-<id>`, perhaps with an ending behind it.
-void AddUnfinished(const std::string& root, std::vector<std::string>& paths) {
-  constexpr std::string_view kMark = ".tmp-";
-  constexpr std::size_t kIdLength = 36;
-  std::error_code error;
-  auto walk =
-      fs::recursive_directory_iterator(root, fs::directory_options::skip_permission_denied, error);
-  for (; !error && walk != fs::recursive_directory_iterator(); walk.increment(error)) {
-    const std::string name = walk->path().filename().string();
-    const std::size_t at = name.find(kMark);
-    if (at == std::string::npos || !IsId(name.substr(at + kMark.size(), kIdLength))) continue;
-    if (IsOld(walk->path())) paths.push_back(walk->path().lexically_normal().string());
-  }
-}
-
-std::optional<Finding> CheckReference(const FileReference& reference, bool deep) {
-  std::error_code error;
-  const Message hint = Msg("restore it from a backup, or delete what refers to it");
-  if (reference.folder) {
-    if (fs::is_directory(reference.path, error)) return std::nullopt;
-    return Found(Severity::kError,
-                 Msg("{}: the folder '{}' is missing", reference.owner, reference.path), hint);
-  }
-  const auto bytes = fs::file_size(reference.path, error);
-  if (error)
-    return Found(Severity::kError,
-                 Msg("{}: the file '{}' is missing", reference.owner, reference.path), hint);
-  if (reference.bytes >= 0 && bytes != static_cast<std::uintmax_t>(reference.bytes)) {
-    return Found(Severity::kError,
-                 Msg("{}: the file '{}' has {} bytes, expected {}", reference.owner, reference.path,
-                     bytes, reference.bytes),
-                 hint);
-  }
-  if (deep && !reference.sha256.empty()) {
-    const auto sha256 = Sha256File(reference.path);
-    if (!sha256 || *sha256 != reference.sha256) {
-      return Found(Severity::kError,
-                   Msg("{}: the file '{}' is damaged", reference.owner, reference.path), hint);
-    }
-  }
-  return std::nullopt;
+// Whoever may enter can read the data; the keys are for the owner alone in any case.
+Result<std::vector<Finding>> CheckAccess(const DoctorContext& context) {
+  std::vector<Finding> findings;
+  const auto check = [&](const std::string& path, mode_t others, std::string_view right) {
+    struct stat info{};
+    if (stat(path.c_str(), &info) != 0 || (info.st_mode & others) == 0) return;
+    findings.push_back(
+        Found(Severity::kWarning,
+              Msg("'{}' is open to other users of the machine: its mode is {}", path,
+                  fmt::format("{:04o}", static_cast<unsigned>(info.st_mode & 07777))),
+              Msg("close it: chmod {} {}", std::string(right), path)));
+  };
+  check(context.data_folder, S_IRWXO, "700");
+  for (const char* key : {"admin.key", "secrets.key"})
+    check(context.data_folder + "/" + key, S_IRWXG | S_IRWXO, "600");
+  if (findings.empty())
+    findings.push_back(Found(Severity::kOk, Msg("the data folder is closed to other users")));
+  return findings;
 }
 
 Result<std::vector<Finding>> CheckFiles(const DoctorContext& context,
                                         const FileOwnerRegistry& owners) {
   std::vector<Finding> findings;
-  std::set<std::string> files;
-  std::vector<std::string> folders;
-  std::vector<std::string> places;
-  for (const auto& [name, owner] : owners.types()) {
-    places.insert(places.end(), owner.places.begin(), owner.places.end());
-    ASSIGN_OR_RETURN(const auto references, owner.references(context.database));
-    for (const FileReference& reference : references) {
-      const std::string path = fs::path(reference.path).lexically_normal().string();
-      if (reference.folder && reference.contents)
-        folders.push_back(path.ends_with('/') ? path : path + "/");
-      files.insert(path);
-      if (auto finding = CheckReference(reference, context.deep))
-        findings.push_back(std::move(*finding));
-    }
+  ASSIGN_OR_RETURN(const auto references, AllReferences(owners, context.database));
+  for (const FileReference& reference : references) {
+    if (auto error = CheckReference(reference, context.deep))
+      findings.push_back(Found(Severity::kError, error->message, error->hint));
   }
-  // Sorted, so that the folder which holds a path is the greatest one that is not after it.
-  std::ranges::sort(folders);
-  const auto referenced = [&](const std::string& path) {
-    if (files.contains(path)) return true;
-    const auto after = std::ranges::upper_bound(folders, path);
-    return after != folders.begin() && path.starts_with(*std::prev(after));
-  };
-  Finding orphans = Found(Severity::kWarning, {}, Msg("aimass doctor --clean deletes them"));
-  for (const std::string& place : places) {
-    for (const fs::path& path : Expand(context.data_folder, place)) {
-      const std::string text = path.lexically_normal().string();
-      if (!referenced(text) && IsOld(path)) orphans.paths.push_back(text);
-    }
-  }
-  AddUnfinished(context.data_folder, orphans.paths);
+  Orphans orphans = FindOrphans(context.data_folder, owners, references);
   if (!orphans.paths.empty()) {
-    std::ranges::sort(orphans.paths);
-    orphans.paths.erase(std::ranges::unique(orphans.paths).begin(), orphans.paths.end());
-    orphans.message = Msg("{} files or folders belong to nothing, the first is '{}'",
-                          orphans.paths.size(), orphans.paths.front());
-    findings.push_back(std::move(orphans));
+    Finding finding = Found(Severity::kWarning,
+                            Msg("{} files or folders belong to nothing, the first is '{}'",
+                                orphans.paths.size(), orphans.paths.front()),
+                            Msg("aimass doctor --clean deletes them"));
+    finding.paths = std::move(orphans.paths);
+    findings.push_back(std::move(finding));
   }
-  if (findings.empty())
+  if (findings.empty()) {
     findings.push_back(
-        Found(Severity::kOk, Msg("{} files and folders are in place", files.size())));
+        Found(Severity::kOk, Msg("{} files and folders are in place", references.size())));
+  }
+  for (const std::string& link : orphans.links) {
+    findings.push_back(
+        Found(Severity::kOk, Msg("'{}' is a symbolic link: what belongs to nothing is not looked "
+                                 "for behind it, and never deleted there",
+                                 link)));
+  }
   return findings;
 }
 
@@ -239,6 +171,7 @@ void RegisterStoreProbes(ProbeRegistry& probes, const FileOwnerRegistry& owners)
   probes.Add({.name = "format", .label = {"Format", "格式"}, .run = CheckFormat});
   probes.Add({.name = "lock", .label = {"Lock", "锁"}, .run = CheckLock});
   probes.Add({.name = "metadata", .label = {"Metadata", "元数据"}, .run = CheckMetadata});
+  probes.Add({.name = "access", .label = {"Access", "访问权限"}, .run = CheckAccess});
   probes.Add({.name = "space", .label = {"Free space", "可用空间"}, .run = CheckSpace});
   probes.Add(
       {.name = "files", .label = {"Files", "文件"}, .run = [&owners](const DoctorContext& context) {

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/registry.h"
 #include "store/database.h"
+#include "store/references.h"
 
 namespace aimass {
 
@@ -40,30 +41,8 @@ struct Probe {
 };
 using ProbeRegistry = Registry<Probe>;
 
-/// A file or folder that metadata says must exist.
-struct FileReference {
-  std::string path;         // absolute
-  std::string sha256;       // of a file; empty: not known
-  std::int64_t bytes = -1;  // of a file; -1: not known
-  bool folder = false;
-  bool contents = true;  // of a folder: all that lies in it belongs to it too
-  std::string owner;     // for the message: "dataset 'sales'"
-};
-
-/// Who references files: a module adds one, and lists the folders in which everything must be
-/// referenced (patterns with `*` for one path segment, relative to the data folder:
-/// "workspaces/*/models/*"). What lies at such a place and is referenced by nobody is an orphan,
-/// once it is older than an hour. So are, anywhere, what WriteFileAtomic and its like were writing
-/// when their process ended (`….tmp-<id>`).
-struct FileOwner {
-  std::string_view name;  // "models"
-  std::vector<std::string> places;
-  std::function<Result<std::vector<FileReference>>(Database&)> references;
-};
-using FileOwnerRegistry = Registry<FileOwner>;
-
-/// The probes of the store itself: format, metadata integrity, referenced files and orphans, free
-/// space and inodes. `owners` must outlive `probes`.
+/// The probes of the store itself: format, metadata integrity, who may enter the folder, referenced
+/// files and orphans, free space and inodes. `owners` must outlive `probes`.
 void RegisterStoreProbes(ProbeRegistry& probes, const FileOwnerRegistry& owners);
 
 struct DoctorReport {

@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "store/backup.h"
+#include "store/backup_file.h"
 #include "store/blobs.h"
 #include "store/data_folder.h"
 #include "store/doctor.h"
@@ -104,6 +105,51 @@ TEST(DataFolder, DeletesOnlyInside) {
   EXPECT_TRUE(DeleteFiles(data, {data + "/workspaces/w/models/m", data + "/workspaces/w/nothing"}));
   EXPECT_FALSE(fs::exists(data + "/workspaces/w/models/m"));
   EXPECT_TRUE(fs::exists(temp.path() + "/outside"));
+}
+
+TEST(DataFolder, DeletesNothingThatALinkLeadsTo) {
+  TempFolder temp;
+  const std::string data = temp.path() + "/data";
+  ASSERT_TRUE(DataFolder::Open(data));
+  fs::create_directories(data + "/workspaces/w/models/m");
+  fs::create_directory_symlink(data + "/workspaces/w", data + "/workspaces/alias");
+  const Status refused = DeleteFiles(data, {data + "/workspaces/alias/models/m"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(ErrorOf(refused), HasSubstr("a symbolic link leads it to"));
+  EXPECT_TRUE(fs::exists(data + "/workspaces/w/models/m"));
+  EXPECT_TRUE(DeleteFiles(data, {data + "/workspaces/alias"}));  // the link itself
+  EXPECT_TRUE(fs::exists(data + "/workspaces/w/models/m"));
+  EXPECT_FALSE(fs::is_symlink(data + "/workspaces/alias"));
+  // A workspace that was moved to another disk, and a data folder that is itself a link, are used
+  // as any other.
+  fs::rename(data + "/workspaces/w", temp.path() + "/moved");
+  fs::create_directory_symlink(temp.path() + "/moved", data + "/workspaces/w");
+  fs::create_directory_symlink(data, temp.path() + "/link");
+  const Status done = DeleteFiles(data, {temp.path() + "/link/workspaces/w/models/m"});
+  EXPECT_TRUE(done) << ErrorOf(done);
+  EXPECT_FALSE(fs::exists(temp.path() + "/moved/models/m"));
+}
+
+unsigned ModeOf(const std::string& path) {
+  struct stat info{};
+  EXPECT_EQ(stat(path.c_str(), &info), 0) << path;
+  return info.st_mode & 07777U;
+}
+
+TEST(DataFolder, IsClosedToOthersAndLaterAsItsOperatorSetIt) {
+  TempFolder temp;
+  const std::string made = temp.path() + "/made";
+  ASSERT_TRUE(DataFolder::Open(made));
+  EXPECT_EQ(ModeOf(made), 0700U);
+  const std::string empty = temp.path() + "/empty";
+  fs::create_directories(empty);
+  chmod(empty.c_str(), 0755);
+  ASSERT_TRUE(DataFolder::Open(empty));
+  EXPECT_EQ(ModeOf(empty), 0700U);
+  chmod(empty.c_str(), 0750);  // for the group that takes backups
+  ASSERT_TRUE(DataFolder::Open(empty));
+  EXPECT_EQ(ModeOf(empty), 0750U);
 }
 
 TEST(Blobs, AreStoredOnceUnderTheirContent) {
@@ -205,6 +251,81 @@ TEST_P(BackupTest, HasEveryFileThatItsMetadataNamesWhileOthersWriteAndDelete) {
     EXPECT_GE(rows->size(), 20U);
     for (const SqlRow& row : *rows)
       EXPECT_TRUE(fs::exists(restored + "/" + row.Text(0))) << row.Text(0);
+  }
+}
+
+TEST_P(BackupTest, FollowsAWorkspaceThatWasMovedAndEndsWhereLinksTurnBack) {
+  AddFile("datasets/d/part", "content");
+  AddFile("datasets/d/linked", "elsewhere");
+  const std::string moved = temp_.path() + "/moved";
+  fs::rename(data_ + "/workspaces/w", moved);
+  fs::create_directory_symlink(moved, data_ + "/workspaces/w");
+  fs::rename(moved + "/datasets/d/linked", temp_.path() + "/file");
+  fs::create_symlink("../../../file", moved + "/datasets/d/linked");
+  fs::create_directory_symlink(moved, moved + "/datasets/round");
+  fs::create_directory_symlink(temp_.path(), moved + "/datasets/above");
+  const auto done = Backup(*database_, {}, data_, Target());
+  ASSERT_TRUE(done) << ErrorOf(done);
+  EXPECT_EQ(done->files, 4);
+  const std::string restored = temp_.path() + "/restored";
+  ASSERT_TRUE(Restore(Target(), restored));
+  EXPECT_EQ(ReadFile(restored + "/workspaces/w/datasets/d/part"), "content");
+  EXPECT_EQ(ReadFile(restored + "/workspaces/w/datasets/d/linked"), "elsewhere");
+  EXPECT_EQ(ModeOf(restored), 0700U);
+  EXPECT_EQ(ModeOf(restored + "/metadata.db"), 0600U);
+  EXPECT_EQ(ModeOf(restored + "/workspaces/w/datasets/d/part"), 0600U);
+}
+
+TEST_P(BackupTest, IsNotMadeWithoutAFileThatTheMetadataNames) {
+  AddFile("datasets/d/part", "content");
+  const AddFileOwners owners = [](FileOwnerRegistry& registry, const std::string& folder) {
+    registry.Add({.name = "files",
+                  .places = {},
+                  .references = [folder](Database& database) -> Result<std::vector<FileReference>> {
+                    ASSIGN_OR_RETURN(const auto rows, database.Select("SELECT path FROM files"));
+                    std::vector<FileReference> references;
+                    for (const SqlRow& row : rows) {
+                      references.push_back(
+                          {.path = folder + "/" + row.Text(0), .owner = "dataset 'd'"});
+                    }
+                    return references;
+                  }});
+  };
+  const std::string part = data_ + "/workspaces/w/datasets/d/part";
+  fs::rename(part, temp_.path() + "/part");
+  const auto refused = Backup(*database_, {}, data_, Target(), {}, {}, owners);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnprocessable);
+  EXPECT_THAT(ErrorOf(refused), HasSubstr("'" + part + "' of dataset 'd' is missing"));
+  EXPECT_FALSE(fs::exists(Target()));
+  EXPECT_TRUE(fs::is_empty(data_ + "/tmp"));
+  fs::rename(temp_.path() + "/part", part);
+  const auto done = Backup(*database_, {}, data_, Target(), {}, {}, owners);
+  ASSERT_TRUE(done) << ErrorOf(done);
+  EXPECT_EQ(done->files, 3);
+}
+
+TEST_P(BackupTest, AKeyThatSomebodyAddedIsRefused) {
+  for (const std::string name : {"admin.key", "secrets.key", "server.json"}) {
+    const std::string target = temp_.path() + "/" + name + GetParam();
+    auto writer = store::BackupWriter::Open(target);
+    ASSERT_TRUE(writer) << ErrorOf(writer);
+    const auto add = [&](const std::string& path, const std::string& content) {
+      std::ofstream(temp_.path() + "/source", std::ios::trunc) << content;
+      EXPECT_TRUE((*writer)->Add(path, temp_.path() + "/source",
+                                 static_cast<std::int64_t>(content.size())));
+    };
+    add(name, "planted");
+    add("manifest.json",
+        Json{{"format", 1},
+             {"files", {{{"path", name}, {"bytes", 7}, {"sha256", Sha256("planted")}}}}}
+            .dump());
+    ASSERT_TRUE((*writer)->Finish());
+    const auto refused = Restore(target, temp_.path() + "/restored");
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnprocessable);
+    EXPECT_THAT(ErrorOf(refused), HasSubstr("it has a file '" + name + "'"));
+    EXPECT_FALSE(fs::exists(temp_.path() + "/restored"));
   }
 }
 
@@ -358,6 +479,60 @@ TEST_F(DoctorTest, CleansOrphansThatAreOldAndNothingElse) {
     EXPECT_TRUE(fs::exists(data_ + "/workspaces/w/" + kept)) << kept;
   }
   EXPECT_EQ(Of(Run(), "files", Severity::kWarning), nullptr);
+}
+
+TEST_F(DoctorTest, NeverLooksForOrphansBehindLinks) {
+  Make("workspaces/w/models/kept/file", "x");
+  Make("workspaces/w/blobs/kept", "x");
+  references_ = {{.path = data_ + "/workspaces/w/models/kept", .folder = true, .owner = "model"},
+                 {.path = data_ + "/workspaces/w/blobs/kept", .owner = "blob"}};
+  const std::string alias = data_ + "/workspaces/alias";
+  fs::create_directory_symlink(data_ + "/workspaces/w", alias);
+  const DoctorReport report = Run(false, true);
+  EXPECT_TRUE(report.healthy());
+  EXPECT_TRUE(fs::exists(data_ + "/workspaces/w/models/kept/file"));
+  EXPECT_TRUE(fs::exists(data_ + "/workspaces/w/blobs/kept"));
+  EXPECT_TRUE(fs::is_symlink(alias));
+  EXPECT_EQ(Of(Run(), "files", Severity::kWarning), nullptr);
+  bool told = false;
+  for (const Finding& finding : report.findings) {
+    told = told || Render(finding.message, Language::kEnglish).starts_with("'" + alias + "' is a");
+  }
+  EXPECT_TRUE(told);
+}
+
+TEST_F(DoctorTest, KnowsWhatWasMovedByItsRealName) {
+  Make("workspaces/w/models/kept/file", "x");
+  Make("workspaces/w/blobs/kept", "x");
+  Make("workspaces/w/models/orphan/file", "x");
+  references_ = {{.path = data_ + "/workspaces/w/models/kept", .folder = true, .owner = "model"},
+                 {.path = data_ + "/workspaces/w/blobs/kept", .owner = "blob"}};
+  // Within the folder: the files lie at a place of their kind, under a name nobody references.
+  fs::rename(data_ + "/workspaces/w", data_ + "/workspaces/real");
+  fs::create_directory_symlink("real", data_ + "/workspaces/w");
+  fs::rename(data_ + "/workspaces/real/blobs/kept", data_ + "/workspaces/real/blobs/other");
+  fs::create_symlink("other", data_ + "/workspaces/real/blobs/kept");
+  EXPECT_TRUE(Run(false, true).healthy());
+  EXPECT_TRUE(fs::exists(data_ + "/workspaces/w/models/kept/file"));
+  EXPECT_TRUE(fs::exists(data_ + "/workspaces/w/blobs/kept"));
+  EXPECT_FALSE(fs::exists(data_ + "/workspaces/real/models/orphan"));
+  EXPECT_TRUE(Run().healthy());
+}
+
+TEST_F(DoctorTest, WarnsOfAFolderThatOthersMayEnter) {
+  std::ofstream(data_ + "/admin.key") << "key";
+  chmod((data_ + "/admin.key").c_str(), 0600);
+  EXPECT_NE(Of(Run(), "access", Severity::kOk), nullptr);
+  chmod(data_.c_str(), 0750);
+  EXPECT_NE(Of(Run(), "access", Severity::kOk), nullptr) << "a group is the operator's choice";
+  chmod(data_.c_str(), 0755);
+  const DoctorReport open = Run(false, true);
+  ASSERT_NE(Of(open, "access", Severity::kWarning), nullptr);
+  EXPECT_THAT(Render(Of(open, "access", Severity::kWarning)->message, Language::kEnglish),
+              HasSubstr("its mode is 0755"));
+  chmod(data_.c_str(), 0700);
+  chmod((data_ + "/admin.key").c_str(), 0640);
+  EXPECT_NE(Of(Run(), "access", Severity::kWarning), nullptr);
 }
 
 TEST_F(DoctorTest, AProbeThatFailsIsAFinding) {
