@@ -144,7 +144,7 @@ def test_rows_that_come_behind_the_overlap_are_not_lost_in_silence(client, erp, 
     shop.run(f"INSERT INTO grow.{table} (customer, amount, updated_at) VALUES ('far back', 1, '2020-01-01')")
     change(shop, table)
     job = refresh(client, table)
-    assert job["state"] == "failed" and "1 rows came into the source behind the cursor" in json.dumps(job), job
+    assert job["state"] == "failed" and "1 row came into the source behind the cursor" in json.dumps(job), job
     assert rows_of(client, f'SELECT count(*) FROM "{table}"') == [[3000]]
     assert refresh(client, table, full=True)["state"] == "succeeded"
     equals(client, shop, table, table)
@@ -220,7 +220,7 @@ def test_a_table_that_was_altered_says_so(client, erp, shop, table, change_sql, 
     ({"table": None, "query": "SELECT 1 AS updated_at"}, "needs a 'key'"),
 ])
 def test_a_wrong_request_is_refused(client, erp, table, what, words):
-    answer = start(client, table, table, **what)
+    answer = start(client, table, **({"table": table} | what))
     assert answer.status_code == 422 and words in answer.text, answer.text
 
 
