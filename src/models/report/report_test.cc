@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
-#include <set>
 #include <string>
 
 #include "models/random.h"
@@ -81,46 +79,6 @@ TEST_P(EachTaskReportTest, SaysTheSameTwiceAndBeatsItsBaseline) {
     EXPECT_EQ(above, metric["higher_is_better"].get<bool>()) << name;
   }
   EXPECT_GE(with_baseline, 4);
-}
-
-// Each member of the report, a few of each list, replaced by what it should not be.
-void ForEachDamage(const Json& report, const std::function<void(const Json&)>& visit) {
-  std::set<std::string> places;
-  const auto walk = [&](const auto& self, const Json& value, const Json::json_pointer& at) -> void {
-    if (!at.empty()) places.insert(at.to_string());
-    std::size_t seen = 0;
-    for (const auto& [key, item] : value.items()) {
-      if (value.is_array() && ++seen > 2) break;
-      self(self, item, value.is_array() ? at / std::stoul(key) : at / key);
-    }
-  };
-  walk(walk, report, Json::json_pointer());
-  for (const std::string& place : places) {
-    for (const Json& odd : {Json(), Json("x"), Json(5), Json(1e308), Json::array(),
-                            Json::array({1}), Json::object(), Json{{"a", 1}}}) {
-      Json changed = report;
-      changed[Json::json_pointer(place)] = odd;
-      visit(changed);
-    }
-    Json without = report;
-    const Json::json_pointer pointer(place);
-    Json& parent = without[pointer.parent_pointer()];
-    if (!parent.is_object()) continue;
-    parent.erase(pointer.back());
-    visit(without);
-  }
-}
-
-TEST_P(EachTaskReportTest, ADamagedReportIsShownWithoutWhatIsDamaged) {
-  Json report = BuildReport(Example(GetParam())).value();
-  report.erase("scored");
-  int pages = 0;
-  ForEachDamage(report, [&](const Json& damaged) {
-    ++pages;
-    EXPECT_THAT(ReportHtml(damaged, Language::kChinese), HasSubstr("</html>"));
-    EXPECT_NO_THROW(ReportForReaders(damaged, Language::kEnglish));
-  });
-  EXPECT_GT(pages, 500);
 }
 
 TEST(ReportTest, AChartOfNumbersThatAStepCannotTellApartEnds) {
