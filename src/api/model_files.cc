@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/words.h"
 #include "models/bundle.h"
+#include "models/describe.h"
 #include "models/loaded_model.h"
 
 namespace aimass {
@@ -169,6 +170,21 @@ Task<Result<Response>> ImportModel(ModelParts& parts, const Request& request) {
   co_return JobStarted(job, request.language);
 }
 
+/// A folder that the registry moves away, or that goes when the import ends, however it ends.
+class Staged {
+ public:
+  explicit Staged(std::string folder) : folder_(std::move(folder)) {}
+  Staged(const Staged&) = delete;
+  Staged& operator=(const Staged&) = delete;
+  ~Staged() {
+    std::error_code error;
+    fs::remove_all(folder_, error);
+  }
+
+ private:
+  std::string folder_;
+};
+
 // POST /api/v1/models/bundle
 Task<Result<Response>> ImportBundle(ModelParts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(
@@ -179,22 +195,20 @@ Task<Result<Response>> ImportBundle(ModelParts& parts, const Request& request) {
         // folder.
         const std::string folder =
             parts.data_folder + "/workspaces/" + request.caller.workspace + "/imports/" + NewId();
-        const auto unpacked = [&]() -> Result<Json> {
-          ASSIGN_OR_RETURN(const Unpacked bundle, ReadBundle(given.file, folder));
-          // A model that answers its golden rows differently here is refused.
-          RuntimeRegistry runtimes("runtime");
-          RegisterAllRuntimes(runtimes);
-          RETURN_IF_ERROR(LoadedModel::Load(folder, "", runtimes));
-          const std::string name = wanted.empty() ? bundle.name : wanted;
-          ASSIGN_OR_RETURN(const ModelVersion version,
-                           parts.registry.AddVersion(request.caller, name, bundle.task, folder,
-                                                     bundle.metrics, bundle.lineage));
-          ASSIGN_OR_RETURN(const ModelInfo model, parts.registry.Get(request.caller, name));
-          return VersionPage(model, version);
-        }();
-        std::error_code error;
-        if (!unpacked) fs::remove_all(folder, error);
-        return unpacked;
+        const Staged staged(folder);
+        ASSIGN_OR_RETURN(const Unpacked bundle, ReadBundle(given.file, folder));
+        // A model that answers its golden rows differently here is refused, and one whose pages
+        // cannot be shown: once it is registered, it stays.
+        RuntimeRegistry runtimes("runtime");
+        RegisterAllRuntimes(runtimes);
+        RETURN_IF_ERROR(LoadedModel::Load(folder, "", runtimes));
+        RETURN_IF_ERROR(DescribeFolder(folder));
+        const std::string name = wanted.empty() ? bundle.name : wanted;
+        ASSIGN_OR_RETURN(const ModelVersion version,
+                         parts.registry.AddVersion(request.caller, name, bundle.task, folder,
+                                                   bundle.metrics, bundle.lineage));
+        ASSIGN_OR_RETURN(const ModelInfo model, parts.registry.Get(request.caller, name));
+        return VersionPage(model, version);
       }));
   co_return Response::Of(added, 201);
 }

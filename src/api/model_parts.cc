@@ -1,17 +1,13 @@
 #include "api/model_parts.h"
 
-#include <filesystem>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "models/features/pipeline.h"
-#include "models/folder.h"
+#include "models/describe.h"
 
 namespace aimass {
 namespace {
-
-namespace fs = std::filesystem;
 
 Json VersionJson(const ModelVersion& version) {
   return {{"version", version.version},
@@ -46,7 +42,6 @@ Result<Json> ReadJson(const std::string& path) {
 }
 
 Result<Json> VersionPage(const ModelInfo& model, const ModelVersion& version) {
-  const fs::path folder(version.folder);
   Json full = VersionJson(version);
   full["model"] = model.name;
   full["task"] = model.task;
@@ -55,31 +50,8 @@ Result<Json> VersionPage(const ModelInfo& model, const ModelVersion& version) {
   for (const auto& [alias, number] : model.aliases) {
     if (number == version.version) full["aliases"].push_back(alias);
   }
-  ASSIGN_OR_RETURN(const Json described, ReadModelJson(version.folder));
-  for (const std::string_view key : {"target", "labels", "link", "members", "interval"}) {
-    full[key] = described.value(key, Json());
-  }
-  ASSIGN_OR_RETURN(const Json features, ReadJson(folder / "features.json"));
-  ASSIGN_OR_RETURN(const FeaturePipeline pipeline, FeaturePipeline::FromJson(features));
-  full["columns"] = Json::array();
-  for (std::size_t i = 0; i < pipeline.columns().size(); ++i) {
-    full["columns"].push_back(
-        {{"name", pipeline.columns()[i]},
-         {"type", i < pipeline.types().size() ? Json(pipeline.types()[i]) : Json()}});
-  }
-  full["example"] = nullptr;
-  if (const auto golden = ReadJson(folder / "golden.json");
-      golden && golden->contains("rows") && !(*golden)["rows"].empty()) {
-    Json row = Json::object();
-    for (std::size_t i = 0; i < (*golden)["columns"].size() && i < (*golden)["rows"][0].size();
-         ++i) {
-      row[(*golden)["columns"][i].get<std::string>()] = (*golden)["rows"][0][i];
-    }
-    full["example"] = std::move(row);
-  }
-  const auto trials = ReadJson(folder / "trials.json");
-  full["trials"] = trials ? trials->value("trials", Json::array()) : Json::array();
-  full["has_report"] = fs::exists(folder / "report.json");
+  ASSIGN_OR_RETURN(const Json described, DescribeFolder(version.folder));
+  full.update(described);
   return full;
 }
 

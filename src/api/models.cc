@@ -43,6 +43,10 @@ Result<Json> LoadReport(const ModelParts& parts, const Request& request) {
                 "version {} of model '{}' was made elsewhere: it has no report", version.version,
                 model.name);
   }
+  if (!report->is_object()) {
+    return Fail(ErrorCode::kUnprocessable, "{} is damaged: expected {}, found {}", "report.json",
+                Word{"an object"}, KindOf(*report));
+  }
   (*report)["model"] = model.name;
   (*report)["version"] = version.version;
   (*report)["created_at"] = ToRfc3339(version.created_ms);

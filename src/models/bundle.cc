@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/words.h"
 #include "models/folder.h"
 
 namespace aimass {
@@ -302,6 +303,13 @@ Result<Unpacked> ReadBundle(const std::string& path, const std::string& folder) 
   ASSIGN_OR_RETURN(const std::string checksum, GetString(manifest, "checksum"));
   RETURN_IF_ERROR(VerifyFolder(folder, checksum));
   ASSIGN_OR_RETURN(const Json model, ReadModelJson(folder));
+
+  for (const std::string_view key : {"metrics", "lineage"}) {
+    if (const Json value = manifest.value(key, Json::object()); !value.is_object()) {
+      return Fail(ErrorCode::kUnprocessable, "{} is damaged: expected {}, found {}", kManifest,
+                  Word{"an object"}, KindOf(value));
+    }
+  }
 
   Unpacked unpacked;
   ASSIGN_OR_RETURN(unpacked.name, GetString(manifest, "name"));

@@ -35,6 +35,12 @@ Result<Side> LoadSide(const ModelRegistry& registry, const Caller& caller, std::
   } else if (text.error().code != ErrorCode::kNotFound) {
     return std::unexpected(text.error());
   }
+  if (const Json task = side.report.is_object() ? side.report.value("task", Json()) : Json();
+      !side.report.is_null() && task != side.task) {
+    return Fail(ErrorCode::kUnprocessable,
+                "the report of version {} of model '{}' is not of a {} model", side.version.version,
+                side.model, side.task);
+  }
   return side;
 }
 
@@ -80,7 +86,10 @@ Result<Json> ModelService::Compare(const Caller& caller, std::string_view name, 
     ASSIGN_OR_RETURN(right_rows, report::DecodeScored(right.report));
     if (!left_rows || !right_rows) {
       reason = Msg("the hold-out was too large to be kept");
-    } else if (left_rows->fingerprint != right_rows->fingerprint) {
+    } else if (left_rows->fingerprint != right_rows->fingerprint ||
+               left_rows->rows.actual != right_rows->rows.actual ||
+               left_rows->rows.predicted.size() != right_rows->rows.predicted.size()) {
+      // The rest of the report is looked at too: a bundle may state any fingerprint.
       reason =
           Msg("the versions were measured on different rows: their metrics are not directly "
               "comparable");

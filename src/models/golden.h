@@ -15,6 +15,10 @@ struct GoldenRows {
   std::size_t count = 0;
 };
 
+/// What a model may bring: we write 200 rows; the floats that its rows encode to fit in 256 MiB.
+inline constexpr std::size_t kMaxGoldenRows = 1'000;
+inline constexpr std::size_t kMaxGoldenValues = std::size_t{1} << 26;
+
 /// 150 rows from across the table, or all with repetition, and 50 more with cells emptied or
 /// changed to what training never saw.
 [[nodiscard]] GoldenRows MakeGoldenRows(const FeaturePipeline& pipeline, const RowTable& table,

@@ -119,14 +119,32 @@ Status LoadedModel::CheckGolden(const Json& golden) const {
     return broken();
   }
   const Json names = golden.value("columns", Json::array());
-  if (!std::ranges::equal(names, columns(),
+  if (!names.is_array() ||
+      !std::ranges::equal(names, columns(),
                           [](const Json& a, const std::string& b) { return a == b; })) {
     return Fail(ErrorCode::kUnprocessable,
                 "golden.json was made for other columns than features.json reads");
   }
-  for (const Json& row : *rows) {
-    if (!row.is_array()) return broken();
+  const std::size_t width = column_of_.size();
+  if (rows->size() > kMaxGoldenRows || rows->size() * width > kMaxGoldenValues) {
+    return Fail(ErrorCode::kUnprocessable,
+                "golden.json has {} rows of {} features; expected at most {} rows and {} values",
+                rows->size(), width, kMaxGoldenRows, kMaxGoldenValues);
   }
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    const Json& row = (*rows)[i];
+    if (!row.is_array()) return broken();
+    if (row.size() != columns().size()) {
+      return Fail(ErrorCode::kUnprocessable, "golden row {} has {} cells, expected {}", i,
+                  row.size(), columns().size());
+    }
+    const Json& expected = (*margins)[i];
+    if (!expected.is_array() || expected.size() != outputs() ||
+        !std::ranges::all_of(expected, [](const Json& margin) { return margin.is_number(); })) {
+      return broken();
+    }
+  }
+  ASSIGN_OR_RETURN(const double tolerance, GetNumber(golden, "tolerance", 1e-6));
   const std::vector<float> encoded = EncodeJsonRows(pipeline_, *rows);
   if (const std::string hash = HashOfFeatures(encoded);
       golden.value("features_sha256", Json()) != hash) {
@@ -135,17 +153,14 @@ Status LoadedModel::CheckGolden(const Json& golden) const {
         "the golden rows are encoded differently than when the model was made: features hash {}",
         hash);
   }
-  const double tolerance = golden.value("tolerance", 1e-6);
   const std::size_t count = rows->size();
   std::vector<double> batch(count * outputs());
   Combine(encoded, count, batch);
   std::vector<double> single(outputs());
   for (std::size_t i = 0; i < count; ++i) {
     const Json& expected = (*margins)[i];
-    if (!expected.is_array() || expected.size() != outputs()) return broken();
-    Combine(std::span(encoded).subspan(i * column_of_.size(), column_of_.size()), 1, single);
+    Combine(std::span(encoded).subspan(i * width, width), 1, single);
     for (std::size_t o = 0; o < outputs(); ++o) {
-      if (!expected[o].is_number()) return broken();
       const double want = expected[o].get<double>();
       for (const double got : {batch[i * outputs() + o], single[o]}) {
         if (std::fabs(got - want) <= tolerance * std::max(1.0, std::fabs(want))) continue;

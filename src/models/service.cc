@@ -206,8 +206,11 @@ Result<Job> ModelService::Reproduce(const Caller& caller, std::string_view name,
                 model.name);
   }
   ASSIGN_OR_RETURN(const Json trials, ParseJson(*text));
-  const Json recipe = trials.value("recipe", Json::object());
-  const Json trained_on = recipe.value("dataset", Json::object());
+  const auto member = [](const Json& object, const char* key) {
+    return object.is_object() ? object.value(key, Json::object()) : Json::object();
+  };
+  const Json recipe = member(trials, "recipe");
+  const Json trained_on = member(recipe, "dataset");
   ASSIGN_OR_RETURN(const std::string id, GetString(trained_on, "id"));
   ASSIGN_OR_RETURN(const std::string dataset_name, GetString(trained_on, "name"));
   ASSIGN_OR_RETURN(const std::int64_t dataset_version, GetInteger(trained_on, "version"));

@@ -123,6 +123,8 @@ Result<Encoder> Parse(const Json& json) {
     for (std::size_t i = 0; i < values.size(); ++i) {
       fitted.keys.emplace(values[i].get<std::string>(), static_cast<std::uint32_t>(i));
     }
+    RETURN_IF_ERROR(
+        Check(fitted.keys.size() == values.size(), "a value of a target encoding twice"));
     encoder.fitted = std::move(fitted);
   } else if (kind == "time") {
     TimeEncoder fitted{.parts = json.at("parts").get<std::vector<std::string>>(),
@@ -253,6 +255,13 @@ Result<Encoder> EncoderFromJson(const Json& json) {
   } catch (const Json::exception& error) {
     return Fail(ErrorCode::kUnprocessable, "features.json is damaged: {}", error.what());
   }
+}
+
+std::size_t WidthOf(const Encoder& encoder) {
+  if (const auto* target = std::get_if<TargetEncoder>(&encoder.fitted)) return target->outputs + 1;
+  if (const auto* time = std::get_if<TimeEncoder>(&encoder.fitted)) return time->parts.size();
+  if (const auto* text = std::get_if<TextEncoder>(&encoder.fitted)) return text->buckets.size() + 2;
+  return 1;
 }
 
 std::vector<FeatureInfo> FeaturesOf(const Encoder& encoder, std::span<const std::string> columns,

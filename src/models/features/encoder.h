@@ -107,7 +107,11 @@ void EncodeCells(const Encoder& encoder, std::span<const Cell> cells, std::span<
 /// Everything but the feature range. Errors: kUnprocessable naming what is wrong.
 [[nodiscard]] Result<Encoder> EncoderFromJson(const Json& json);
 
-/// The features that `encoder` writes for a column of this name.
+/// How many floats EncodeCells writes.
+[[nodiscard]] std::size_t WidthOf(const Encoder& encoder);
+
+/// The features that `encoder` writes for a column of this name, WidthOf of them.
+/// labels: [outputs] of a TargetEncoder with more than one output, else unused.
 [[nodiscard]] std::vector<FeatureInfo> FeaturesOf(const Encoder& encoder,
                                                   std::span<const std::string> columns,
                                                   std::span<const std::string> labels);

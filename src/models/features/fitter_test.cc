@@ -275,5 +275,27 @@ TEST(FeaturePipelineTest, RefusesWhatItDoesNotKnow) {
   EXPECT_FALSE(FeaturePipeline::FromJson(bad));
 }
 
+TEST(FeaturePipelineTest, RefusesAnEncodingThatWritesMoreThanItSays) {
+  Json target = {{"kind", "target"},        {"column", 0},
+                 {"smoothing", 1.0},        {"prior", std::vector<double>(1000, 0.1)},
+                 {"rows", Json::array()},   {"sums", Json::array()},
+                 {"values", Json::array()}, {"features", Json::array()}};
+  Json json = FeaturePipeline::Identity(std::vector<std::string>{"f0"}).ToJson();
+  const auto error_of = [&](const Json& encoder) {
+    json["encoders"] = {encoder};
+    const auto found = FeaturePipeline::FromJson(json);
+    return found ? std::string() : found.error().ToString();
+  };
+  EXPECT_EQ(error_of(target), "features.json is damaged: an encoder whose features do not fit it");
+  const Json feature = {{"name", "f"}, {"categories", 0}};
+  target["prior"] = {0.5};
+  target["features"] = {feature, feature};
+  EXPECT_EQ(error_of(target), "");
+  target["values"] = {"a", "a"};
+  target["rows"] = {2, 3};
+  target["sums"] = {1.0, 1.0};
+  EXPECT_EQ(error_of(target), "features.json is damaged: a value of a target encoding twice");
+}
+
 }  // namespace
 }  // namespace aimass

@@ -67,8 +67,7 @@ Result<FeaturePipeline> FeaturePipeline::FromJson(const Json& json) {
                                    feature.at("categories").get<int>()});
       }
       encoder.num_features = state->features.size() - encoder.first_feature;
-      const std::vector<std::string> labels(encoder.num_features);
-      if (encoder.num_features != features::FeaturesOf(encoder, state->columns, labels).size()) {
+      if (encoder.num_features != features::WidthOf(encoder)) {
         return Fail(ErrorCode::kUnprocessable, "features.json is damaged: {}",
                     "an encoder whose features do not fit it");
       }

@@ -56,8 +56,11 @@ std::vector<double> Ticks(double low, double high) {
     if (step >= raw) break;
   }
   std::vector<double> ticks;
-  for (double tick = std::ceil(low / step - 1e-9) * step; tick <= high + step * 1e-9;
-       tick += step) {
+  const double first = std::ceil(low / step - 1e-9) * step;
+  // Counted: between large numbers that lie close together a step may move nothing.
+  for (int i = 0; i < 12; ++i) {
+    const double tick = first + i * step;
+    if (!(tick <= high + step * 1e-9)) break;
     ticks.push_back(std::abs(tick) < step * 1e-9 ? 0.0 : tick);
   }
   return ticks;
@@ -242,6 +245,10 @@ std::string HeatMap(const std::string& actual, const std::string& decided,
                     const std::vector<std::string>& labels,
                     const std::vector<std::vector<double>>& counts) {
   const std::size_t n = labels.size();
+  const bool square =
+      counts.size() == n &&
+      std::ranges::all_of(counts, [n](const std::vector<double>& row) { return row.size() == n; });
+  if (!square) return Canvas(kWidth, kHeight).Finish();
   const double left = 92;
   const double top = 40;
   const double side =

@@ -68,6 +68,43 @@ h1{font-size:22px}h2{font-size:14.5px;margin:20px 0 8px;break-after:avoid}.grid{
 .card b{font-size:19px}}
 )css";
 
+// A report may have come in with a bundle: what is not of its format is shown as nothing.
+const Json& Of(const Json& object, std::string_view key) {
+  static const Json none;
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found == object.end() ? none : *found;
+}
+
+std::string TextOf(const Json& object, std::string_view key) {
+  const Json& value = Of(object, key);
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+double NumberOf(const Json& object, std::string_view key) {
+  const Json& value = Of(object, key);
+  return value.is_number() ? value.get<double>() : 0.0;
+}
+
+bool HigherIsBetter(const Json& metric) { return Of(metric, "higher_is_better") != Json(false); }
+
+std::vector<std::string> Texts(const Json& list) {
+  std::vector<std::string> texts;
+  for (const Json& item : list) texts.push_back(item.is_string() ? item.get<std::string>() : "");
+  return texts;
+}
+
+std::vector<double> Numbers(const Json& list) {
+  std::vector<double> numbers;
+  for (const Json& item : list) numbers.push_back(item.is_number() ? item.get<double>() : 0.0);
+  return numbers;
+}
+
+std::vector<std::vector<double>> Rows(const Json& list) {
+  std::vector<std::vector<double>> rows;
+  for (const Json& item : list) rows.push_back(Numbers(item));
+  return rows;
+}
+
 class Page {
  public:
   Page(const Json& report, Language language) : report_(report), language_(language) {}
@@ -94,14 +131,12 @@ class Page {
     return value.is_number() ? Short(value.get<double>()) : "–";
   }
   [[nodiscard]] std::string Name(const Json& metric) const {
-    const Json& label = metric.contains("label") ? metric["label"] : none_;
-    const std::string key(T("en", "zh"));
-    return label.is_object() && label.contains(key) ? label[key].get<std::string>()
-                                                    : metric.value("name", std::string());
+    const std::string label = TextOf(Of(metric, "label"), T("en", "zh"));
+    return label.empty() ? TextOf(metric, "name") : label;
   }
   [[nodiscard]] const Json* FindMetric(std::string_view path, std::string_view name) const {
     for (const Json& metric : At(path)) {
-      if (metric.is_object() && metric.value("name", "") == name) return &metric;
+      if (metric.is_object() && TextOf(metric, "name") == name) return &metric;
     }
     return nullptr;
   }
@@ -179,16 +214,16 @@ void Page::AddCards() {
   const Json& all = At("/evaluation/holdout/metrics");
   if (metric == nullptr && all.is_array() && !all.empty()) metric = &all[0];
   if (metric == nullptr) return;
-  chosen = metric->value("name", "");
+  chosen = TextOf(*metric, "name");
   html_ += R"(<div class="cards">)";
   Add(R"(<div class="card main"><span>{}</span><b>{}</b><span>{}</span></div>)",
-      Escape(Name(*metric)), NumberText((*metric)["value"]),
-      (*metric)["low"].is_number() ? fmt::format("95 %: {} – {}", NumberText((*metric)["low"]),
-                                                 NumberText((*metric)["high"]))
-                                   : "");
+      Escape(Name(*metric)), NumberText(Of(*metric, "value")),
+      Of(*metric, "low").is_number() ? fmt::format("95 %: {} – {}", NumberText(Of(*metric, "low")),
+                                                   NumberText(Of(*metric, "high")))
+                                     : "");
   const Json& column = At("/baseline/column");
-  const bool by_column = column.is_object() && column["metrics"].contains(chosen);
-  const Json& baseline = by_column ? column["metrics"] : At("/baseline/metrics");
+  const bool by_column = column.is_object() && Of(column, "metrics").contains(chosen);
+  const Json& baseline = by_column ? Of(column, "metrics") : At("/baseline/metrics");
   Add(R"(<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>)", T("Baseline", "基线"),
       baseline.is_object() && baseline.contains(chosen) ? NumberText(baseline[chosen]) : "–",
       by_column ? fmt::format(fmt::runtime(T("by “{}” alone", "仅按“{}”")),
@@ -197,7 +232,8 @@ void Page::AddCards() {
                                               : T("always the class shares", "始终回答类别占比")));
   const Json* crossed = FindMetric("/evaluation/cross_validation/metrics", chosen);
   Add(R"(<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>)",
-      T("Cross-validation", "交叉验证"), crossed != nullptr ? NumberText((*crossed)["value"]) : "–",
+      T("Cross-validation", "交叉验证"),
+      crossed != nullptr ? NumberText(Of(*crossed, "value")) : "–",
       fmt::format(fmt::runtime(T("{} folds", "{} 折")), Text("/search/folds")));
   Add(R"(<div class="card"><span>{}</span><b>{}</b><span>{}</span></div>)",
       T("Hold-out rows", "留出行数"), Count("/evaluation/holdout/rows"),
@@ -213,24 +249,26 @@ void Page::AddMetrics() {
       T("How good it is", "效果"), T("Metric", "指标"), T("Hold-out", "留出集"),
       T("95 % interval", "95% 区间"), T("Cross-validation", "交叉验证"), T("Baseline", "基线"));
   for (const Json& metric : At("/evaluation/holdout/metrics")) {
-    const std::string name = metric.value("name", "");
+    const std::string name = TextOf(metric, "name");
     const Json* crossed = FindMetric("/evaluation/cross_validation/metrics", name);
     const Json& baseline = At("/baseline/metrics");
     const Json reference =
         baseline.is_object() && baseline.contains(name) ? baseline[name] : Json();
     std::string_view tone;
-    if (reference.is_number() && metric["value"].is_number() && metric["value"] != reference) {
-      const bool above = metric["value"].get<double>() > reference.get<double>();
-      tone = above == metric.value("higher_is_better", true) ? "better" : "worse";
+    if (reference.is_number() && Of(metric, "value").is_number() &&
+        Of(metric, "value") != reference) {
+      const bool above = Of(metric, "value").get<double>() > reference.get<double>();
+      tone = above == HigherIsBetter(metric) ? "better" : "worse";
     }
     Add("<tr{}><td>{} <span class=\"soft\">{}</span></td><td class=\"n {}\">{}</td><td "
         "class=\"n\">{}</td>"
         "<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
         name == Text("/metric") ? " class=\"chosen\"" : "", Escape(Name(metric)),
-        metric.value("higher_is_better", true) ? "↑" : "↓", tone, NumberText(metric["value"]),
-        metric["low"].is_number() ? NumberText(metric["low"]) + " – " + NumberText(metric["high"])
-                                  : "–",
-        crossed != nullptr ? NumberText((*crossed)["value"]) : "–", NumberText(reference));
+        HigherIsBetter(metric) ? "↑" : "↓", tone, NumberText(Of(metric, "value")),
+        Of(metric, "low").is_number()
+            ? NumberText(Of(metric, "low")) + " – " + NumberText(Of(metric, "high"))
+            : "–",
+        crossed != nullptr ? NumberText(Of(*crossed, "value")) : "–", NumberText(reference));
   }
   Add(R"(</table><p class="note">{}</p>)",
       T("↑ more is better, ↓ less is better. The hold-out rows were never seen in training; the "
@@ -244,8 +282,8 @@ void Page::AddClassCharts() {
   std::vector<Series> roc{{.name = "", .points = {{0, 0}, {1, 1}}, .dashed = true, .muted = true}};
   for (const Json& curve : At("/roc")) {
     roc.push_back(
-        {.name = fmt::format("{} ({:.3f})", curve.value("label", ""), curve.value("area", 0.0)),
-         .points = PointsOf(curve["points"])});
+        {.name = fmt::format("{} ({:.3f})", TextOf(curve, "label"), NumberOf(curve, "area")),
+         .points = PointsOf(Of(curve, "points"))});
   }
   if (roc.size() > 1) {
     Figure(T("ROC curve", "ROC 曲线"),
@@ -260,7 +298,7 @@ void Page::AddClassCharts() {
   }
   std::vector<Series> pr;
   for (const Json& curve : At("/pr")) {
-    pr.push_back({.name = curve.value("label", ""), .points = PointsOf(curve["points"])});
+    pr.push_back({.name = TextOf(curve, "label"), .points = PointsOf(Of(curve, "points"))});
   }
   if (!pr.empty()) {
     Figure(
@@ -277,14 +315,13 @@ void Page::AddClassCharts() {
   if (const Json& confusion = At("/confusion"); confusion.is_object()) {
     Figure(T("Confusion matrix", "混淆矩阵"),
            report::HeatMap(std::string(T("actual", "实际")), std::string(T("predicted", "预测")),
-                           confusion["labels"].get<std::vector<std::string>>(),
-                           confusion["counts"].get<std::vector<std::vector<double>>>()),
+                           Texts(Of(confusion, "labels")), Rows(Of(confusion, "counts"))),
            T("Shades show the share of each actual class.", "颜色深浅表示占各实际类别的比例。"),
-           confusion["labels"].size() > 6);
+           Of(confusion, "labels").size() > 6);
   }
   Points calibration;
   for (const Json& bin : At("/calibration/bins")) {
-    calibration.emplace_back(bin.value("stated", 0.0), bin.value("happened", 0.0));
+    calibration.emplace_back(NumberOf(bin, "stated"), NumberOf(bin, "happened"));
   }
   if (!calibration.empty()) {
     Figure(
@@ -298,7 +335,7 @@ void Page::AddClassCharts() {
   }
   Points gains{{0, 0}};
   for (const Json& step : At("/lift"))
-    gains.emplace_back(step.value("share", 0.0), step.value("gain", 0.0));
+    gains.emplace_back(NumberOf(step, "share"), NumberOf(step, "gain"));
   if (gains.size() > 1) {
     Figure(
         T("Gains", "增益"),
@@ -312,11 +349,11 @@ void Page::AddClassCharts() {
         T("Highest scores", "得分最高的"), T("Positives found", "找到的正例"), T("Lift", "提升度"));
     for (const std::size_t i : {0u, 1u, 2u, 4u}) {
       const Json& steps = At("/lift");
-      if (i >= steps.size()) break;
+      if (!steps.is_array() || i >= steps.size()) break;
       table +=
           fmt::format("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{:.2f} ×</td></tr>",
-                      Percent(steps[i].value("share", 0.0)), Percent(steps[i].value("gain", 0.0)),
-                      steps[i].value("lift", 0.0));
+                      Percent(NumberOf(steps[i], "share")), Percent(NumberOf(steps[i], "gain")),
+                      NumberOf(steps[i], "lift"));
     }
     Figure(T("If only a part can be dealt with", "如果只能处理一部分"), table + "</table>",
            T("Lift: how many times more positives than in as many rows drawn at random.",
@@ -349,9 +386,8 @@ void Page::AddRegressionCharts() {
   if (const Json& residuals = At("/residuals"); residuals.is_object()) {
     Figure(T("Residuals", "残差"),
            report::Histogram(std::string(T("actual − predicted", "实际值 − 预测值")),
-                             std::string(T("rows", "行数")),
-                             residuals["edges"].get<std::vector<double>>(),
-                             residuals["counts"].get<std::vector<double>>()),
+                             std::string(T("rows", "行数")), Numbers(Of(residuals, "edges")),
+                             Numbers(Of(residuals, "counts"))),
            fmt::format(
                fmt::runtime(T("Half of the rows lie between {} and {}; 90 % between {} and {}.",
                               "一半的行在 {} 与 {} 之间；90% 在 {} 与 {} 之间。")),
@@ -369,9 +405,9 @@ void Page::AddImportance() {
   double rest = 0.0;
   for (const Json& entry : importance) {
     if (bars.size() < kMost) {
-      bars.emplace_back(entry.value("column", ""), entry.value("share", 0.0));
+      bars.emplace_back(TextOf(entry, "column"), NumberOf(entry, "share"));
     } else {
-      rest += entry.value("share", 0.0);
+      rest += NumberOf(entry, "share");
     }
   }
   if (importance.size() > kMost) {
@@ -389,8 +425,8 @@ void Page::AddDropped() {
   Add("<h2>{}</h2><table><tr><th>{}</th><th>{}</th></tr>", T("Columns left out", "未使用的列"),
       T("Column", "列"), T("Why", "原因"));
   for (const Json& entry : dropped) {
-    const Json& reason = entry.contains("reason") ? entry["reason"] : none_;
-    Add("<tr><td>{}</td><td>{}</td></tr>", Escape(entry.value("column", "")),
+    const Json& reason = Of(entry, "reason");
+    Add("<tr><td>{}</td><td>{}</td></tr>", Escape(TextOf(entry, "column")),
         Escape(reason.is_string() ? reason.get<std::string>()
                                   : Render(MessageFromJson(reason), language_)));
   }
@@ -434,12 +470,12 @@ void Page::AddOrigin() {
           Text("/search/trials"), Text("/search/complete"), Text("/search/folds")));
   std::string members;
   for (const Json& member : At("/search/members")) {
-    const Json weight = member.value("weight", Json());
+    const Json& weight = Of(member, "weight");
     members += fmt::format(
-        "{}{}{}{}", members.empty() ? "" : ", ", member.value("learner", ""),
+        "{}{}{}{}", members.empty() ? "" : ", ", TextOf(member, "learner"),
         weight.is_number() ? fmt::format(" × {:.2f}", weight.get<double>()) : "",
-        member.contains("rounds") && member["rounds"].is_number() && member["rounds"] != 0
-            ? fmt::format(fmt::runtime(T(" ({} rounds)", "（{} 轮）")), member["rounds"].dump())
+        Of(member, "rounds").is_number() && Of(member, "rounds") != 0
+            ? fmt::format(fmt::runtime(T(" ({} rounds)", "（{} 轮）")), Of(member, "rounds").dump())
             : "");
   }
   Row(T("Members", "成员模型"), members.empty() ? "–" : members);

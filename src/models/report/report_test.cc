@@ -81,6 +81,23 @@ TEST_P(EachTaskReportTest, SaysTheSameTwiceAndBeatsItsBaseline) {
   EXPECT_GE(with_baseline, 4);
 }
 
+TEST(ReportTest, AChartOfNumbersThatAStepCannotTellApartEnds) {
+  EXPECT_THAT(report::LineChart({.x = "x", .y = "y", .x_low = 1e17, .x_high = 1e17 + 16},
+                                {{.name = "", .points = {{1e17, 0}, {1e17 + 16, 1}}}}),
+              HasSubstr("</svg>"));
+}
+
+TEST(ReportTest, ScoredRowsOfAnUnknownClassAreRefused) {
+  Json report = BuildReport(Example(TaskKind::kMulticlass)).value();
+  ReportInput wrong = Example(TaskKind::kMulticlass);
+  wrong.holdout.actual[0] = 3.0F;
+  report["scored"] = report::EncodeScored(wrong);
+  EXPECT_FALSE(report::DecodeScored(report));
+  report = BuildReport(Example(TaskKind::kBinary)).value();
+  report["labels"] = {"only"};
+  EXPECT_FALSE(report::DecodeScored(report));
+}
+
 TEST_P(EachTaskReportTest, ScoredRowsComeBack) {
   const ReportInput input = Example(GetParam());
   const Json report = BuildReport(input).value();

@@ -1,5 +1,6 @@
 #include "models/report/scored.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <string_view>
@@ -113,6 +114,13 @@ Result<std::optional<Scored>> DecodeScored(const Json& report) {
   const std::size_t labels = report.contains("labels") ? report["labels"].size() : 0;
   const std::size_t width = task == "multiclass" ? labels : 1;
   if (width == 0 || stated.size() != scored.rows.actual.size() * width) return damaged();
+  if (task == "binary" && labels != 2) return damaged();
+  // Metrics count by class number.
+  const bool classes = task != "regression";
+  const bool fits = std::ranges::all_of(scored.rows.actual, [&](float value) {
+    return !classes || (value >= 0.0F && value < static_cast<float>(labels));
+  });
+  if (!fits) return damaged();
   for (const float value : stated) {
     if (task == "binary") scored.rows.predicted.push_back(1.0 - static_cast<double>(value));
     scored.rows.predicted.push_back(value);

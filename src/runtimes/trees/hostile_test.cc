@@ -1,5 +1,6 @@
 // Files that are broken, cut off or made to harm: each is refused with words that say what is
 // wrong.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -133,6 +134,62 @@ TEST(HostileFiles, UbjPromisesMoreThanTheFileHolds) {
   }
   EXPECT_FALSE(ParseUbj(std::string(100'000, '[')));
   EXPECT_FALSE(ParseJsonValue(std::string(1000, '[') + std::string(1000, ']')));
+}
+
+// The model with `sets` sets of one category, all of the root.
+std::string WithSets(std::size_t sets, std::uint32_t category) {
+  std::string model(kXgboost);
+  const auto set = [&](std::string_view key, const auto& value_of) {
+    std::string list;
+    for (std::size_t i = 0; i < sets; ++i) {
+      list += fmt::format("{}{}", i == 0 ? "" : ",", value_of(i));
+    }
+    const std::string empty = fmt::format("\"{}\":[]", key);
+    model.replace(model.find(empty), empty.size(), fmt::format("\"{}\":[{}]", key, list));
+  };
+  set("categories_nodes", [](std::size_t) { return 0; });
+  set("categories_segments", [](std::size_t i) { return i; });
+  set("categories_sizes", [](std::size_t) { return 1; });
+  set("categories", [&](std::size_t) { return category; });
+  model.replace(model.find("\"split_type\":[0"), 15, "\"split_type\":[1");
+  return model;
+}
+
+TEST(HostileFiles, SetsOfCategoriesAreBounded) {
+  EXPECT_TRUE(Build(WithSets(1, 16'777'215))) << "a code that float32 holds";
+  EXPECT_TRUE(Build(WithSets(200, 1000)));
+  const auto words = Build(WithSets(33, 16'777'215));
+  ASSERT_FALSE(words);
+  EXPECT_EQ(words.error().ToString(),
+            "the model's sets of categories take more than 67108864 bytes; number the categories "
+            "from 0 without gaps");
+  EXPECT_TRUE(ChineseText(words.error().message.format));
+
+  std::string overlapping = WithSets(2, 3);
+  const std::string_view apart = "\"categories_segments\":[0,1]";
+  overlapping.replace(overlapping.find(apart), apart.size(), "\"categories_segments\":[0,0]");
+  const std::string_view ones = "\"categories_sizes\":[1,1]";
+  overlapping.replace(overlapping.find(ones), ones.size(), "\"categories_sizes\":[2,2]");
+  const auto twice = Build(overlapping);
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().ToString(), "tree 0 has a set of categories out of range");
+}
+
+TEST(HostileFiles, LightgbmSetsOfCategoriesAreBounded) {
+  std::string model(kLightgbm);
+  const auto replace = [&](std::string_view from, const std::string& to) {
+    model.replace(model.find(from), from.size(), to);
+  };
+  std::string words;
+  for (std::size_t i = 0; i <= kMaxCategoryWords; ++i) words += "0 ";
+  replace("num_cat=0", "num_cat=1");
+  replace("threshold=0.5", "threshold=0");
+  replace("decision_type=10", fmt::format("decision_type=1\ncat_boundaries=0 {}\ncat_threshold={}",
+                                          kMaxCategoryWords + 1, words));
+  const auto built = Build(model);
+  ASSERT_FALSE(built);
+  EXPECT_NE(built.error().ToString().find("take more than 67108864 bytes"), std::string::npos)
+      << built.error().ToString();
 }
 
 TEST(HostileFiles, ADeepChainIsRefusedBeforeItCostsMemory) {

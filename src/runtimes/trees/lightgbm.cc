@@ -125,6 +125,7 @@ Status ReadCategories(const Section& section, std::size_t number,
   ASSIGN_OR_RETURN(
       const auto words,
       Numbers<std::uint32_t>(section, "cat_threshold", static_cast<std::size_t>(bounds.back())));
+  RETURN_IF_ERROR(CheckCategoryWords(forest, words.size()));
   const std::size_t begin = forest.bits.size();
   forest.bits.insert(forest.bits.end(), words.begin(), words.end());
   for (std::size_t i = 0; i < thresholds.size(); ++i) {

@@ -44,6 +44,19 @@ struct ParsedForest {
   std::vector<std::uint32_t> bits;  // sets of categories
 };
 
+/// 64 MiB of category sets in a model: far above what training writes, far below what a small file
+/// can claim, and every word has an index of 32 bits.
+inline constexpr std::size_t kMaxCategoryWords = std::size_t{1} << 24;
+
+/// Whether `forest` may have `more` words of categories. Errors: kUnprocessable.
+[[nodiscard]] inline Status CheckCategoryWords(const ParsedForest& forest, std::size_t more) {
+  if (forest.bits.size() + more <= kMaxCategoryWords) return {};
+  return Fail(ErrorCode::kUnprocessable,
+              "the model's sets of categories take more than {} bytes; number the categories "
+              "from 0 without gaps",
+              kMaxCategoryWords * sizeof(std::uint32_t));
+}
+
 /// XGBoost 1.0 … 3.x, JSON or UBJ; boosters gbtree and dart.
 /// Errors   kUnsupported for what this layout does not hold (gblinear, multi-target leaves);
 /// kUnprocessable.

@@ -129,13 +129,14 @@ Status ReadCategories(const TreeArrays& arrays, std::size_t number, ParsedTree& 
   ASSIGN_OR_RETURN(const auto* segments, arrays.Get("categories_segments", nodes->size()));
   ASSIGN_OR_RETURN(const auto* sizes, arrays.Get("categories_sizes", nodes->size()));
   ASSIGN_OR_RETURN(const auto* categories, arrays.Get("categories", std::nullopt));
+  std::int64_t listed = 0;  // no category belongs to two sets, so the work is that of the file
   for (std::size_t i = 0; i < nodes->size(); ++i) {
     const auto total = static_cast<double>(categories->size());
     const auto node = Whole((*nodes)[i], 0, static_cast<double>(tree.nodes.size()) - 1);
     const auto begin = Whole((*segments)[i], 0, total);
     const auto size = Whole((*sizes)[i], 1, total);
-    if (!node || !begin || !size ||
-        *begin + *size > static_cast<std::int64_t>(categories->size())) {
+    if (!node || !begin || !size || (listed += *size) > static_cast<std::int64_t>(total) ||
+        *begin + *size > static_cast<std::int64_t>(total)) {
       return Fail(ErrorCode::kUnprocessable, "tree {} has a set of categories out of range",
                   number);
     }
@@ -148,6 +149,7 @@ Status ReadCategories(const TreeArrays& arrays, std::size_t number, ParsedTree& 
       largest = std::max(largest, *code);
     }
     ParsedNode& split = tree.nodes[static_cast<std::size_t>(*node)];
+    RETURN_IF_ERROR(CheckCategoryWords(forest, static_cast<std::size_t>(largest) / 32 + 1));
     split.bits_begin = static_cast<std::uint32_t>(forest.bits.size());
     split.bits_words = static_cast<std::uint32_t>(largest / 32 + 1);
     forest.bits.resize(forest.bits.size() + split.bits_words, 0);
