@@ -35,6 +35,7 @@ Status CheckColumn(const DatasetSnapshot& dataset, std::string_view role, std::s
 /// it.
 Json RequestOf(Json parameters) {
   parameters.erase("dataset");
+  parameters.erase("model_task");  // nobody asked for it
   const auto test = parameters.find("test");
   if (test != parameters.end() && test->is_object() && test->contains("dataset")) {
     (*test)["dataset"] = (*test)["dataset"].value("name", "");

@@ -29,7 +29,7 @@ Result<Client*> Context::Server() {
   if (connection_ == nullptr) {
     ASSIGN_OR_RETURN(connection_, Connection::Open(common, language_));
     // Who mistyped a path would take it for lost data.
-    if (connection_->made_data())
+    if (connection_->made_data() && !json())
       Note(Msg("Note: '{}' is a new data folder, with nothing in it yet", connection_->data()));
   }
   return &connection_->client();
