@@ -335,7 +335,7 @@ TEST(Import, GroupsBetweenSemicolonsNeedSomebodyWhoNamesTheDecimalSign) {
         Case{plain, R"({"options": {"decimal": ","}})", "name text, amount double",
              R"(["a",1.234],["b",5.6])"},
         Case{text, R"({"options": {"decimal": "."}})", "name text, amount double",
-             R"(["a",1234.5],["b",1000.0])"}}) {
+             R"(["a",1234.5],["b",1000])"}}) {
     const TestFolder folder;
     const auto imported = RunImport(folder, folder.Write("data.csv", c.text), c.options);
     ASSERT_TRUE(imported) << imported.error().ToString();
