@@ -16,7 +16,7 @@ class Proxy(WireProxy):
             number, body = pending[3], pending[4:4 + length]
             pending = pending[4 + length:]
             shift = state.get("shift", 0)  # how far the numbers of the server's packets are moved within one answer
-            for copy in self.copies(body):
+            for copy in self.copies(body, state):
                 out += len(copy).to_bytes(3, "little") + bytes([(number + shift) % 256]) + copy
                 shift += 1
             state["shift"] = shift - 1

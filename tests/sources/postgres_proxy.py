@@ -11,6 +11,6 @@ class Proxy(WireProxy):
             if len(pending) < length:
                 break
             message, pending = pending[:length], pending[length:]
-            for copy in self.copies(message) if message[:1] == b"d" else [message]:  # d: a row of a COPY
+            for copy in self.copies(message, state) if message[:1] == b"d" else [message]:  # d: a row of a COPY
                 out += copy
         return bytes(out), pending

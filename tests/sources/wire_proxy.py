@@ -5,8 +5,9 @@ answer on its way.
     proxy.port                                  # where the client connects
     proxy.cut_after = 100_000                   # closes each connection after so many bytes from the server
 
-Only the first message that holds the mark is damaged: what the client reads first is wrong, and what it reads anew is
-right. A protocol says in `_to_client` how its messages are cut, and passes each through `copies`.
+Only the first message that holds the mark is damaged, and only on the connection that was opened first of those that
+are open: what the client collects is wrong, and what it reads anew on its second connection, at the same time or later,
+is right. A protocol says in `messages` how they are cut, and passes each through `copies`.
 """
 
 import socket
@@ -21,6 +22,7 @@ class WireProxy:
         self.done = not mark
         self.cut_after = None
         self.connections = 0
+        self.open: set[int] = set()
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -36,10 +38,10 @@ class WireProxy:
     def asked(self, state: dict) -> None:
         """The client has sent something."""
 
-    def copies(self, body: bytes) -> list[bytes]:
+    def copies(self, body: bytes, state: dict) -> list[bytes]:
         """What becomes of a message: itself, nothing, or two."""
         with self.lock:
-            if self.done or self.mark not in body:
+            if self.done or self.mark not in body or state["number"] != min(self.open):
                 return [body]
             self.done = True
         if self.how == "drop":
@@ -56,7 +58,9 @@ class WireProxy:
                 return
             self.connections += 1
             server = socket.create_connection(("127.0.0.1", self.server_port))
-            state: dict = {}
+            state: dict = {"number": self.connections}
+            with self.lock:
+                self.open.add(self.connections)
             threading.Thread(target=self._to_server, args=(client, server, state), daemon=True).start()
             threading.Thread(target=self._to_client, args=(server, client, state), daemon=True).start()
 
@@ -88,4 +92,6 @@ class WireProxy:
                 client.sendall(out)
         except OSError:
             pass
+        with self.lock:
+            self.open.discard(state["number"])
         self._close(client, server)

@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "datasets/collect/cursor.h"
-#include "datasets/collect/digest.h"
 #include "datasets/collect/merge.h"
+#include "datasets/collect/reconcile.h"
 #include "datasets/delta/log.h"
 #include "datasets/import/parts.h"
 #include "datasets/import/rejects.h"
@@ -25,19 +25,9 @@
 namespace aimass {
 namespace {
 
-constexpr double kCollected = 0.6;
+constexpr double kCollected = 0.8;
 constexpr int kAttempts = 3;        // after a connection that broke
 constexpr int kFreezeAttempts = 5;  // until two connections see the same moment
-constexpr std::size_t kNamedBuckets = 8;
-constexpr std::size_t kNamedRows = 20;
-
-// The sum of a column, as the source should have it.
-struct Sum {
-  std::string column;
-  std::size_t position;
-  Int128 total = 0;
-  bool any = false;
-};
 
 // One collection, from its parameters to files that equal the source.
 class Collection {
@@ -85,7 +75,10 @@ class Collection {
     RETURN_IF_ERROR(FindKey(*reading));
     if (cursor_) RETURN_IF_ERROR(FindStart(*reading));
     const std::string fresh = start_ ? FreshFolder() : folder_;
-    RETURN_IF_ERROR(Write(*reading, fresh));
+    ASSIGN_OR_RETURN(auto rows, OpenRows(*reading));
+    Reconciliation comparison(schema_, key_, checker, request_);
+    if (beside) comparison.Begin();
+    RETURN_IF_ERROR(Write(std::move(rows), fresh));
     if (cursor_) RETURN_IF_ERROR(SetAsideWithoutCursor(*reading));
     RETURN_IF_ERROR(rejects_->Flush());
     if (!start_ && written_ == 0 && rejects_->count() == 0 &&
@@ -101,7 +94,10 @@ class Collection {
       files_ = written_files_;
       for (const WrittenFile& file : files_) after_.push_back(InFolder(folder_, file));
     }
-    ASSIGN_OR_RETURN(Json checked, Reconcile(checker));
+    context_.Report({.fraction = kCollected, .step = Msg("comparing with the source"), .rows = {}});
+    ASSIGN_OR_RETURN(Json checked,
+                     comparison.Compare([this](const auto& use) { return EachOfFiles(use); },
+                                        rejects_->count() - without_cursor_));
     checked["own_connection"] = beside;
     if (cursor_) {
       ASSIGN_OR_RETURN(output["positions"], Positions(checker, fresh));
@@ -438,18 +434,22 @@ class Collection {
             .cancel = context_.cancel()};
   }
 
-  Status Write(SourceConnection& reading, const std::string& folder) {
-    const JobSpec& spec = context_.spec();
-    ASSIGN_OR_RETURN(auto log, RejectLog::Open(RejectsPath(spec), 0, 0));
+  // The rows to collect; the connection is theirs until they are destroyed.
+  Result<std::unique_ptr<BatchReader>> OpenRows(SourceConnection& reading) {
+    ASSIGN_OR_RETURN(auto log, RejectLog::Open(RejectsPath(context_.spec()), 0, 0));
     rejects_ = std::make_unique<RejectLog>(std::move(log));
     SourceRead request = request_;
     request.reject = [this, from = From()](const BadRow& row) {
       return rejects_->Add(
           {.file = from, .line = row.number, .reason = row.reason, .raw = row.raw});
     };
-    ASSIGN_OR_RETURN(const auto rows, reading.Read(request));
+    ASSIGN_OR_RETURN(auto rows, reading.Read(request));
     RETURN_IF_ERROR(CheckColumns(rows->schema()));
     schema_ = delta::Storable(rows->schema());
+    return rows;
+  }
+
+  Status Write(std::unique_ptr<BatchReader> rows, const std::string& folder) {
     ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(WriterOptions(folder)));
     RETURN_IF_ERROR(writer.Write(
         *rows, schema_,
@@ -474,29 +474,9 @@ class Collection {
         {.fraction = kCollected * part, .step = Msg("reading the source"), .rows = rows});
   }
 
-  // Hands every batch of the source, read anew, to `use`.
-  template <typename Use>
-  Status EachOfSource(SourceConnection& checker, Use use) {
-    SourceRead request = request_;
-    std::int64_t rejected = 0;
-    request.reject = [&rejected](const BadRow&) {
-      ++rejected;
-      return Status{};
-    };
-    ASSIGN_OR_RETURN(const auto rows, checker.Read(request));
-    for (;;) {
-      ASSIGN_OR_RETURN(const auto batch, rows->Next());
-      if (!batch) break;
-      use(*batch);
-    }
-    rejected_again_ = rejected;
-    return {};
-  }
-
   // Hands every batch of the dataset's rows that this run touched to `use`, as its readers will
   // get them.
-  template <typename Use>
-  Status EachOfFiles(Use use) {
+  Status EachOfFiles(const std::function<void(const Batch&)>& use) {
     if (after_.empty()) return {};
     ASSIGN_OR_RETURN(const auto rows,
                      Query(after_, start_ ? "SELECT * FROM collected WHERE " + Touched("") : ""));
@@ -504,81 +484,6 @@ class Collection {
       ASSIGN_OR_RETURN(const auto batch, rows->Next());
       if (!batch) return {};
       use(*batch);
-    }
-  }
-
-  Result<Json> Reconcile(SourceConnection& checker) {
-    context_.Report({.fraction = kCollected, .step = Msg("comparing with the source"), .rows = {}});
-    TableDigest at_source(schema_, key_);
-    TableDigest stored(schema_, key_);
-    RETURN_IF_ERROR(EachOfSource(checker, [&](const Batch& batch) { at_source.Add(batch); }));
-    const std::int64_t rejected_again = rejected_again_;
-    ASSIGN_OR_RETURN(const SourceTotals totals, checker.Totals(request_));
-    std::vector<Sum> sums = SumsOf(totals);
-    RETURN_IF_ERROR(EachOfFiles([&](const Batch& batch) {
-      stored.Add(batch);
-      AddUp(batch, sums);
-    }));
-    std::vector<std::size_t> buckets = at_source.Differing(stored);
-    Json result{{"rows_in_source", totals.rows}, {"rows_compared", at_source.rows()}};
-    Json differences = Json::array();
-    if (!buckets.empty()) {
-      if (buckets.size() > kNamedBuckets) buckets.resize(kNamedBuckets);
-      RowsOfBuckets source_rows(schema_, key_, buckets);
-      RowsOfBuckets stored_rows(schema_, key_, buckets);
-      RETURN_IF_ERROR(EachOfSource(checker, [&](const Batch& batch) { source_rows.Add(batch); }));
-      RETURN_IF_ERROR(EachOfFiles([&](const Batch& batch) { stored_rows.Add(batch); }));
-      for (const RowDifference& one : RowsOfBuckets::Compare(source_rows, stored_rows, kNamedRows))
-        differences.push_back(ToJson(one));
-    }
-    const std::int64_t rejected = rejects_->count() - without_cursor_;
-    const std::int64_t rows = stored.rows() + rejected;
-    if (totals.rows != rows || rejected_again != rejected) {
-      differences.push_back(
-          {{"key", "COUNT(*)"}, {"what", fmt::format("{} / {}", rows, totals.rows)}});
-    }
-    if (rejected == 0) CompareSums(totals, sums, differences);
-    result["equal"] = buckets.empty() && differences.empty();
-    result["difference"] = std::move(differences);
-    return result;
-  }
-
-  [[nodiscard]] std::vector<Sum> SumsOf(const SourceTotals& totals) const {
-    std::vector<Sum> sums;
-    for (const SourceTotals::Sum& sum : totals.sums) {
-      const auto position = schema_.Find(sum.column);
-      if (position) sums.push_back({.column = sum.column, .position = *position});
-    }
-    return sums;
-  }
-
-  static void AddUp(const Batch& batch, std::vector<Sum>& sums) {
-    for (Sum& sum : sums) {
-      const ColumnView column = batch.column(sum.position);
-      for (std::size_t row = 0; row < batch.num_rows(); ++row) {
-        if (column.IsNull(row)) continue;
-        sum.any = true;
-        if (column.type().kind == TypeKind::kDecimal) {
-          sum.total += column.Decimal(row);
-        } else if (IsNumeric(column.type())) {
-          sum.total += column.Int64(row);
-        }
-      }
-    }
-  }
-
-  void CompareSums(const SourceTotals& totals, const std::vector<Sum>& sums,
-                   Json& differences) const {
-    for (const Sum& sum : sums) {
-      const Type& type = schema_.columns[sum.position].type;
-      if (!IsNumeric(type)) continue;  // a decimal of more than 38 digits is a text
-      const std::string mine =
-          sum.any ? DecimalText(sum.total, type.kind == TypeKind::kDecimal ? type.scale : 0) : "";
-      for (const SourceTotals::Sum& theirs : totals.sums) {
-        if (theirs.column != sum.column || theirs.value == mine) continue;
-        differences.push_back({{"key", fmt::format("SUM({})", sum.column)},
-                               {"what", fmt::format("{} / {}", mine, theirs.value)}});
-      }
     }
   }
 
@@ -610,7 +515,6 @@ class Collection {
   std::int64_t expected_rows_ = 0;
   Schema schema_;
   std::unique_ptr<RejectLog> rejects_;
-  std::int64_t rejected_again_ = 0;
   std::int64_t without_cursor_ = 0;         // of the rejects
   std::vector<WrittenFile> written_files_;  // what was read
   std::vector<WrittenFile> files_;          // what is new in the dataset

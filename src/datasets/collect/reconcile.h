@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/json.h"
+#include "datasets/collect/digest.h"
+#include "sources/connector.h"
+
+namespace aimass {
+
+/// Whether a dataset has the rows that its source has (docs/decisions/0007): the source is read
+/// anew, and counted and added up by itself.
+///
+/// Threads  one at a time; what Begin() starts is waited for by Compare() and by the destructor.
+class Reconciliation {
+ public:
+  /// `source` must outlive the object, and is nobody else's from Begin() to Compare().
+  Reconciliation(Schema schema, std::vector<std::string> key, SourceConnection& source,
+                 SourceRead request);
+  ~Reconciliation() { Stop(); }
+  Reconciliation(const Reconciliation&) = delete;
+  Reconciliation& operator=(const Reconciliation&) = delete;
+
+  /// Reads the source from now on, while the rows of another connection are being written.
+  void Begin();
+
+  /// Hands every batch of the dataset's rows to `use`, with the schema's columns.
+  using EachBatch = std::function<Status(const std::function<void(const Batch&)>& use)>;
+  /// {"rows_in_source","rows_compared","equal","difference":[{"key","what"}]}; `stored` may be
+  /// asked twice. `rejected`: rows of the source that were set aside. Errors   the source's, and
+  /// those of `stored`.
+  [[nodiscard]] Result<Json> Compare(const EachBatch& stored, std::int64_t rejected);
+
+ private:
+  struct Sum;  // of a column
+  void Stop();
+  Status ReadSource(const std::stop_token& stop, const std::function<void(const Batch&)>& use);
+  Status NameRows(std::vector<std::size_t> buckets, const EachBatch& stored, Json& differences);
+  [[nodiscard]] std::vector<Sum> SumsOf(const SourceTotals& totals) const;
+  void CompareSums(const SourceTotals& totals, const std::vector<Sum>& sums,
+                   Json& differences) const;
+
+  const Schema schema_;
+  const std::vector<std::string> key_;
+  SourceConnection& source_;
+  SourceRead request_;
+  TableDigest at_source_;
+  std::int64_t rejected_ = 0;  // of the last reading
+  Status read_;                // how that of Begin() ended
+  std::jthread reading_;
+  bool begun_ = false;
+};
+
+}  // namespace aimass
