@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "datasets/import/address.h"
 #include "datasets/import/rejects.h"
 #include "datasets/import/writer.h"
 #include "datasets/read.h"
@@ -55,7 +56,7 @@ Json InfoJson(const DatasetInfo& info) {
           {"rows", info.rows},
           {"bytes", info.bytes},
           {"rejected_rows", info.rejected_rows},
-          {"origin", info.origin},
+          {"origin", WithoutSealed(info.origin)},
           {"created_at", ToRfc3339(info.created_ms)},
           {"updated_at", ToRfc3339(info.updated_ms)}};
 }
@@ -71,7 +72,7 @@ Json VersionJson(const DatasetVersion& version, Language language) {
           {"bytes", version.bytes},
           {"added_rows", version.added_rows},
           {"rejected_rows", version.rejected_rows},
-          {"origin", version.origin},
+          {"origin", WithoutSealed(version.origin)},
           {"inputs", version.inputs},
           {"warnings", std::move(warnings)},
           {"job", version.job_id},

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "datasets/delta/log.h"
+#include "datasets/import/address.h"
 #include "datasets/sql/check.h"
 #include "datasets/target.h"
 #include "store/user_path.h"
@@ -111,11 +112,13 @@ Result<Json> DatasetService::SourceOf(const Caller& caller, const ImportRequest&
   if (!request.url.empty()) {
     if (!request.url.starts_with("http://") && !request.url.starts_with("https://")) {
       return Fail(ErrorCode::kUnprocessable, "'{}' is not an http:// or https:// address",
-                  request.url);
+                  ShownAddress(request.url));
     }
     std::string name = request.url.substr(0, request.url.find_first_of("?#"));
     name = name.substr(name.rfind('/') + 1);
-    return Json{{"url", request.url}, {"name", name.empty() ? "download" : name}};
+    ASSIGN_OR_RETURN(Json source, KeptAddress(SecretBox(data_folder_), request.url));
+    source["name"] = name.empty() ? "download" : name;
+    return source;
   }
   ASSIGN_OR_RETURN(const fs::path real, UserPath(request.path, data_folder_));
   std::error_code error;
@@ -140,6 +143,7 @@ Result<Job> DatasetService::Import(const Caller& caller, const ImportRequest& re
   Json parameters{{"dataset", target.id},
                   {"name", target.name},
                   {"folder", target.folder},
+                  {"data_folder", data_folder_},
                   {"mode", WriteModeName(request.mode)},
                   {"source", source},
                   {"format", request.format},
@@ -230,10 +234,14 @@ Result<Job> DatasetService::Refresh(const Caller& caller, std::string_view name,
     return Fail(ErrorCode::kConflict,
                 "dataset '{}' came from an upload; upload it again with mode replace", info.name);
   }
+  std::string url;
+  if (source.contains("url")) {
+    ASSIGN_OR_RETURN(url, WholeAddress(SecretBox(data_folder_), source));
+  }
   return Import(caller, {.name = info.name,
                          .path = source.value("path", ""),
                          .upload = {},
-                         .url = source.value("url", ""),
+                         .url = std::move(url),
                          .format = info.origin.value("format", "auto"),
                          .options = info.origin.value("options", Json::object()),
                          .types = info.origin.value("types", Json::object()),

@@ -1,5 +1,6 @@
 """Imports over HTTP on the real binary: every encoding, packing and format; what is broken; what goes on after a kill."""
 
+import base64
 import bz2
 import concurrent.futures
 import gzip
@@ -247,12 +248,17 @@ def test_an_upload_becomes_a_dataset(datasets, client, server):
 
 
 class Files(http.server.BaseHTTPRequestHandler):
+    SIGNED_IN = "Basic " + base64.b64encode(b"shop:s3cr-et").decode()
+
     def do_GET(self):
-        if self.path.startswith("/moved"):
+        if self.path.startswith("/private") and (self.headers["Authorization"] != self.SIGNED_IN or
+                                                 "token=t0k-en" not in self.path):
+            self.send_error(403)
+        elif self.path.startswith("/moved"):
             self.send_response(302)
             self.send_header("Location", "/rates.csv?secret=1")
             self.end_headers()
-        elif self.path.startswith("/rates.csv"):
+        elif self.path.startswith(("/rates.csv", "/private")):
             body = b"currency,rate\nCNY,7.1\nEUR,0.9\n"
             self.send_response(200)
             self.send_header("ETag", '"v1"')
@@ -282,6 +288,28 @@ def test_an_address(datasets):
     finally:
         server.shutdown()
     assert datasets.post("ftp", source={"url": "ftp://x/y.csv"}).status_code == 422
+
+
+def test_an_address_that_gives_access_is_kept_sealed(datasets):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{server.server_port}"
+    try:
+        job = datasets.wait(datasets.post(
+            "private", source={"url": f"http://shop:s3cr-et@{host}/private?page=2&token=t0k-en"}, format="csv"))
+        assert job["state"] == "succeeded", job
+        assert datasets.get("private")["origin"]["source"]["url"] == f"http://{host}/private?page=2&token=***"
+        # A refresh has the whole address still.
+        refreshed = datasets.wait(datasets.client.post("/api/v1/datasets/private/refresh"))
+        assert refreshed["state"] == "succeeded" and refreshed["output"]["version"] == 1, refreshed
+    finally:
+        server.shutdown()
+    shown = [datasets.client.get(path).text for path in ("/api/v1/datasets/private", "/api/v1/datasets/private/versions",
+                                                         f"/api/v1/jobs/{job['id']}", "/api/v1/jobs")]
+    assert "sealed" not in "".join(shown)
+    kept = [path.read_bytes() for path in datasets.data.rglob("*") if path.is_file()]
+    for secret in (b"s3cr-et", b"t0k-en"):
+        assert not any(secret in text for text in (*kept, *(text.encode() for text in shown)))
 
 
 class Breaking(http.server.BaseHTTPRequestHandler):

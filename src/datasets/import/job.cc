@@ -11,6 +11,7 @@
 #include "datasets/catalog.h"
 #include "datasets/delta/log.h"
 #include "datasets/format.h"
+#include "datasets/import/address.h"
 #include "datasets/import/mapped.h"
 #include "datasets/import/parts.h"
 #include "datasets/import/prepare.h"
@@ -180,7 +181,8 @@ class Import {
   Status Download(const Json& source) {
     ASSIGN_OR_RETURN(const std::string path, InputPath(source));
     if (state_.contains("fetched")) return {};
-    ASSIGN_OR_RETURN(const std::string url, GetString(source, "url"));
+    ASSIGN_OR_RETURN(const std::string data_folder, GetString(parameters_, "data_folder", ""));
+    ASSIGN_OR_RETURN(const std::string url, WholeAddress(SecretBox(data_folder), source));
     curl::DownloadOptions options;
     options.public_only = !parameters_.value("private_addresses", false);
     options.on_start = [this](const std::string& validator) {

@@ -5,6 +5,7 @@
 #include "base/embedded.h"
 #include "base/file.h"
 #include "base/words.h"
+#include "datasets/import/address.h"
 #include "main/cli/job_wait.h"
 #include "main/cli/nouns.h"
 #include "main/cli/output.h"
@@ -84,7 +85,7 @@ class Applier {
     }
     const Json& source = MemberOf(origin, "source");
     if (fields.contains("url")) {
-      if (MemberOf(source, "url") == fields["url"]) return Step{};
+      if (TextOf(source, "url") == ShownAddress(fields["url"].get<std::string>())) return Step{};
       return Step{Action::kChange, Msg("the address differs")};
     }
     ASSIGN_OR_RETURN(const std::string checksum, Sha256File(fields["file"].get<std::string>()));
