@@ -82,6 +82,7 @@ Result<BatchRequest> RequestOf(const Json& body) {
 Task<Result<Response>> StartPredictions(Parts& parts, const Request& request) {
   CO_ASSIGN_OR_RETURN(const Json body, request.JsonBody());
   CO_ASSIGN_OR_RETURN(BatchRequest batch, RequestOf(body));
+  batch.language = request.language;
   CO_RETURN_IF_ERROR(
       co_await RunOn(parts.io, [&] { return FindFile(parts, request, body, batch); }));
   CO_ASSIGN_OR_RETURN(const Job job, co_await RunOn(parts.infer, [&] {

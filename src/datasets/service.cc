@@ -280,12 +280,7 @@ Result<Json> DatasetService::CommitJob(const Job& job, const Json& output) {
   if (const Json source = parameters.value("source", Json::object()); source.contains("upload")) {
     static_cast<void>(uploads_.Delete(job.caller, source["upload"].get<std::string>()));
   }
-  const Language language =
-      parameters.value("language", "en") == "zh" ? Language::kChinese : Language::kEnglish;
-  Json warnings = Json::array();
-  for (const Json& warning : version.details.value("warnings", Json::array())) {
-    warnings.push_back(Render(MessageFromJson(warning), language));
-  }
+  Json warnings = TextsFor(job, version.details.value("warnings", Json::array()));
   return Json{{"dataset", commit.name},
               {"version", version.version},
               {"rows", version.rows},

@@ -48,6 +48,14 @@ Result<DatasetCommit> CommitOf(const Job& job, const Json& output) {
   return commit;
 }
 
+Json TextsFor(const Job& job, const Json& messages) {
+  const Language language =
+      job.parameters.value("language", "en") == "zh" ? Language::kChinese : Language::kEnglish;
+  Json texts = Json::array();
+  for (const Json& message : messages) texts.push_back(Render(MessageFromJson(message), language));
+  return texts;
+}
+
 void RemoveUnnamedFiles(const DatasetCatalog& catalog, const Job& job) {
   const std::string id = job.parameters.value("dataset", "");
   if (id.empty()) return;

@@ -28,6 +28,8 @@ struct WriteTarget {
 /// are the caller's to fill in.
 /// Errors   kInvalidArgument where either lacks something.
 [[nodiscard]] Result<DatasetCommit> CommitOf(const Job& job, const Json& output);
+/// Messages of a job (MessageFromJson) as texts in its parameter `language`, for its output.
+[[nodiscard]] Json TextsFor(const Job& job, const Json& messages);
 
 /// Removes the files that a failed or cancelled job left and no version names.
 void RemoveUnnamedFiles(const DatasetCatalog& catalog, const Job& job);

@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "datasets/delta/log.h"
+#include "datasets/target.h"
 
 namespace aimass {
 namespace {
@@ -103,6 +104,7 @@ Result<Job> BatchService::Start(const Caller& caller, const BatchRequest& reques
                   {"result", ResultFolder(caller.workspace) + "/" + NewId()},
                   {"format", format},
                   {"batch_rows", request.batch_rows},
+                  {"language", request.language == Language::kChinese ? "zh" : "en"},
                   {"into", ""}};
   if (!request.out.empty()) {
     ASSIGN_OR_RETURN(const std::string name, CheckName("dataset", request.out));
@@ -131,6 +133,7 @@ void BatchService::RegisterCommits() {
   queue_.OnCommit("predict", [this](const Job& job, const Json& output) -> Result<Json> {
     Json result{{"rows", output.value("rows", std::int64_t{0})},
                 {"rejected_rows", output.value("rejected_rows", std::int64_t{0})},
+                {"warnings", TextsFor(job, output.value("warnings", Json::array()))},
                 {"model", job.parameters["model"]["name"]},
                 {"version", job.parameters["model"]["version"]}};
     if (const auto out = job.parameters.find("out"); out != job.parameters.end()) {

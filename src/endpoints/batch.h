@@ -36,6 +36,7 @@ struct BatchRequest {
       format;       // of the answer: "csv", "parquet" …; empty: as the input's name says, else csv
   std::string out;  // or into this dataset (a new version where it exists)
   std::int64_t batch_rows = 200'000;
+  Language language = Language::kEnglish;  // of the warnings in the job's output
 };
 
 /// A finished answer.
@@ -55,7 +56,8 @@ class BatchService {
                const FormatRegistry& formats, std::string data_folder);
 
   /// The commit of "predict". Its output:
-  /// {"file","format","bytes","rows","rejected_rows","model","version"} or, into a dataset,
+  /// {"file","format","bytes","rows","rejected_rows","warnings","model","version"} or, into a
+  /// dataset,
   /// {"dataset","dataset_version","rows",…}.
   void RegisterCommits();
 

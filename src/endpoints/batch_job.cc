@@ -10,6 +10,7 @@
 #include "datasets/parquet/join.h"
 #include "datasets/read.h"
 #include "endpoints/batch.h"
+#include "endpoints/column_fit.h"
 #include "endpoints/scored.h"
 #include "runtimes/runtime.h"
 
@@ -67,11 +68,12 @@ class PredictJob {
     for (const Json& file : state_["files"]) rows_ += file.value("rows", std::int64_t{0});
     if (rows_ > 0) context_.Log(Msg("going on behind row {}", rows_));
     ASSIGN_OR_RETURN(Input input, OpenInput());
-    RETURN_IF_ERROR(CheckColumns(input.rows->schema()));
     const std::string pieces = into.empty() ? context_.spec().work_folder + "/pieces" : into;
     RETURN_IF_ERROR(MakeFolder(pieces));
     RETURN_IF_ERROR(Score(std::move(input), pieces));
-    Json output{{"rows", rows_}, {"rejected_rows", state_.value("rejected", std::int64_t{0})}};
+    Json output{{"rows", rows_},
+                {"rejected_rows", state_.value("rejected", std::int64_t{0})},
+                {"warnings", std::move(warnings_)}};
     if (!into.empty()) {
       output["files"] = state_["files"];
       ASSIGN_OR_RETURN(output["schema"], delta::SchemaToDelta(target_));
@@ -181,25 +183,6 @@ class PredictJob {
     return FromSnapshot(snapshot, kRead);
   }
 
-  // A table without any column of the model is the wrong table, not one with missing values.
-  Status CheckColumns(const Schema& schema) {
-    std::string missing;
-    std::size_t found = 0;
-    for (const std::string& column : model_->columns()) {
-      if (schema.Find(column)) {
-        ++found;
-      } else {
-        missing += (missing.empty() ? "" : ", ") + column;
-      }
-    }
-    if (found == 0) {
-      return Fail(ErrorCode::kUnprocessable, "the input has none of the model's columns: {}",
-                  missing);
-    }
-    if (!missing.empty()) context_.Log(Msg("missing columns count as empty: {}", missing));
-    return {};
-  }
-
   Result<std::unique_ptr<BatchReader>> ReadRows(const DatasetSnapshot& snapshot,
                                                 std::int64_t offset) {
     ReadRequest request{.datasets = {snapshot},
@@ -217,6 +200,8 @@ class PredictJob {
     const std::int64_t before = rows_;
     const Scorer scorer(model_, input.rows->schema());
     target_ = delta::Storable(scorer.schema());
+    ASSIGN_OR_RETURN(ColumnFit fit, ColumnFit::Make(*model_, input.rows->schema()));
+    fit.Remember(state_.value("misfits", Json::object()));
     TableWriter::Options options = WriterOptions(pieces, "part-" + context_.spec().id);
     options.next_index = static_cast<int>(state_["files"].size());
     // All pieces that a crash can lose are one batch together.
@@ -230,19 +215,23 @@ class PredictJob {
                        .rows = before + rows,
                        .eta_ms = {}});
     };
-    return writer.Write(*input.rows, target_,
-                        {.progress = report,
-                         .mark = [&input] { return Result<Json>(input.position()); },
-                         .change = [&scorer](auto rows) { return scorer.Reader(std::move(rows)); },
-                         .done = [this, batch](const WrittenFile& file, Json position) -> Status {
-                           const bool whole = rows_ / batch != (rows_ + file.rows) / batch;
-                           rows_ += file.rows;
-                           state_["files"].push_back(ToJson(file));
-                           state_["reader"] = std::move(position);
-                           RETURN_IF_ERROR(Save());
-                           if (whole) context_.Log(Msg("{} rows have a prediction", rows_));
-                           return {};
-                         }});
+    RETURN_IF_ERROR(
+        writer.Write(*input.rows, target_,
+                     {.progress = report,
+                      .mark = [&input] { return Result<Json>(input.position()); },
+                      .change = [&](auto rows) { return scorer.Reader(std::move(rows), &fit); },
+                      .done = [&](const WrittenFile& file, Json position) -> Status {
+                        const bool whole = rows_ / batch != (rows_ + file.rows) / batch;
+                        rows_ += file.rows;
+                        state_["files"].push_back(ToJson(file));
+                        state_["reader"] = std::move(position);
+                        state_["misfits"] = fit.Misfits();
+                        RETURN_IF_ERROR(Save());
+                        if (whole) context_.Log(Msg("{} rows have a prediction", rows_));
+                        return {};
+                      }}));
+    warnings_ = fit.Warnings();
+    return {};
   }
 
   // All pieces in one file, in order.
@@ -311,6 +300,7 @@ class PredictJob {
   Json state_ = Json::object();
   std::shared_ptr<const LoadedModel> model_;
   Schema target_;
+  Json warnings_ = Json::array();  // for people, of the columns
   std::int64_t rows_ = 0;
 };
 

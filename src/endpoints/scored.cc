@@ -55,12 +55,13 @@ std::string FreeName(const Schema& schema, const std::string& wanted) {
 
 class ScoredReader final : public BatchReader {
  public:
-  ScoredReader(const Scorer& scorer, std::unique_ptr<BatchReader> rows)
-      : scorer_(scorer), rows_(std::move(rows)) {}
+  ScoredReader(const Scorer& scorer, std::unique_ptr<BatchReader> rows, const ColumnFit* fit)
+      : scorer_(scorer), rows_(std::move(rows)), fit_(fit) {}
   const Schema& schema() const override { return scorer_.schema(); }
   Result<std::optional<Batch>> Next() override {
     ASSIGN_OR_RETURN(std::optional<Batch> batch, rows_->Next());
     if (!batch) return std::optional<Batch>();
+    fit_->Look(*batch);
     ASSIGN_OR_RETURN(Batch scored, scorer_.Score(std::move(*batch)));
     return std::optional<Batch>(std::move(scored));
   }
@@ -68,6 +69,7 @@ class ScoredReader final : public BatchReader {
  private:
   const Scorer& scorer_;
   std::unique_ptr<BatchReader> rows_;
+  const ColumnFit* fit_;
 };
 
 }  // namespace
@@ -125,8 +127,9 @@ Result<Batch> Scorer::Score(Batch rows) const {
   return SideBySide(schema_, std::move(rows), std::move(added));
 }
 
-std::unique_ptr<BatchReader> Scorer::Reader(std::unique_ptr<BatchReader> rows) const {
-  return std::make_unique<ScoredReader>(*this, std::move(rows));
+std::unique_ptr<BatchReader> Scorer::Reader(std::unique_ptr<BatchReader> rows,
+                                            const ColumnFit* fit) const {
+  return std::make_unique<ScoredReader>(*this, std::move(rows), fit);
 }
 
 }  // namespace aimass

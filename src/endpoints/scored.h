@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "endpoints/column_fit.h"
 #include "models/loaded_model.h"
 #include "table/batch.h"
 
@@ -19,8 +20,10 @@ class Scorer {
   /// Of the rows with what was added.
   [[nodiscard]] const Schema& schema() const { return *schema_; }
   [[nodiscard]] Result<Batch> Score(Batch rows) const;
-  /// `rows`, scored batch by batch as they are read. The scorer must outlive the reader.
-  [[nodiscard]] std::unique_ptr<BatchReader> Reader(std::unique_ptr<BatchReader> rows) const;
+  /// `rows`, scored batch by batch as they are read, each looked at by `fit`. Scorer and fit must
+  /// outlive the reader.
+  [[nodiscard]] std::unique_ptr<BatchReader> Reader(std::unique_ptr<BatchReader> rows,
+                                                    const ColumnFit* fit) const;
 
  private:
   std::shared_ptr<const LoadedModel> model_;

@@ -158,3 +158,22 @@ def test_kill_loses_at_most_one_batch(start_server, tmp_path):
     assert [int(row["id"]) for row in found] == list(range(rows))
     asked = [{"age": float(a), "spend": float(s), "visits": float(v)} for a, s, v in zip(ages, spends, visits)]
     assert np.array([float(row["probability_1"]) for row in found]) == pytest.approx(probability(booster, asked), abs=1e-6)
+
+
+def test_columns_that_do_not_fit_are_named(client, booster, tmp_path):
+    file = tmp_path / "odd.csv"
+    file.write_text("age,spend\n41,3.5\nold,2\n,1\n")
+    job = predict(client, model="buyers", path=str(file), format="csv")
+    assert job["output"]["rows"] == 3
+    missing, misfit = job["output"]["warnings"]
+    assert missing == "missing columns count as empty: visits"
+    assert misfit == "column 'age' has values that are no numbers, such as 'old': they count as empty"
+    found = list(csv.DictReader(client.get(f"/api/v1/predictions/{job['id']}/file").text.splitlines()))
+    expected = probability(booster, [{"age": 41, "spend": 3.5}, {"spend": 2}, {"spend": 1}])
+    assert np.array([float(row["probability_1"]) for row in found]) == pytest.approx(expected, abs=1e-6)
+    chinese = client.post("/api/v1/predictions", json={"model": "buyers", "path": str(file)}, headers={"Accept-Language": "zh"})
+    assert "缺少的列" in wait_for_job(client, chinese.json()["job"]["id"])["output"]["warnings"][0]
+
+
+def test_a_table_that_fits_brings_no_warning(client, booster, table):
+    assert predict(client, model="buyers", path=str(table[0] / "in.csv"))["output"]["warnings"] == []

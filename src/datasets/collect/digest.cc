@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/excerpt.h"
 #include "table/json_rows.h"
 
 namespace aimass {
@@ -134,13 +135,7 @@ std::vector<RowDifference> RowsOfBuckets::Compare(const RowsOfBuckets& source,
                                                   const RowsOfBuckets& stored, std::size_t limit) {
   std::vector<RowDifference> differences;
   const auto note = [&](const std::string& key, std::string what) {
-    std::string shown = key;
-    if (shown.size() > kMaxKeyText) {  // never within a character
-      std::size_t end = kMaxKeyText;
-      while (end > 0 && (static_cast<unsigned char>(shown[end]) & 0xc0) == 0x80) --end;
-      shown = shown.substr(0, end) + "…";
-    }
-    differences.push_back({.key = std::move(shown), .what = std::move(what)});
+    differences.push_back({.key = Excerpt(key, kMaxKeyText), .what = std::move(what)});
   };
   for (const auto& [key, entry] : source.rows_) {
     if (differences.size() >= limit) return differences;

@@ -5,18 +5,12 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/excerpt.h"
+
 namespace aimass {
 namespace {
 
 constexpr std::size_t kMaxShownBytes = 60;
-
-// Cut behind a whole character.
-std::string Beginning(std::string_view value) {
-  if (value.size() <= kMaxShownBytes) return std::string(value);
-  std::size_t end = kMaxShownBytes;
-  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;
-  return std::string(value.substr(0, end)) + "…";
-}
 
 bool IsNear(std::int64_t misfits, std::int64_t values) {
   return misfits <= std::max(values / 100, std::min<std::int64_t>(3, values / 10));
@@ -34,7 +28,8 @@ void TypeTally::Add(std::string_view value, std::int64_t line) {
   for (Candidates left = refused; left != 0; left &= left - 1) {
     const auto candidate = static_cast<std::size_t>(std::countr_zero(left));
     Refusals& of = refusals_[candidate];
-    if (of.first.size() < kShown) of.first.push_back({.line = line, .value = Beginning(value)});
+    if (of.first.size() < kShown)
+      of.first.push_back({.line = line, .value = Excerpt(value, kMaxShownBytes)});
     if (++of.count > limit_) {
       contending_ &= ~(Candidates{1} << candidate);
       of.first.clear();

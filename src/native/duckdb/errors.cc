@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/excerpt.h"
 #include "base/file.h"
 #include "base/json.h"
 
@@ -93,12 +94,7 @@ std::string Cleaned(std::string text) {
     }
     kept += (kept.empty() ? "" : " ") + std::string(line);
   }
-  if (kept.size() > kMaxQuoted) {
-    std::size_t end = kMaxQuoted;
-    while (end > 0 && (static_cast<unsigned char>(kept[end]) & 0xC0U) == 0x80U) --end;
-    kept = kept.substr(0, end) + "…";
-  }
-  return kept;
+  return Excerpt(kept, kMaxQuoted);
 }
 
 Message DidYouMean(const std::string& nearest) {
