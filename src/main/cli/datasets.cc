@@ -330,7 +330,7 @@ Status List(Context& context, const Named& given) {
 std::string OriginOf(Context& context, const Json& dataset) {
   const Json& origin = MemberOf(dataset, "origin");
   if (const Json& sql = MemberOf(origin, "sql"); sql.is_string()) {
-    return context.Text(Msg("by SQL: {}", CellText(sql)));
+    return context.Text(Msg("SQL: {}", CellText(sql)));
   }
   const Json& source = MemberOf(origin, "source");
   if (TextOf(origin, "kind") == "source") {
@@ -425,7 +425,7 @@ void AddLooks(Verb& noun) {
   auto [preview, previewed] = one("preview", Msg("Its first rows"), Preview);
   preview.Option("--limit", "N", previewed->limit, Msg("how many rows; 20 unless told"))
       .Option("--version", "N", previewed->version, Msg("an older version"))
-      .Example("aimass datasets preview sales --limit 5 --version 1",
+      .Example("aimass datasets preview sales --limit 5 --version 0",
                Msg("five rows as they were first"));
   auto [rejected, listed] = one(
       "rejected", Msg("Rows of the last import that could not be read, with reasons"), Rejected);
