@@ -74,6 +74,16 @@ Status AppendFile(const std::string& from, int to, const std::string& to_path,
   return {};
 }
 
+// The bytes of an upload, for whoever changes it; the lock ends with the descriptor.
+Result<FileDescriptor> Lock(const Upload& upload) {
+  FileDescriptor file(open(upload.path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.valid()) return std::unexpected(SystemError(errno, "open", upload.path));
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Fail(ErrorCode::kConflict, "another piece of upload '{}' is being written", upload.id);
+  }
+  return file;
+}
+
 Json Describe(const Upload& upload) {
   return Json{{"format", 1},
               {"name", upload.name},
@@ -177,11 +187,7 @@ Result<Upload> UploadStore::Get(const Caller& caller, std::string_view id) const
 Result<Upload> UploadStore::Append(const Caller& caller, std::string_view id, std::int64_t offset,
                                    std::optional<std::int64_t> length, const std::string& piece) {
   ASSIGN_OR_RETURN(Upload upload, Get(caller, id));
-  const FileDescriptor file(open(upload.path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid()) return std::unexpected(SystemError(errno, "open", upload.path));
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    return Fail(ErrorCode::kConflict, "another piece of upload '{}' is being written", id);
-  }
+  ASSIGN_OR_RETURN(const FileDescriptor file, Lock(upload));
   ASSIGN_OR_RETURN(upload, Get(caller, id));  // as it stands now that it is ours
   if (offset != upload.offset) {
     return Fail(ErrorCode::kConflict, "upload '{}' stands at byte {}, this piece begins at {}", id,
@@ -212,6 +218,7 @@ Result<Upload> UploadStore::Append(const Caller& caller, std::string_view id, st
 
 Status UploadStore::Delete(const Caller& caller, std::string_view id) {
   ASSIGN_OR_RETURN(const Upload upload, Get(caller, id));
+  ASSIGN_OR_RETURN(const FileDescriptor file, Lock(upload));  // a piece would describe it anew
   std::error_code error;
   fs::remove(fmt::format("{}/{}.json", Folder(caller), id), error);
   if (error) return std::unexpected(SystemError(error.value(), "delete", upload.path));

@@ -42,6 +42,7 @@ class UploadStore {
   [[nodiscard]] Result<Upload> Append(const Caller& caller, std::string_view id,
                                       std::int64_t offset, std::optional<std::int64_t> length,
                                       const std::string& piece);
+  /// Errors   kNotFound; kConflict while a piece is being written.
   [[nodiscard]] Status Delete(const Caller& caller, std::string_view id);
   /// Removes what expired, in all workspaces: how many.
   [[nodiscard]] Result<std::int64_t> DeleteExpired();

@@ -1,6 +1,8 @@
 #include "datasets/uploads.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include <filesystem>
 
@@ -66,6 +68,18 @@ TEST_F(UploadTest, DropsBytesThatWereNeverAcknowledged) {
       made.path, "abcXYZXYZ"));  // as a crash between write and acknowledgement leaves it
   ASSERT_TRUE(store_.Append(caller_, made.id, 3, {}, Piece("def")));
   EXPECT_EQ(ReadFile(made.path).value(), "abcdef");
+}
+
+TEST_F(UploadTest, IsNotDeletedWhileAPieceIsWritten) {
+  const Upload made = store_.Create(caller_, 6, "").value();
+  {
+    const FileDescriptor writing(open(made.path.c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(flock(writing.get(), LOCK_EX | LOCK_NB), 0);
+    EXPECT_EQ(store_.Delete(caller_, made.id).error().code, ErrorCode::kConflict);
+  }
+  EXPECT_TRUE(store_.Delete(caller_, made.id));
+  EXPECT_FALSE(fs::exists(made.path));
+  EXPECT_FALSE(fs::exists(fs::path(made.path).replace_extension(".json")));
 }
 
 TEST_F(UploadTest, BelongsToItsWorkspace) {
