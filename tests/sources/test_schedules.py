@@ -66,8 +66,8 @@ def dataset(client, name):
     return answer.json()
 
 
-def patch(client, name, **body):
-    return client.patch(f"/api/v1/datasets/{name}", json=body)
+def patch(client, dataset_name, /, **body):
+    return client.patch(f"/api/v1/datasets/{dataset_name}", json=body)
 
 
 def runs(client, name):
@@ -89,12 +89,11 @@ def moment(text):
 def due_moments(server):
     """Dataset → the due moments (ms) that started a job, from the metadata itself."""
     with sqlite3.connect(f"file:{server.data}/metadata.db?mode=ro", uri=True) as database:
-        names = dict(database.execute("SELECT id, name FROM datasets"))
-        schedules = dict(database.execute("SELECT id, subject FROM schedules"))
         found = {}
-        for key, in database.execute("SELECT idempotency_key FROM jobs WHERE idempotency_key LIKE 'schedule:%'"):
-            _, schedule, due = key.split(":")
-            found.setdefault(names[schedules[schedule]], []).append(int(due))
+        for key, parameters in database.execute(
+                "SELECT idempotency_key, parameters FROM jobs WHERE idempotency_key LIKE 'schedule:%'"):
+            if ":after:" not in key:
+                found.setdefault(json.loads(parameters)["name"], []).append(int(key.rsplit(":", 1)[1]))
         return {name: sorted(due) for name, due in found.items()}
 
 

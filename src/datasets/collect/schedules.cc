@@ -40,14 +40,10 @@ void CollectSchedules::AfterJob(const Job& job) {
   if (const auto carried = job.parameters.find("schedule");
       job.kind == kAction && carried != job.parameters.end()) {
     const auto set = [&]() -> Status {
-      ASSIGN_OR_RETURN(ScheduleRequest request, [&]() -> Result<ScheduleRequest> {
-        ASSIGN_OR_RETURN(When when, ParseWhen(carried->value("when", "")));
-        ASSIGN_OR_RETURN(const CatchUp policy,
-                         CatchUpFromName(carried->value("catch_up", "latest")));
-        return ScheduleRequest{.when = std::move(when),
-                               .after_subject = carried->value("after", ""),
-                               .catch_up = policy};
-      }());
+      ScheduleRequest request;
+      ASSIGN_OR_RETURN(request.when, ParseWhen(carried->value("when", "")));
+      ASSIGN_OR_RETURN(request.catch_up, CatchUpFromName(carried->value("catch_up", "latest")));
+      request.after_subject = carried->value("after", "");
       RETURN_IF_ERROR(schedules_.Set(job.caller, kAction, id, request));
       return {};
     }();
