@@ -14,6 +14,7 @@
 #include "base/guarded.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/zone.h"
 
 namespace aimass {
 namespace {
@@ -72,10 +73,12 @@ struct Cached {
 }  // namespace
 
 struct Access::State {
-  State(Database& db, std::string folder) : database(db), data_folder(std::move(folder)) {}
+  State(Database& db, std::string folder, std::string zone)
+      : database(db), data_folder(std::move(folder)), time_zone(std::move(zone)) {}
 
   Database& database;
   std::string data_folder;
+  std::string time_zone;
   Guarded<std::map<std::string, Cached>> cache;  // by the hash of the key
   Guarded<std::optional<Caller>> local;
   std::mutex naming;  // from looking whether a key's name is free to its key
@@ -103,12 +106,14 @@ std::vector<Migration> Access::Migrations() {
   )"}};
 }
 
-Access::Access(Database& database, std::string data_folder)
-    : state_(std::make_unique<State>(database, std::move(data_folder))) {}
+Access::Access(Database& database, std::string data_folder, std::string time_zone)
+    : state_(std::make_unique<State>(database, std::move(data_folder), std::move(time_zone))) {}
 
 Access::~Access() = default;
 
 Status Access::Start() {
+  if (state_->time_zone.empty()) state_->time_zone = Zone::OfMachine();
+  RETURN_IF_ERROR(Zone::Find(state_->time_zone));
   Caller local{.kind = "system", .id = "local", .org = {}, .workspace = {}, .purpose = {}};
   RETURN_IF_ERROR(state_->database.Transact([&](SqlSession& session) -> Status {
     ASSIGN_OR_RETURN(const auto orgs,
@@ -129,8 +134,8 @@ Status Access::Start() {
       RETURN_IF_ERROR(
           session.Execute("INSERT INTO workspaces (id, org, name, name_key, time_zone, currency, "
                           "locale, created_ms) VALUES "
-                          "(?, ?, 'default', 'default', 'UTC', 'CNY', 'zh-CN', ?)",
-                          {local.workspace, local.org, NowUnixMs()}));
+                          "(?, ?, 'default', 'default', ?, 'CNY', 'zh-CN', ?)",
+                          {local.workspace, local.org, state_->time_zone, NowUnixMs()}));
     }
     return {};
   }));
@@ -268,18 +273,58 @@ Status Access::RevokeKey(const Caller& caller, std::string_view id_or_name) {
   return {};
 }
 
+Result<Caller> Access::Renew(const Caller& caller) const {
+  if (caller.kind != "key") return caller;
+  ASSIGN_OR_RETURN(const auto rows,
+                   state_->database.Select(
+                       "SELECT name, role, revoked_ms FROM access_keys WHERE id = ?", {caller.id}));
+  if (rows.empty() || rows.front().Integer(2) != 0) {
+    return Fail(ErrorCode::kUnauthenticated, "the key '{}' was revoked",
+                rows.empty() ? caller.id : rows.front().Text(0));
+  }
+  Caller renewed = caller;
+  renewed.role = rows.front().Text(1);
+  return renewed;
+}
+
 Result<std::vector<Workspace>> Access::ListWorkspaces(const Caller& caller) const {
-  ASSIGN_OR_RETURN(
-      const auto rows,
-      state_->database.Select(
-          "SELECT id, org, name, created_ms FROM workspaces WHERE org = ? ORDER BY id DESC",
-          {caller.org}));
+  ASSIGN_OR_RETURN(const auto rows,
+                   state_->database.Select("SELECT id, org, name, time_zone, created_ms FROM "
+                                           "workspaces WHERE org = ? ORDER BY id DESC",
+                                           {caller.org}));
   std::vector<Workspace> workspaces;
   for (const SqlRow& row : rows) {
-    workspaces.push_back(
-        {.id = row.Text(0), .org = row.Text(1), .name = row.Text(2), .created_ms = row.Integer(3)});
+    workspaces.push_back({.id = row.Text(0),
+                          .org = row.Text(1),
+                          .name = row.Text(2),
+                          .time_zone = row.Text(3),
+                          .created_ms = row.Integer(4)});
   }
   return workspaces;
+}
+
+Result<Workspace> Access::SetTimeZone(const Caller& caller, std::string_view name,
+                                      std::string_view time_zone) {
+  ASSIGN_OR_RETURN(const Zone zone, Zone::Find(time_zone));
+  ASSIGN_OR_RETURN(
+      const auto changed,
+      state_->database.Execute("UPDATE workspaces SET time_zone = ? WHERE id = ? AND name_key = ?",
+                               {zone.name(), caller.workspace, NameKey(name)}));
+  if (changed > 0) {
+    ASSIGN_OR_RETURN(const std::vector<Workspace> workspaces, ListWorkspaces(caller));
+    for (const Workspace& workspace : workspaces) {
+      if (workspace.id == caller.workspace) return workspace;
+    }
+  }
+  return Fail(ErrorCode::kNotFound, "no workspace '{}' that this key belongs to", name);
+}
+
+Result<std::string> Access::TimeZoneOf(std::string_view workspace) const {
+  ASSIGN_OR_RETURN(const auto rows,
+                   state_->database.Select("SELECT time_zone FROM workspaces WHERE id = ?",
+                                           {std::string(workspace)}));
+  if (!rows.empty()) return rows.front().Text(0);
+  return Fail(ErrorCode::kNotFound, "there is no workspace {}", workspace);
 }
 
 }  // namespace aimass

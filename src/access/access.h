@@ -15,6 +15,7 @@ struct Workspace {
   std::string id;
   std::string org;  // organisation id
   std::string name;
+  std::string time_zone;  // "Asia/Shanghai": what people there mean by 2:00
   std::int64_t created_ms = 0;
 };
 
@@ -39,7 +40,8 @@ struct NewKey {
 class Access {
  public:
   [[nodiscard]] static std::vector<Migration> Migrations();
-  Access(Database& database, std::string data_folder);
+  /// `time_zone`: of a workspace that is made; empty: the machine's.
+  Access(Database& database, std::string data_folder, std::string time_zone = "UTC");
   ~Access();
 
   /// At first start: the default organisation, its workspace "default" and an admin key in
@@ -49,6 +51,10 @@ class Access {
   /// The caller behind `Bearer KEY` or `KEY`. Answers come from a cache; revoking a key empties it.
   /// Errors   kUnauthenticated, the same words whatever is wrong with the key.
   [[nodiscard]] Result<Caller> Authenticate(std::string_view bearer) const;
+
+  /// The caller as its key is now, for what is done later on its behalf.
+  /// Errors   kUnauthenticated naming the key, where it was revoked.
+  [[nodiscard]] Result<Caller> Renew(const Caller& caller) const;
 
   /// Who works in the data folder itself, without a key (the CLI of the folder's owner).
   /// Errors   kUnavailable before Start().
@@ -60,6 +66,10 @@ class Access {
   [[nodiscard]] Status RevokeKey(const Caller& caller, std::string_view id_or_name);
 
   [[nodiscard]] Result<std::vector<Workspace>> ListWorkspaces(const Caller& caller) const;
+  /// Errors   kNotFound unless `name` is the caller's own workspace; kUnprocessable for the zone.
+  [[nodiscard]] Result<Workspace> SetTimeZone(const Caller& caller, std::string_view name,
+                                              std::string_view time_zone);
+  [[nodiscard]] Result<std::string> TimeZoneOf(std::string_view workspace) const;
 
  private:
   struct State;

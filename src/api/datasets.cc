@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "api/dataset_schedule.h"
 #include "api/jobs.h"
 #include "api/local_file.h"
 #include "base/clock.h"
@@ -37,6 +38,7 @@ struct Parts {
   DatasetCatalog& catalog;
   DatasetService& service;
   CollectService& collect;
+  CollectSchedules& schedules;
   Pool& io;
   std::string temp_folder;
 };
@@ -165,6 +167,7 @@ Result<Response> PostCollected(const Parts& parts, const Request& request, const
   ASSIGN_OR_RETURN(collect.query, TextMember(body, "query", ""));
   ASSIGN_OR_RETURN(collect.cursor, CursorOf(body));
   ASSIGN_OR_RETURN(collect.allow_empty, GetBool(body, "allow_empty", false));
+  ASSIGN_OR_RETURN(collect.schedule, CarriedSchedule(parts.schedules, request.caller, name, body));
   ASSIGN_OR_RETURN(const Job job, parts.collect.Collect(request.caller, collect));
   return JobStarted(job, request.language);
 }
@@ -174,8 +177,8 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(const Json body, request.JsonBody());
   if (!body.is_object()) return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object");
   RETURN_IF_ERROR(RejectUnknown(
-      body, {"name", "source", "table", "query", "cursor", "key", "overlap", "allow_empty", "sql",
-             "format", "options", "types", "on_error", "mode"}));
+      body, {"name", "source", "table", "query", "cursor", "key", "overlap", "allow_empty",
+             "schedule", "catch_up", "sql", "format", "options", "types", "on_error", "mode"}));
   ASSIGN_OR_RETURN(const std::string name, TextMember(body, "name", ""));
   if (name.empty()) return Fail(ErrorCode::kUnprocessable, "a dataset needs a 'name'");
   if (auto checked = CheckDatasetName(name); !checked && !parts.catalog.Get(request.caller, name)) {
@@ -185,6 +188,12 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   }
   if (const auto source = body.find("source"); source != body.end() && source->is_string())
     return PostCollected(parts, request, body, name);
+  for (const char* field :
+       {"table", "query", "cursor", "key", "overlap", "allow_empty", "schedule", "catch_up"}) {
+    if (body.contains(field) && !body[field].is_null()) {
+      return Fail(ErrorCode::kUnprocessable, "'{}' goes with the name of a source", field);
+    }
+  }
   ASSIGN_OR_RETURN(const std::string mode_name, TextMember(body, "mode", "create"));
   ASSIGN_OR_RETURN(const WriteMode mode, WriteModeFromName(mode_name));
   const std::string key(request.Header("idempotency-key"));
@@ -201,11 +210,6 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   if (!source.is_object())
     return Fail(ErrorCode::kUnprocessable,
                 "'source' must be a source's name, or an object: upload, url or path");
-  for (const char* field : {"table", "query", "cursor", "key", "overlap", "allow_empty"}) {
-    if (body.contains(field) && !body[field].is_null()) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' goes with the name of a source", field);
-    }
-  }
   RETURN_IF_ERROR(RejectUnknown(source, {"path", "upload", "url"}));
   ImportRequest import{
       .name = name, .mode = mode, .language = request.language, .idempotency_key = key};
@@ -245,6 +249,7 @@ Result<Response> GetDataset(const Parts& parts, const Request& request) {
   json["columns"] = Json::array();
   json["inputs"] = Json::array();
   json["warnings"] = Json::array();
+  RETURN_IF_ERROR(AddSchedule(parts.schedules, request.caller, info, request.language, json));
   if (info.version < 0 && !wanted) return Response::Of(json);
   ASSIGN_OR_RETURN(const DatasetSnapshot snapshot,
                    parts.catalog.Snapshot(request.caller, name, wanted));
@@ -460,16 +465,26 @@ Result<Response> Export(const Parts& parts, const Request& request) {
 Result<Response> PatchDataset(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(const Json body, request.JsonBody());
   if (!body.is_object()) return Fail(ErrorCode::kInvalidArgument, "the body must be a JSON object");
-  RETURN_IF_ERROR(RejectUnknown(body, {"name"}));
-  ASSIGN_OR_RETURN(const std::string name, TextMember(body, "name", ""));
-  if (auto checked = CheckDatasetName(name); !checked) {
-    Error error = std::move(checked).error();
-    error.code = ErrorCode::kUnprocessable;
-    return std::unexpected(std::move(error));
+  RETURN_IF_ERROR(RejectUnknown(body, {"name", "schedule", "catch_up"}));
+  if (body.empty())
+    return Fail(ErrorCode::kUnprocessable, "give at least one of: name schedule catch_up");
+  std::string name;
+  if (body.contains("name")) {
+    ASSIGN_OR_RETURN(name, TextMember(body, "name", ""));
+    if (auto checked = CheckDatasetName(name); !checked) {
+      Error error = std::move(checked).error();
+      error.code = ErrorCode::kUnprocessable;
+      return std::unexpected(std::move(error));
+    }
   }
-  ASSIGN_OR_RETURN(const DatasetInfo info,
-                   parts.catalog.Rename(request.caller, request.params.at("name"), name));
-  return Response::Of(InfoJson(info));
+  ASSIGN_OR_RETURN(DatasetInfo info, parts.catalog.Get(request.caller, request.params.at("name")));
+  RETURN_IF_ERROR(ChangeSchedule(parts.schedules, request.caller, info, body));
+  if (!name.empty()) {
+    ASSIGN_OR_RETURN(info, parts.catalog.Rename(request.caller, info.name, name));
+  }
+  Json json = InfoJson(info);
+  RETURN_IF_ERROR(AddSchedule(parts.schedules, request.caller, info, request.language, json));
+  return Response::Of(json);
 }
 
 // DELETE /api/v1/datasets/{name}
@@ -532,11 +547,13 @@ Result<Response> GetRuns(const Parts& parts, const Request& request) {
 }  // namespace
 
 void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, CollectService& collect,
-                     Pool& io, std::string data_folder, http::Router& router) {
+                     CollectSchedules& schedules, Pool& io, std::string data_folder,
+                     http::Router& router) {
   const auto parts =
       std::make_shared<const Parts>(Parts{.catalog = catalog,
                                           .service = service,
                                           .collect = collect,
+                                          .schedules = schedules,
                                           .io = io,
                                           .temp_folder = std::move(data_folder) + "/tmp"});
   const auto by = [&parts](Work work) {

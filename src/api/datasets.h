@@ -5,14 +5,16 @@
 #include "api/http/router.h"
 #include "base/pool.h"
 #include "datasets/catalog.h"
+#include "datasets/collect/schedules.h"
 #include "datasets/collect/service.h"
 #include "datasets/service.h"
 
 namespace aimass {
 
 /// /api/v1/datasets: import, derive, list, look, versions, rows, rejected rows, export, rename,
-/// delete, refresh; from a source: collect, runs.
+/// delete, refresh; from a source: collect, schedule, runs.
 void BindDatasetsApi(DatasetCatalog& catalog, DatasetService& service, CollectService& collect,
-                     Pool& io, std::string data_folder, http::Router& router);
+                     CollectSchedules& schedules, Pool& io, std::string data_folder,
+                     http::Router& router);
 
 }  // namespace aimass

@@ -1,4 +1,4 @@
-// Keys of programs, and the workspaces that a key reaches.
+// Keys of programs.
 #include "api/keys.h"
 
 #include "base/clock.h"
@@ -56,23 +56,6 @@ Task<Result<Response>> RevokeKey(Access& access, Pool& io, const Request& reques
   co_return Response{.status = 204};
 }
 
-// GET /api/v1/workspaces
-Task<Result<Response>> ListWorkspaces(Access& access, Pool& io, const Request& request) {
-  const auto list = [&]() -> Result<Json> {
-    ASSIGN_OR_RETURN(const std::vector<Workspace> workspaces,
-                     access.ListWorkspaces(request.caller));
-    Json items = Json::array();
-    for (const Workspace& workspace : workspaces) {
-      items.push_back({{"id", workspace.id},
-                       {"name", workspace.name},
-                       {"created_at", ToRfc3339(workspace.created_ms)}});
-    }
-    return Page(std::move(items));
-  };
-  CO_ASSIGN_OR_RETURN(const Json page, co_await RunOn(io, list));
-  co_return Response::Of(page);
-}
-
 }  // namespace
 
 void BindKeysApi(Access& access, Pool& io, http::Router& router) {
@@ -81,8 +64,6 @@ void BindKeysApi(Access& access, Pool& io, http::Router& router) {
               [&](const Request& request) { return CreateKey(access, io, request); });
   router.Delete("/api/v1/keys/{id}",
                 [&](const Request& request) { return RevokeKey(access, io, request); });
-  router.Get("/api/v1/workspaces",
-             [&](const Request& request) { return ListWorkspaces(access, io, request); });
 }
 
 }  // namespace aimass

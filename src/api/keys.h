@@ -6,7 +6,7 @@
 
 namespace aimass {
 
-/// GET and POST /api/v1/keys, DELETE /api/v1/keys/{id}, GET /api/v1/workspaces.
+/// GET and POST /api/v1/keys, DELETE /api/v1/keys/{id}.
 void BindKeysApi(Access& access, Pool& io, http::Router& router);
 
 }  // namespace aimass

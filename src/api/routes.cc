@@ -10,13 +10,14 @@
 #include "api/predictions.h"
 #include "api/sources.h"
 #include "api/uploads.h"
+#include "api/workspaces.h"
 
 namespace aimass {
 
 std::function<void()> BindApi(const ApiParts& parts, http::Router& router) {
   BindSourcesApi(parts.sources, parts.io, parts.ask, router);
-  BindDatasetsApi(parts.datasets, parts.dataset_service, parts.collect, parts.io, parts.data_folder,
-                  router);
+  BindDatasetsApi(parts.datasets, parts.dataset_service, parts.collect, parts.collect_schedules,
+                  parts.io, parts.data_folder, router);
   BindUploadsApi(parts.uploads, parts.io, router);
   BindSqlApi(parts.datasets, parts.sql_workers, parts.sql, parts.io, router);
   BindModelsApi(parts.models, parts.model_service, parts.uploads, parts.data_folder, parts.io,
@@ -27,6 +28,7 @@ std::function<void()> BindApi(const ApiParts& parts, http::Router& router) {
   auto end_waiting = BindJobsApi(parts.jobs, parts.io, router);
   BindEventsApi(parts.jobs, parts.events, parts.io, router);
   BindKeysApi(parts.access, parts.io, router);
+  BindWorkspacesApi(parts.access, parts.schedules, parts.io, router);
   return end_waiting;
 }
 

@@ -11,6 +11,7 @@ namespace aimass {
 
 class Access;
 class BatchService;
+class CollectSchedules;
 class CollectService;
 class DatasetCatalog;
 class DatasetService;
@@ -19,6 +20,7 @@ class EventHub;
 class JobQueue;
 class ModelRegistry;
 class ModelService;
+class ScheduleService;
 class SourceService;
 class UploadStore;
 
@@ -37,6 +39,8 @@ struct ApiParts {
   DatasetService& dataset_service;
   SourceService& sources;
   CollectService& collect;
+  ScheduleService& schedules;
+  CollectSchedules& collect_schedules;
   ModelRegistry& models;
   ModelService& model_service;
   EndpointService& endpoints;

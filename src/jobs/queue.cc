@@ -229,6 +229,10 @@ Result<Job> JobQueue::Wait(const Caller& caller, std::string_view id,
   }
 }
 
+Result<bool> JobQueue::HasOpen(const Caller& caller, std::string_view group) const {
+  return state_->table.HasOpen(caller.workspace, group);
+}
+
 std::size_t JobQueue::queued() const {
   return static_cast<std::size_t>(state_->table.CountQueued("").value_or(0));
 }

@@ -91,6 +91,9 @@ class JobQueue {
   [[nodiscard]] Result<Job> Wait(const Caller& caller, std::string_view id,
                                  std::int64_t timeout_ms) const;
 
+  /// Whether a job of the group (SubmitOptions) waits or runs in the caller's workspace.
+  [[nodiscard]] Result<bool> HasOpen(const Caller& caller, std::string_view group) const;
+
   [[nodiscard]] std::size_t queued() const;
   [[nodiscard]] std::size_t running() const;
 

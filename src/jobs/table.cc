@@ -198,6 +198,14 @@ Result<std::int64_t> Table::CountQueued(std::string_view workspace) const {
   return rows.at(0).Integer(0);
 }
 
+Result<bool> Table::HasOpen(std::string_view workspace, std::string_view group) const {
+  ASSIGN_OR_RETURN(const auto rows,
+                   database_.Select("SELECT id FROM jobs WHERE state IN ('queued', 'running') AND "
+                                    "workspace = ? AND job_group = ? LIMIT 1",
+                                    {std::string(workspace), std::string(group)}));
+  return !rows.empty();
+}
+
 Result<std::vector<std::string>> Table::WaitingWorkspaces(std::int64_t now_ms) const {
   ASSIGN_OR_RETURN(
       const auto rows,

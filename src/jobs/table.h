@@ -55,6 +55,8 @@ class Table {
   [[nodiscard]] Result<std::int64_t> CountQueued(
       std::string_view workspace) const;  // empty: of all
 
+  /// Whether a job of the group waits or runs.
+  [[nodiscard]] Result<bool> HasOpen(std::string_view workspace, std::string_view group) const;
   /// Workspaces that have a job which may start at `now_ms`.
   [[nodiscard]] Result<std::vector<std::string>> WaitingWorkspaces(std::int64_t now_ms) const;
   /// The oldest job of `workspace` that may start: its time has come and its group is free.

@@ -21,12 +21,14 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "datasets/catalog.h"
+#include "datasets/collect/schedules.h"
 #include "datasets/collect/service.h"
 #include "datasets/service.h"
 #include "datasets/uploads.h"
 #include "endpoints/batch.h"
 #include "endpoints/endpoint.h"
 #include "jobs/queue.h"
+#include "jobs/schedule.h"
 #include "main/schema.h"
 #include "models/registry.h"
 #include "models/service.h"
@@ -72,6 +74,7 @@ struct ServerInstance::State {
         infer("infer", Threads("pools.infer_threads"), Queue()) {}
   ~State() {
     server.reset();
+    if (schedules) schedules->Stop();
     jobs.reset();  // its threads call what is declared after it
   }
   State(const State&) = delete;
@@ -110,6 +113,8 @@ struct ServerInstance::State {
   std::unique_ptr<JobQueue> jobs;
   std::unique_ptr<DatasetService> dataset_service;
   std::unique_ptr<CollectService> collect;
+  std::unique_ptr<ScheduleService> schedules;
+  std::unique_ptr<CollectSchedules> collect_schedules;
   std::unique_ptr<ModelService> model_service;
   std::unique_ptr<BatchService> batches;
   Pool io;
@@ -128,7 +133,7 @@ Status ServerInstance::State::OpenStore() {
   const std::string& url = config.Text("store.url");
   ASSIGN_OR_RETURN(database, Database::Open(url.empty() ? folder.DatabaseUrl() : url));
   RETURN_IF_ERROR(database->Migrate(AllMigrations()));
-  access = std::make_unique<Access>(*database, folder.path());
+  access = std::make_unique<Access>(*database, folder.path(), config.Text("time_zone"));
   return access->Start();
 }
 
@@ -157,6 +162,9 @@ void ServerInstance::State::AddModules() {
   sources = std::make_unique<SourceService>(*database, connectors, folder.path());
   collect = std::make_unique<CollectService>(*database, *datasets, *jobs, *sources, folder.path());
   collect->RegisterCommits();
+  schedules = std::make_unique<ScheduleService>(*database, *access);
+  collect_schedules = std::make_unique<CollectSchedules>(*datasets, *jobs, *collect, *schedules);
+  collect_schedules->Register();
   sources->AddUseCheck(
       [this](const Caller& caller, const std::string& id) { return collect->UsersOf(caller, id); });
   dataset_service->AddRefresher(
@@ -192,6 +200,8 @@ void ServerInstance::State::BindRoutes() {
                          .dataset_service = *dataset_service,
                          .sources = *sources,
                          .collect = *collect,
+                         .schedules = *schedules,
+                         .collect_schedules = *collect_schedules,
                          .models = *models,
                          .model_service = *model_service,
                          .endpoints = *endpoints,
@@ -249,6 +259,7 @@ void ServerInstance::State::Stop() {
   stopped = true;
   std::error_code ignored;
   std::filesystem::remove(StatePath(), ignored);
+  schedules->Stop();
   if (server->Stop(config.Integer("http.drain_s") * 1000)) return jobs.reset();
   // A handler that does not end (a query, a model) must not hold the process: nothing that it could
   // still write was promised to anybody.
@@ -278,6 +289,8 @@ Result<std::unique_ptr<ServerInstance>> ServerInstance::Start(const Config& conf
   state->AddMetrics();
   RETURN_IF_ERROR(state->models->Recover());
   RETURN_IF_ERROR(state->jobs->Start());
+  // A command that holds the folder for a moment starts nothing that it would not wait for.
+  if (purpose == Purpose::kServer) RETURN_IF_ERROR(state->schedules->Start());
   state->endpoints->Warm();
   constexpr std::int64_t kKeepPredictionsMs = std::int64_t{30} * 24 * 3600 * 1000;
   static_cast<void>(state->io.Submit([batches = state->batches.get()] {

@@ -138,6 +138,7 @@ Result<Job> CollectService::Collect(const Caller& caller, const CollectRequest& 
     parameters.update(ToJson(*request.cursor));
     parameters["anew"] = request.anew;
   }
+  if (!request.schedule.is_null()) parameters["schedule"] = request.schedule;
   return queue_.Submit(
       caller.For("collect"), "collect", std::move(parameters),
       {.idempotency_key = request.idempotency_key, .group = WriteGroup(caller, target.name)});
@@ -169,7 +170,8 @@ Status CollectService::CheckCursor(const Caller& caller, const CollectRequest& r
   return {};
 }
 
-Result<Job> CollectService::Refresh(const Caller& caller, const DatasetInfo& dataset, bool anew) {
+Result<Job> CollectService::Refresh(const Caller& caller, const DatasetInfo& dataset, bool anew,
+                                    const std::string& idempotency_key) {
   const Json& origin = dataset.origin;
   const std::string id = origin.value("source", Json::object()).value("id", "");
   ASSIGN_OR_RETURN(const std::string source, sources_.NameOf(caller, id));
@@ -184,7 +186,8 @@ Result<Job> CollectService::Refresh(const Caller& caller, const DatasetInfo& dat
                           .cursor = std::move(cursor),
                           .anew = anew,
                           .allow_empty = origin.value("allow_empty", false),
-                          .idempotency_key = {}});
+                          .schedule = {},
+                          .idempotency_key = idempotency_key});
 }
 
 Status CollectService::Record(const Job& job, const CollectRun& run) {

@@ -21,6 +21,7 @@ struct CollectRequest {
   std::optional<Cursor> cursor;  // incremental: after the first run only what came since
   bool anew = false;             // this time everything, in spite of the cursor
   bool allow_empty = false;      // no rows are a success
+  Json schedule;                 // of CollectSchedules::Carried(); null: none
   std::string idempotency_key;
 };
 
@@ -57,7 +58,8 @@ class CollectService {
   ///          the source; kUnprocessable.
   [[nodiscard]] Result<Job> Collect(const Caller& caller, const CollectRequest& request);
   /// The same again, as the dataset's origin says; `anew`: without regard to a cursor.
-  [[nodiscard]] Result<Job> Refresh(const Caller& caller, const DatasetInfo& dataset, bool anew);
+  [[nodiscard]] Result<Job> Refresh(const Caller& caller, const DatasetInfo& dataset, bool anew,
+                                    const std::string& idempotency_key = {});
   /// Newest first, at most `limit`. Errors: kNotFound for the dataset.
   [[nodiscard]] Result<std::vector<CollectRun>> Runs(const Caller& caller, std::string_view dataset,
                                                      int limit) const;

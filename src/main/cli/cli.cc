@@ -79,6 +79,7 @@ void AddVerbs(Verb& root, const CommandLine& line) {
   AddApplyCommands(root);
   AddJobsCommands(root);
   AddKeysCommands(root);
+  AddWorkspacesCommands(root);
   AddServerCommands(root);
   AddCompletionCommand(root, line);
 }

@@ -1,5 +1,5 @@
 // aimass datasets …: add, import, derive, runs, list, show, versions, preview, rejected, export,
-// refresh, rename, delete.
+// refresh, rename, delete; schedule.cc has schedule.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -7,6 +7,7 @@
 #include "main/cli/job_wait.h"
 #include "main/cli/nouns.h"
 #include "main/cli/output.h"
+#include "main/cli/schedule.h"
 #include "main/cli/upload.h"
 
 namespace aimass::cli {
@@ -160,6 +161,7 @@ struct AddOptions {
   std::optional<std::string> table, query, mode, cursor;
   std::vector<std::string> key;
   std::optional<std::int64_t> overlap;
+  ScheduleOptions schedule;
   bool allow_empty = false;
   bool no_wait = false;
 };
@@ -176,6 +178,7 @@ Status AddFromSource(Context& context, const AddOptions& given) {
   if (!given.key.empty()) body["key"] = given.key;
   if (given.overlap) body["overlap"] = *given.overlap;
   if (given.allow_empty) body["allow_empty"] = true;
+  PutSchedule(given.schedule, body);
   return MakeDataset(context, given.name, std::string(kDatasets), body, given.no_wait);
 }
 
@@ -233,7 +236,10 @@ void AddCollected(Verb& noun) {
           "aimass datasets add orders --source erp --table orders --mode incremental --cursor "
           "updated_at --key id",
           Msg("then only what changes"))
+      .Example("aimass datasets add orders --source erp --table orders --schedule '*/5 * * * *'",
+               Msg("and again every five minutes"))
       .Run([given](Context& context) { return AddFromSource(context, *given); });
+  AddScheduleOptions(verb, given->schedule);
   AddNoWait(verb, given->no_wait);
   auto runs = std::make_shared<Named>();
   noun.Add("runs", Msg("How its collections went, newest first"))
@@ -351,6 +357,7 @@ Status Show(Context& context, const Named& given) {
                     TextOf(dataset, "version"), Thousands(IntegerOf(dataset, "rows")),
                     MemberOf(dataset, "columns").size()));
     context.Say(Msg("From {}", OriginOf(context, dataset)));
+    SaySchedule(context, dataset);
     if (IntegerOf(dataset, "rejected_rows") > 0) {
       context.Say(Msg("{} rows could not be read. See why: aimass datasets rejected {}",
                       Thousands(IntegerOf(dataset, "rejected_rows")), given.name));
@@ -513,6 +520,7 @@ void AddDatasetsCommands(Verb& root) {
   AddImport(noun);
   AddDerive(noun);
   AddCollected(noun);
+  AddScheduleVerb(noun);
   AddLooks(noun);
   AddChanges(noun);
 }

@@ -16,6 +16,7 @@ void AddEndpointsCommands(Verb& root);
 void AddJobsCommands(Verb& root);
 void AddApplyCommands(Verb& root);  // apply, export, solutions
 void AddKeysCommands(Verb& root);
+void AddWorkspacesCommands(Verb& root);
 void AddServerCommands(Verb& root);  // serve, config, doctor, backup, restore, version
 void AddCompletionCommand(Verb& root, const CommandLine& line);
 
