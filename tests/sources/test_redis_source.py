@@ -78,9 +78,10 @@ def test_a_test_says_what_it_found(client, cache):
     ({"user": "stranger"}, "does not let 'stranger' in", "check user and password"),
     ({"port": None}, "cannot connect to 127.0.0.1:", "check host and port"),
     ({"host": "no-such-host.invalid"}, "cannot connect to no-such-host.invalid", "check host and port"),
-    ({"database": "99"}, "out of range", None),
+    ({"database": "99", "user": "default", "password": ""}, "out of range", None),
+    ({"database": "1"}, "select", "ACL SETUSER reader +select"),
     ({"database": "5", "user": "default", "password": ""}, "the database '5' holds no keys", "set database to its number"),
-    ({"user": "idle"}, "scan", "ACL SETUSER idle +@read"),
+    ({"user": "idle"}, "dbsize", "ACL SETUSER idle +@read"),
     ({"user": "narrow"}, "key", "ACL SETUSER narrow %R~user:*"),
     ({"tls": "on"}, "no encrypted connection", "set tls to off"),
 ])
@@ -192,7 +193,8 @@ def test_what_is_no_row_is_set_aside_with_its_reason(client, cache, shop):
 
 def test_fields_beyond_the_columns_are_kept(client, cache, shop):
     commands = [["HSET", f"wide:{i}", "common", i, f"f{i}", "v"] for i in range(700)]
-    shop.run_all(commands + [["HSET", "wide:0", "KEY", "k", "more_fields", "m"]])
+    shop.run_all(commands + [["HSET", "wide:0", "KEY", "k", "more_fields", "m"],
+                             ["HSET", "wide:1", "more_fields", "m"]])
     assert collect(client, "wide", cache, table="hash wide:*")["state"] == "succeeded"
     sums = rows_of(client, "SELECT count(*), count(more_fields) > 0, sum(CAST(common AS INT)), "
                            "count(CASE WHEN more_fields LIKE '%\"v\"%' THEN 1 END) FROM wide")

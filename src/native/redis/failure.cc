@@ -22,7 +22,8 @@ std::string Rule(std::string_view words, const Options& options) {
                                   : std::string(words.substr(begin + 1, end - begin - 1));
   if (command.starts_with("client") || command.starts_with("subscribe"))
     return who + "+client|id +client|tracking +subscribe &__redis__:invalidate";
-  return who + "+@read +scan ~user:*";
+  if (command == "select") return who + "+select";
+  return who + "+@read ~user:*";
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ TEST(FailureOf, SaysWhatTheServerMeans) {
        "does not let 'reader' in", "check user and password"},
       {"ERR invalid password", ErrorCode::kUnauthenticated, "does not let 'reader' in", "check"},
       {"NOPERM User reader has no permissions to run the 'scan' command",
-       ErrorCode::kPermissionDenied, "refuses it", "ACL SETUSER reader +@read +scan ~user:*"},
+       ErrorCode::kPermissionDenied, "refuses it", "ACL SETUSER reader +@read ~user:*"},
       {"NOPERM this user has no permissions to access one of the keys used as arguments",
        ErrorCode::kPermissionDenied, "refuses it", "ACL SETUSER reader %R~user:*"},
       {"NOPERM User reader has no permissions to run the 'client|tracking' command",

@@ -48,6 +48,7 @@ class Proposals {
       RETURN_IF_ERROR(AskTypes(names));
       names.clear();
     }
+    if (groups_.empty() && !refused_.empty()) return connection_.FailureOf(refused_);
     const double per_seen =
         seen_ == 0 ? 0.0 : std::max(1.0, static_cast<double>(all) / static_cast<double>(seen_));
     std::vector<SourceTable> tables;
@@ -80,6 +81,7 @@ class Proposals {
       ASSIGN_OR_RETURN(const Reply* const reply, connection_.Receive({}));
       const auto shape = ShapeOf(reply->root().text());
       ++seen_;
+      if (reply->root().kind() == Reply::Kind::kError) refused_ = reply->root().text();
       // Gone by now, a type of a module, a key that this user may not look at.
       if (!shape || !IsUtf8(name)) continue;
       const std::size_t colon = *shape == Shape::kStream ? std::string::npos : name.find(':');
@@ -98,6 +100,7 @@ class Proposals {
   std::map<GroupKey, Group> groups_;
   std::map<Shape, std::size_t> alone_;
   std::int64_t seen_ = 0;
+  std::string refused_;
 };
 
 // Reads a little of a table, as a collection would.

@@ -79,7 +79,7 @@ struct Page {
   Reply::Item elements;
 };
 Page PageOf(Shape shape, const Reply::Item& root) {
-  if (!IsScanned(shape)) return {.last = true, .cursor = {}, .elements = root};
+  if (!IsScanned(shape) || root.size() != 2) return {.last = true, .cursor = {}, .elements = root};
   const Reply::Item cursor = root.first();
   return {.last = cursor.text() == "0", .cursor = cursor.text(), .elements = cursor.next()};
 }
@@ -229,7 +229,7 @@ class KeyReader final : public BatchReader {
   Status Elements(const std::string& key, const Reply::Item& elements, std::int64_t index) {
     const bool pairs = shape_ == Shape::kFields || shape_ == Shape::kZset;
     Reply::Item item = elements.first();
-    for (std::size_t i = 0; i < elements.size(); i += pairs ? 2 : 1) {
+    for (std::size_t i = 0; i + (pairs ? 1 : 0) < elements.size(); i += pairs ? 2 : 1) {
       const std::string_view text = item.text();
       std::string_view second;
       item = item.next();
@@ -280,7 +280,7 @@ class KeyReader final : public BatchReader {
     return EachPage(key, [&](const Reply::Item& elements) -> Result<bool> {
       const bool pairs = shape_ != Shape::kSet;
       Reply::Item item = elements.first();
-      for (std::size_t i = 0; i < elements.size(); i += pairs ? 2 : 1) {
+      for (std::size_t i = 0; i + (pairs ? 1 : 0) < elements.size(); i += pairs ? 2 : 1) {
         const std::string_view name = item.text();
         item = item.next();
         RETURN_IF_ERROR(open_->elements.Add(name, pairs ? item.text() : std::string_view()));
@@ -390,7 +390,7 @@ void AddToSample(Sample& sample, Shape shape, const Reply::Item& root) {
   if (page.elements.size() == 0) return;
   const bool pairs = shape == Shape::kHash || shape == Shape::kFields || shape == Shape::kZset;
   Reply::Item item = page.elements.first();
-  for (std::size_t i = 0; i < page.elements.size(); i += pairs ? 2 : 1) {
+  for (std::size_t i = 0; i + (pairs ? 1 : 0) < page.elements.size(); i += pairs ? 2 : 1) {
     const std::string_view name = item.text();
     item = item.next();
     const std::string_view value = pairs ? item.text() : name;
@@ -421,6 +421,8 @@ Status EachKey(Connection& connection, const Place& place, const CancelToken& ca
       words.emplace_back(TypeWord(place.shape));
     }
     ASSIGN_OR_RETURN(const Reply* const reply, connection.Ask(words, cancel));
+    if (reply->root().size() != 2)
+      return Fail(ErrorCode::kUnavailable, "what the database sent is no answer to SCAN");
     const Reply::Item next = reply->root().first();
     const Reply::Item keys = next.next();
     if (keys.size() > 0) {
