@@ -52,7 +52,7 @@ std::vector<LayoutColumn> OwnColumns(const Place& place, const Sample& sample, b
     case Shape::kStream:
       return {{{"id", kText, false}, Role::kId, {}},
               {{"position", kWhole, false}, Role::kPosition, {}},
-              {{"at", kMoment, false}, Role::kAt, {}}};
+              {{"added_at", kMoment, false}, Role::kAt, {}}};
   }
   return {key};
 }

@@ -54,14 +54,14 @@ Status Witness::Listen() {
   }
 }
 
-Status Witness::AwaitPong() {
-  connection_.Send({"PING"});
+Status Witness::AwaitAnswer() {
+  connection_.Send({"SUBSCRIBE", kChannel});  // it is already, and may do so again
   RETURN_IF_ERROR(connection_.Flush({}));
   for (;;) {
     ASSIGN_OR_RETURN(const Reply* const message, connection_.Receive({}));
-    if (message->root().kind() == Reply::Kind::kError)
-      return connection_.FailureOf(message->root().text());
-    if (message->root().size() == 2 && message->root().first().text() == "pong") return {};
+    const Reply::Item all = message->root();
+    if (all.kind() == Reply::Kind::kError) return connection_.FailureOf(all.text());
+    if (all.size() == 3 && all.first().text() == "subscribe") return {};
     Take(*message);
   }
 }
@@ -69,8 +69,8 @@ Status Witness::AwaitPong() {
 Status Witness::Await() {
   // The server sends what changed at the end of a round of its loop: the first answer may come
   // before that, the second cannot.
-  RETURN_IF_ERROR(AwaitPong());
-  return AwaitPong();
+  RETURN_IF_ERROR(AwaitAnswer());
+  return AwaitAnswer();
 }
 
 }  // namespace aimass::connectors::redis

@@ -34,7 +34,7 @@ class Witness {
  private:
   explicit Witness(aimass::redis::Connection connection) : connection_(std::move(connection)) {}
   void Take(const aimass::redis::Reply& message);
-  [[nodiscard]] Status AwaitPong();
+  [[nodiscard]] Status AwaitAnswer();
 
   aimass::redis::Connection connection_;
   std::set<std::string, std::less<>> keys_;
