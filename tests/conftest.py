@@ -7,6 +7,7 @@
     node           runs JavaScript with the packages of tests/node: node("script.mjs", argument…)
     postgres       address of a private PostgreSQL server: "postgresql://postgres@127.0.0.1:PORT/postgres"
     mariadb        a private MariaDB server (harness.MariaDb)
+    redis          a private Redis server (harness.Redis)
 """
 
 import pathlib
@@ -15,7 +16,7 @@ import subprocess
 
 import pytest
 
-from harness import BINARY, ROOT, MariaDb, Postgres, Run, Server, run_aimass
+from harness import BINARY, ROOT, MariaDb, Postgres, Redis, Run, Server, run_aimass
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +90,14 @@ def postgres(tmp_path_factory):
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory):
     server = MariaDb(tmp_path_factory.mktemp("mariadb"))
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory):
+    server = Redis(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.remove()

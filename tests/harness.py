@@ -247,3 +247,91 @@ class MariaDb:
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+class Redis:
+    """A private Redis server on 127.0.0.1, in `home`, that writes nothing to disk; `arguments` are its further ones."""
+
+    def __init__(self, home: pathlib.Path, *arguments: str):
+        self.home = home
+        self.port = free_port()
+        self.arguments = arguments
+        self.process: subprocess.Popen | None = None
+        if shutil.which("redis-server") is None:
+            pytest.fail("redis-server is missing; run scripts/install.sh test")
+
+    def start(self) -> None:
+        port = [] if "--tls-port" in self.arguments else ["--port", str(self.port)]
+        with open(self.home / "server.log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["redis-server", *port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self.home,
+                 *self.arguments], stdout=log, stderr=log, cwd="/")
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    pytest.fail("the private Redis server did not start:\n" +
+                                (self.home / "server.log").read_text()[-3000:])
+                time.sleep(0.05)
+
+    def run(self, *words, **how):
+        """One command and its answer: bytes, int, None, or a list of these. RespError where the server refuses it."""
+        return self.run_all([words], **how)[0]
+
+    def run_all(self, commands, password: str | None = None) -> list:
+        """Many commands on one connection, all sent ahead of their answers."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=120) as connection:
+            answers = connection.makefile("rb")
+            if password is not None:
+                connection.sendall(encode_resp(["AUTH", password]))
+                decode_resp(answers)
+            results, batch = [], []
+            for command in commands:
+                batch.append(encode_resp(command))
+                if len(batch) == 1000:
+                    connection.sendall(b"".join(batch))
+                    results += [decode_resp(answers) for _ in batch]
+                    batch = []
+            connection.sendall(b"".join(batch))
+            return results + [decode_resp(answers) for _ in batch]
+
+    def calls(self) -> dict[str, int]:
+        """How often each command ran, by the server's own count."""
+        lines = self.run("INFO", "commandstats").decode().split()
+        return {line.split(":")[0].removeprefix("cmdstat_"): int(line.split("calls=")[1].split(",")[0])
+                for line in lines if line.startswith("cmdstat_")}
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(30)
+
+    def remove(self) -> None:
+        self.kill()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+class RespError(Exception):
+    """What a Redis server refused, in its words."""
+
+
+def encode_resp(words) -> bytes:
+    """A command in RESP, Redis' protocol."""
+    texts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    return b"*%d\r\n" % len(texts) + b"".join(b"$%d\r\n%s\r\n" % (len(text), text) for text in texts)
+
+
+def decode_resp(answers):
+    line = answers.readline()
+    kind, rest = line[:1], line[1:-2]
+    if kind == b"-":
+        raise RespError(rest.decode())
+    if kind == b":":
+        return int(rest)
+    if kind == b"$":
+        return None if rest == b"-1" else answers.read(int(rest) + 2)[:-2]
+    if kind == b"*":
+        return None if rest == b"-1" else [decode_resp(answers) for _ in range(int(rest))]
+    return rest

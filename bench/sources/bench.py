@@ -1,4 +1,5 @@
-"""Collection of 1 million rows × 12 columns from PostgreSQL and MariaDB beside pandas and ConnectorX.
+"""Collection of 1 million rows × 12 columns from PostgreSQL and MariaDB beside pandas and ConnectorX; of 1 million hashes
+from Redis beside redis-py and pyarrow.
 
 Ours is `aimass datasets add` from a stopped server to the committed Delta version, and it reads the table **twice** by
 design: once to write it, and once more on a second connection at the same moment to compare every row, the count and
@@ -12,7 +13,7 @@ import sys
 import tempfile
 
 from bench import BINARY, median, run, scratch
-from harness import MariaDb, Postgres
+from harness import MariaDb, Postgres, Redis
 
 ROWS = 1_000_000
 PASSWORD = "bench"
@@ -65,16 +66,80 @@ class MariaDbTable:
                         "GRANT SELECT ON shop.* TO reader@'127.0.0.1'", "SET GLOBAL general_log = 0")
         self.database = "shop"
 
+# HGETALL of a thousand keys at a time in one pipeline, all columns as text, as ours.
+REDIS_PEER = """import redis, pyarrow, pyarrow.parquet
+r = redis.Redis(port=port, password=password)
+def rows():
+    keys = []
+    for key in r.scan_iter('user:*', count=1000):
+        keys.append(key)
+        if len(keys) == 1000:
+            yield from hashes(keys)
+            keys = []
+    yield from hashes(keys)
+def hashes(keys):
+    pipe = r.pipeline(transaction=False)
+    for key in keys: pipe.hgetall(key)
+    for key, fields in zip(keys, pipe.execute()):
+        yield {'key': key.decode()} | {name.decode(): value.decode() for name, value in fields.items()}
+pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows())), out)
+"""
 
-def collect(table, _name: str):
+
+class RedisHashes:
+    kind = "redis"
+
+    def __init__(self, home: pathlib.Path):
+        self.server = Redis(home)
+        self.server.start()
+        for first in range(0, ROWS, 100_000):
+            self.server.run_all(["HSET", f"user:{i}", "name", f"客户 {i}", "city", ("上海", "北京", "Singapore")[i % 3],
+                                 "points", i * 37 % 99991, "level", i % 7, "seen", 1_764_318_600 + i] for i in
+                                range(first, first + 100_000))
+        self.server.run("ACL", "SETUSER", "reader", "on", f">{PASSWORD}", "allkeys", "allchannels", "+@all")
+
+
+def collect_redis(table, _name: str):
+    return collect(table, "hash user:*")
+
+
+def redis_peer(table, _name: str):
+    out = scratch("sources") / "out.parquet"
+    names = f"port, password, out = {table.server.port}, None, {str(out)!r}"
+    return run([sys.executable, "-c", f"{names}\n{REDIS_PEER}"])
+
+
+def measure_redis(bench) -> None:
+    table = RedisHashes(pathlib.Path(tempfile.mkdtemp(prefix="aimass-bench-")))
+    contenders = {"aimass (reads twice, compares)": collect_redis, "redis-py + pyarrow": redis_peer}
+    seen = {name: [] for name in contenders}
+    try:
+        for _ in range(bench.runs):
+            for name, call in contenders.items():
+                seen[name].append(call(table, name))
+    finally:
+        table.server.remove()
+    ours, theirs = seen.values()
+    bench.table(f"Redis 7.0: {ROWS:,} hashes of 5 fields, median of {bench.runs} runs",
+                ["tool", "seconds", "CPU seconds", "peak MB", "its seconds / ours"],
+                [[name, median(c.wall_s for c in costs), median(c.cpu_s for c in costs), max(c.peak_mb for c in costs),
+                  median(c.wall_s / o.wall_s for c, o in zip(costs, ours))] for name, costs in seen.items()])
+    bench.at_least("Redis 7.0: seconds, redis-py + pyarrow / ours",
+                   median(c.wall_s / o.wall_s for c, o in zip(theirs, ours)), 3.0)
+    bench.at_most("Redis 7.0: peak MB of ours", max(c.peak_mb for c in ours), 300)
+    bench.figures["Redis 7.0"] = {name: [[c.wall_s, c.cpu_s, c.peak_mb] for c in costs] for name, costs in seen.items()}
+
+
+def collect(table, name: str):
     """Adding the source is not measured; collecting is."""
     data = scratch("sources") / "data"
     secret = data.parent / "secret"
     secret.write_text(PASSWORD)
+    database = ["--set", f"database={table.database}"] if hasattr(table, "database") else []
     run([BINARY, "sources", "add", "erp", "--kind", table.kind, "--set", "host=127.0.0.1", "--set",
-         f"port={table.server.port}", "--set", "user=reader", "--set", f"database={table.database}", "--secret-file",
-         f"password={secret}", "--data", data])
-    cost = run([BINARY, "datasets", "add", "orders", "--source", "erp", "--table", "orders", "--data", data, "--json"])
+         f"port={table.server.port}", "--set", "user=reader", *database, "--secret-file", f"password={secret}", "--data", data])
+    what = name if table.kind == "redis" else "orders"
+    cost = run([BINARY, "datasets", "add", "orders", "--source", "erp", "--table", what, "--data", data, "--json"])
     shown = run([BINARY, "sql", "SELECT count(*) AS n FROM orders", "--data", data, "--json"]).out
     assert str(ROWS) in shown, shown
     return cost
@@ -89,7 +154,7 @@ def peer(table, name: str):
 
 
 def measure(bench) -> None:
-    bench.peers("pandas", "connectorx", "pyarrow", "sqlalchemy", "psycopg2-binary", "pymysql")
+    bench.peers("pandas", "connectorx", "pyarrow", "sqlalchemy", "psycopg2-binary", "pymysql", "redis")
     for label, kind in (("PostgreSQL 15", PostgresTable), ("MariaDB 10.11", MariaDbTable)):
         home = pathlib.Path(tempfile.mkdtemp(prefix="aimass-bench-"))
         table = kind(home)
@@ -112,4 +177,5 @@ def measure(bench) -> None:
                            median(c.wall_s / o.wall_s for c, o in zip(seen[name], ours)), limit)
         bench.at_most(f"{label}: peak MB of ours", max(c.peak_mb for c in ours), 300)
         bench.figures[label] = {name: [[c.wall_s, c.cpu_s, c.peak_mb] for c in costs] for name, costs in seen.items()}
+    measure_redis(bench)
     scratch("sources")

@@ -24,6 +24,7 @@ struct Abilities {
   bool incremental = false;  // looks for SourceRead::range itself
   bool count = false;        // the source counts rows itself
   bool sums = false;         // and adds up number columns itself
+  bool moment = true;        // shows its rows as they are at one moment, however long it takes
 };
 
 struct SourceTable {
@@ -80,6 +81,18 @@ struct SourceTotals {
     std::string value;  // exact decimal digits; empty where all values are NULL
   };
   std::vector<Sum> sums;  // of the columns whose sums are exact: integers and decimals
+  /// Rows that the table ever got, where the source knows: of tables that OnlyGrows(), from which
+  /// old rows may be removed.
+  std::optional<std::int64_t> ever;
+};
+
+/// What a source without a moment says of the time since SourceConnection::Freeze(), of the table
+/// that was asked for last.
+struct SourceChanges {
+  bool any = false;  // rows came, went or changed
+  /// Whether the row with this key (an object of the key's columns) may have; none: no row. Valid
+  /// while the connection lives.
+  std::function<bool(const Json& key)> touched;
 };
 
 /// An open connection. Whatever it is asked for ends by a time-out; a broken connection is
@@ -106,6 +119,12 @@ class SourceConnection {
   /// `beside`: a connection of the same kind that has its moment already; true where both see the
   /// same.
   [[nodiscard]] virtual Result<bool> Freeze(const SourceConnection* beside) = 0;
+  /// Of sources without a moment: what changed since Freeze() until now, by the source's own word.
+  /// A row that differs from what was read before is an error of ours unless it is among this.
+  [[nodiscard]] virtual Result<SourceChanges> Changes() { return SourceChanges{}; }
+  /// Whether rows of the request's table never change, and each that comes has a greater cursor
+  /// than all before it. The table was read or described before.
+  [[nodiscard]] virtual bool OnlyGrows(const SourceRead& /*request*/) const { return false; }
 };
 
 /// One kind of source, as a plug-in declares it.

@@ -94,6 +94,8 @@ std::string PositionName(const std::string& source_id, const std::string& table,
 
 std::string SurplusName(const std::string& position_name) { return position_name + ".surplus"; }
 
+std::string EverName(const std::string& position_name) { return position_name + ".ever"; }
+
 std::string CursorCandidates(const TableDescription& table) {
   std::vector<std::pair<int, const SourceColumn*>> candidates;
   for (const SourceColumn& column : table.columns) {

@@ -40,6 +40,8 @@ struct Cursor {
                                        const std::string& query, const Cursor& cursor);
 /// And by how many rows the source had more than the dataset, when that was last counted.
 [[nodiscard]] std::string SurplusName(const std::string& position_name);
+/// And how many rows it had ever got by then, where it says so.
+[[nodiscard]] std::string EverName(const std::string& position_name);
 
 /// Columns that may serve as a cursor, the best first: times named like updated_at, a number that
 /// is the key, other times. "updated_at (timestamp), id (bigint)"; empty where there is none.

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,19 +11,20 @@
 
 namespace aimass {
 
-/// Which rows a table has, whatever their order: a count and a hash for each of 1,024 buckets of
-/// keys. A row's key is its columns `key`, or all of it where that is empty.
+/// Which rows a table has, whatever their order: a count and a hash for each of 16,384 buckets
+/// of keys. A row's key is its columns `key`, or all of it where that is empty.
 ///
 /// Threads  one at a time.
 /// Source   SipHash-2-4 of libsodium, added up per bucket.
 class TableDigest {
  public:
-  static constexpr std::size_t kBuckets = 1024;
+  static constexpr std::size_t kBuckets = 16'384;
 
   TableDigest(const Schema& schema, const std::vector<std::string>& key);
 
   void Add(const Batch& batch);
   [[nodiscard]] std::int64_t rows() const { return rows_; }
+  [[nodiscard]] std::int64_t rows_in(std::size_t bucket) const { return buckets_[bucket].rows; }
   /// The buckets in which two tables differ.
   [[nodiscard]] std::vector<std::size_t> Differing(const TableDigest& other) const;
 
@@ -41,7 +42,7 @@ class TableDigest {
   [[nodiscard]] Row HashOf(const Batch& batch, std::size_t row);
 
   std::vector<std::size_t> key_;  // positions
-  std::array<Bucket, kBuckets> buckets_{};
+  std::vector<Bucket> buckets_ = std::vector<Bucket>(kBuckets);
   std::int64_t rows_ = 0;
   std::string scratch_;
 };
@@ -61,10 +62,12 @@ class RowsOfBuckets {
   RowsOfBuckets(const Schema& schema, const std::vector<std::string>& key,
                 const std::vector<std::size_t>& buckets);
   void Add(const Batch& batch);
-  /// What `stored` (the dataset) has otherwise than `source`; at most `limit`.
-  [[nodiscard]] static std::vector<RowDifference> Compare(const RowsOfBuckets& source,
-                                                          const RowsOfBuckets& stored,
-                                                          std::size_t limit);
+  /// What `stored` (the dataset) has otherwise than `source`; at most `limit`. Rows of which
+  /// `excused` says so by their key are counted in `excused_rows` instead.
+  [[nodiscard]] static std::vector<RowDifference> Compare(
+      const RowsOfBuckets& source, const RowsOfBuckets& stored, std::size_t limit,
+      const std::function<bool(const Json& key)>& excused = {},
+      std::int64_t* excused_rows = nullptr);
 
  private:
   struct Entry {

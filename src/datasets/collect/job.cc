@@ -67,8 +67,14 @@ class Collection {
     RemoveFiles();
     context_.Report({.fraction = 0.0, .step = Msg("connecting to the source")});
     ASSIGN_OR_RETURN(const auto reading, Open());
-    ASSIGN_OR_RETURN(auto checking, Open());
-    ASSIGN_OR_RETURN(const bool beside, FreezeBoth(*reading, *checking));
+    ASSIGN_OR_RETURN(const Connector* const connector, connectors_.Find(source_.kind));
+    moment_ = connector->can.moment;
+    std::unique_ptr<SourceConnection> checking;
+    if (moment_) {
+      ASSIGN_OR_RETURN(checking, Open());
+    }
+    ASSIGN_OR_RETURN(const bool beside,
+                     moment_ ? FreezeBoth(*reading, *checking) : reading->Freeze(nullptr));
     // Where the source does not say that both see the same moment, the first one looks again.
     SourceConnection& checker = beside ? *checking : *reading;
     if (!beside) checking.reset();
@@ -76,7 +82,7 @@ class Collection {
     if (cursor_) RETURN_IF_ERROR(FindStart(*reading));
     const std::string fresh = start_ ? FreshFolder() : folder_;
     ASSIGN_OR_RETURN(auto rows, OpenRows(*reading));
-    Reconciliation comparison(schema_, key_, checker, request_);
+    Reconciliation comparison(schema_, key_, checker, request_, moment_);
     if (beside) comparison.Begin();
     RETURN_IF_ERROR(Write(std::move(rows), fresh));
     if (cursor_) RETURN_IF_ERROR(SetAsideWithoutCursor(*reading));
@@ -167,13 +173,14 @@ class Collection {
     }
     start_.reset();
     request_.range.reset();
-    ASSIGN_OR_RETURN(const Schema columns, ColumnsOf(reading));
+    request_.columns.clear();
+    ASSIGN_OR_RETURN(Schema columns, ColumnsOf(reading));
     for (const std::string& column : key_) {
       if (!columns.Find(column)) return NoColumn(column);
     }
     const auto position = columns.Find(cursor_->column);
     if (!position) return NoColumn(cursor_->column);
-    const Type& type = columns.columns[*position].type;
+    const Type type = columns.columns[*position].type;
     if (!MayBeCursor(type)) {
       return WithHint(
           Fail(ErrorCode::kUnprocessable, "'{}' cannot be a cursor: it is {}", cursor_->column,
@@ -187,9 +194,16 @@ class Collection {
     ASSIGN_OR_RETURN(base_, log.Read());
     const auto found = base_.txns.find(Name());
     if (found == base_.txns.end() || found->second == delta::kNoPosition) return {};
-    RETURN_IF_ERROR(CheckSameColumns(delta::Storable(columns)));
-    start_ = StartOf(type, found->second, cursor_->overlap.value_or(DefaultOverlap(type)));
+    const bool grows = reading.OnlyGrows(request_);
+    start_ = grows ? found->second + 1
+                   : StartOf(type, found->second, cursor_->overlap.value_or(DefaultOverlap(type)));
     request_.range->from = start_;
+    if (grows) {
+      // What its rows hold may differ from one to the next; the dataset's columns stay.
+      for (const ColumnInfo& column : base_.schema.columns) request_.columns.push_back(column.name);
+      ASSIGN_OR_RETURN(columns, ColumnsOf(reading));
+    }
+    RETURN_IF_ERROR(CheckSameColumns(delta::Storable(columns)));
     context_.Log(Msg("reading from {} on: {}", cursor_->column, CursorLiteral(type, *start_)));
     return {};
   }
@@ -412,7 +426,9 @@ class Collection {
     for (const DataFile& file : after_) surplus -= file.rows;
     const std::string name = SurplusName(Name());
     positions[name] = surplus;
+    if (totals.ever) positions[EverName(Name())] = *totals.ever;
     if (!start_) return positions;
+    RETURN_IF_ERROR(CheckAllCame(totals));
     const auto before = base_.txns.find(name);
     if (before == base_.txns.end()) return positions;
     const std::int64_t late = surplus - before->second - (rejects_->count() - without_cursor_);
@@ -422,6 +438,19 @@ class Collection {
              "{} rows came into the source behind the cursor: their '{}' is less than {}", late,
              cursor_->column, CursorLiteral(request_.range->type, *start_)),
         Msg("refresh the dataset with full, and set a greater overlap if that happens again"));
+  }
+
+  // Of a table that only grows: whether what it got since the last run is what came.
+  [[nodiscard]] Status CheckAllCame(const SourceTotals& totals) const {
+    const auto before = base_.txns.find(EverName(Name()));
+    if (!totals.ever || before == base_.txns.end()) return {};
+    const std::int64_t lost = *totals.ever - before->second - changed_ - rejects_->count();
+    if (lost == 0) return {};
+    return WithHint(
+        Fail(ErrorCode::kUnprocessable, "{} rows were removed from '{}' before they were collected",
+             lost, From()),
+        Msg("refresh the dataset with full, which takes what is there now; then collect more "
+            "often, or keep more in the source"));
   }
 
   [[nodiscard]] TableWriter::Options WriterOptions(const std::string& folder) const {
@@ -512,6 +541,7 @@ class Collection {
   std::vector<std::string> key_;
   std::string candidates_;  // for a cursor
   bool unique_ = false;     // the source sees to it that the key is one
+  bool moment_ = true;      // the source shows its rows as they are at one
   std::int64_t expected_rows_ = 0;
   Schema schema_;
   std::unique_ptr<RejectLog> rejects_;

@@ -1,5 +1,6 @@
 #include "datasets/collect/reconcile.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "table/decimal.h"
@@ -7,8 +8,9 @@
 namespace aimass {
 namespace {
 
-constexpr std::size_t kNamedBuckets = 8;
+constexpr std::size_t kNamedBuckets = 20;
 constexpr std::size_t kNamedRows = 20;
+constexpr std::int64_t kLookedAtRows = 500'000;  // once more, of a source without a moment
 
 }  // namespace
 
@@ -33,12 +35,19 @@ struct Reconciliation::Sum {
   }
 };
 
+struct Reconciliation::Look {
+  bool all = true;  // that differ
+  SourceChanges changes;
+  std::int64_t excused = 0;  // rows
+};
+
 Reconciliation::Reconciliation(Schema schema, std::vector<std::string> key,
-                               SourceConnection& source, SourceRead request)
+                               SourceConnection& source, SourceRead request, bool moment)
     : schema_(std::move(schema)),
       key_(std::move(key)),
       source_(source),
       request_(std::move(request)),
+      moment_(moment),
       at_source_(schema_, key_) {
   request_.reject = [this](const BadRow&) {
     ++rejected_;
@@ -82,31 +91,58 @@ Result<Json> Reconciliation::Compare(const EachBatch& stored, std::int64_t rejec
     in_dataset.Add(batch);
     for (Sum& sum : sums) sum.Add(batch);
   }));
-  const std::vector<std::size_t> buckets = at_source_.Differing(in_dataset);
   Json differences = Json::array();
-  if (!buckets.empty()) RETURN_IF_ERROR(NameRows(buckets, stored, differences));
+  const bool same = at_source_.Differing(in_dataset).empty();
+  Look look;
+  if (!same) {
+    ASSIGN_OR_RETURN(look, NameRows(in_dataset, stored, differences));
+  }
   const std::int64_t rows = in_dataset.rows() + rejected;
-  if (totals.rows != rows || rejected_again != rejected) {
+  const bool counted = totals.rows == rows && rejected_again == rejected;
+  if (!counted && !moment_ && !look.changes.any) {
+    ASSIGN_OR_RETURN(look.changes, source_.Changes());
+  }
+  // Where rows came and went meanwhile, no two counts need be the same; the rows were compared.
+  if (!counted && !look.changes.any) {
     differences.push_back(
         {{"key", "COUNT(*)"}, {"what", fmt::format("{} / {}", rows, totals.rows)}});
   }
   if (rejected == 0) CompareSums(totals, sums, differences);
-  return Json{{"rows_in_source", totals.rows},
+  if (!moment_ && !look.all)
+    differences.push_back({{"key", "*"}, {"what", "too many rows changed meanwhile"}});
+  // Without a moment the second look decides, of all that differed at the first.
+  Json result{{"rows_in_source", totals.rows},
               {"rows_compared", at_source_.rows()},
-              {"equal", buckets.empty() && differences.empty()},
+              {"equal", differences.empty() && (same || !moment_)},
               {"difference", std::move(differences)}};
+  if (look.excused > 0) result["changed_meanwhile"] = look.excused;
+  return result;
 }
 
-Status Reconciliation::NameRows(std::vector<std::size_t> buckets, const EachBatch& stored,
-                                Json& differences) {
-  if (buckets.size() > kNamedBuckets) buckets.resize(kNamedBuckets);
+Result<Reconciliation::Look> Reconciliation::NameRows(const TableDigest& in_dataset,
+                                                      const EachBatch& stored, Json& differences) {
+  Look look;
+  std::vector<std::size_t> buckets = at_source_.Differing(in_dataset);
+  std::size_t kept = 0;
+  std::int64_t rows = 0;
+  while (kept < buckets.size() && (moment_ ? kept < kNamedBuckets : rows < kLookedAtRows)) {
+    rows += std::max(at_source_.rows_in(buckets[kept]), in_dataset.rows_in(buckets[kept]));
+    ++kept;
+  }
+  look.all = kept == buckets.size();
+  buckets.resize(kept);
   RowsOfBuckets source_rows(schema_, key_, buckets);
   RowsOfBuckets stored_rows(schema_, key_, buckets);
   RETURN_IF_ERROR(ReadSource({}, [&](const Batch& batch) { source_rows.Add(batch); }));
   RETURN_IF_ERROR(stored([&](const Batch& batch) { stored_rows.Add(batch); }));
-  for (const RowDifference& one : RowsOfBuckets::Compare(source_rows, stored_rows, kNamedRows))
+  // After the second look: what the source says then is true of it as well.
+  if (!moment_) {
+    ASSIGN_OR_RETURN(look.changes, source_.Changes());
+  }
+  for (const RowDifference& one : RowsOfBuckets::Compare(source_rows, stored_rows, kNamedRows,
+                                                         look.changes.touched, &look.excused))
     differences.push_back(ToJson(one));
-  return {};
+  return look;
 }
 
 std::vector<Reconciliation::Sum> Reconciliation::SumsOf(const SourceTotals& totals) const {

@@ -18,9 +18,11 @@ namespace aimass {
 /// Threads  one at a time; what Begin() starts is waited for by Compare() and by the destructor.
 class Reconciliation {
  public:
-  /// `source` must outlive the object, and is nobody else's from Begin() to Compare().
+  /// `source` must outlive the object, and is nobody else's from Begin() to Compare(). `moment`:
+  /// what the connector can (Abilities); without it, rows that differ are looked at once more, and
+  /// what the source says has changed meanwhile is no difference.
   Reconciliation(Schema schema, std::vector<std::string> key, SourceConnection& source,
-                 SourceRead request);
+                 SourceRead request, bool moment);
   ~Reconciliation() { Stop(); }
   Reconciliation(const Reconciliation&) = delete;
   Reconciliation& operator=(const Reconciliation&) = delete;
@@ -30,16 +32,17 @@ class Reconciliation {
 
   /// Hands every batch of the dataset's rows to `use`, with the schema's columns.
   using EachBatch = std::function<Status(const std::function<void(const Batch&)>& use)>;
-  /// {"rows_in_source","rows_compared","equal","difference":[{"key","what"}]}; `stored` may be
-  /// asked twice. `rejected`: rows of the source that were set aside. Errors   the source's, and
-  /// those of `stored`.
+  /// {"rows_in_source","rows_compared","equal","difference":[{"key","what"}]}, and where rows were
+  /// excused, how many: "changed_meanwhile". `stored` may be asked twice. `rejected`: rows of the
+  /// source that were set aside. Errors   the source's, and those of `stored`.
   [[nodiscard]] Result<Json> Compare(const EachBatch& stored, std::int64_t rejected);
 
  private:
   struct Sum;  // of a column
   void Stop();
   Status ReadSource(const std::stop_token& stop, const std::function<void(const Batch&)>& use);
-  Status NameRows(std::vector<std::size_t> buckets, const EachBatch& stored, Json& differences);
+  struct Look;  // at the rows of the buckets that differ
+  Result<Look> NameRows(const TableDigest& in_dataset, const EachBatch& stored, Json& differences);
   [[nodiscard]] std::vector<Sum> SumsOf(const SourceTotals& totals) const;
   void CompareSums(const SourceTotals& totals, const std::vector<Sum>& sums,
                    Json& differences) const;
@@ -48,6 +51,7 @@ class Reconciliation {
   const std::vector<std::string> key_;
   SourceConnection& source_;
   SourceRead request_;
+  const bool moment_;
   TableDigest at_source_;
   std::int64_t rejected_ = 0;  // of the last reading
   Status read_;                // how that of Begin() ended

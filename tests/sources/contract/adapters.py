@@ -16,8 +16,17 @@ name to ADAPTERS.
     pushed_down(log, table) whether, by the server's own log since `log` was taken, rows were looked for by the cursor
     totals(log, table)  whether, by that log, the server counted the rows, and added up columns
     log()               a mark in the server's log
+
+Where a source is not like an SQL database, an adapter says so:
+
+    named(table)        what the source calls the table
+    select              the four columns of insert() by SQL over a dataset, before FROM
+    cursor              what the table is collected by; None: such a table is not, whatever else the source can
+    key                 the columns that tell its rows apart
+    updates             False: a change makes another row of it, which a collection by the cursor cannot know
 """
 
+import datetime
 import decimal
 
 
@@ -128,4 +137,109 @@ class Postgres:
         return self.server.run(sql, self.database)
 
 
-ADAPTERS = [Mysql, Postgres]
+class Redis:
+    """A key with a hash per row."""
+
+    kind = "redis"
+    fixture = "redis"
+    select = "SELECT CAST(id AS BIGINT), name, CAST(amount AS DECIMAL(12,2)), updated_at"
+    cursor = None
+
+    def __init__(self, server):
+        self.server = server
+        server.run("ACL", "SETUSER", "contract", "on", ">p", "~*", "resetchannels", "&__redis__:invalidate", "+@read",
+                   "+client|id", "+client|tracking", "+subscribe")
+        server.run("CONFIG", "SET", "slowlog-max-len", 100000)  # the server's log of every command
+        server.run("CONFIG", "SET", "slowlog-log-slower-than", 0)
+
+    def settings(self) -> dict:
+        return {"host": "127.0.0.1", "port": self.server.port, "user": "contract", "password": "p"}
+
+    def named(self, table: str) -> str:
+        return f"hash {table}:*"
+
+    def query(self, table: str) -> str | None:
+        return None
+
+    def create(self, table: str) -> None:
+        self.server.run("SET", "contract", "has a key")  # tables are there once they have rows
+
+    def insert(self, table: str, rows: list[tuple]) -> None:
+        self.server.run_all(["HSET", f"{table}:{row[0]}", *self._fields(row)] for row in rows)
+
+    def update(self, table: str, row: tuple) -> None:
+        self.insert(table, [row])
+
+    def delete(self, table: str, key: int) -> None:
+        self.server.run("DEL", f"{table}:{key}")
+
+    def rows(self, table: str) -> list[tuple]:
+        keys = self.server.run("KEYS", f"{table}:*")
+        return sorted(self._row(fields) for fields in self.server.run_all(["HGETALL", key] for key in keys))
+
+    def log(self) -> int:
+        return self.server.run("SLOWLOG", "GET", 1)[0][0]
+
+    def pushed_down(self, log: int, table: str) -> bool:
+        raise NotImplementedError
+
+    def totals(self, log: int, table: str) -> tuple[bool, bool]:
+        words = [command[0] for command in self._commands(log)
+                 if (command[0] == "SCAN" and self.named(table).endswith(f" {command[3]}")) or
+                 (command[0] == "HSCAN" and command[1].startswith(f"{table}:"))]
+        return words[-1] == "SCAN", False  # its keys were looked for without a look at what they hold
+
+    def _commands(self, log: int) -> list[list[str]]:
+        entries = [entry for entry in self.server.run("SLOWLOG", "GET", -1) if entry[0] > log]
+        return [[word.decode() for word in entry[3]] for entry in reversed(entries)]
+
+    @staticmethod
+    def _fields(row: tuple) -> list:
+        return ["id", row[0], "name", row[1], "amount", row[2], "updated_at", row[3]]
+
+    @staticmethod
+    def _row(fields: list) -> tuple:
+        texts = {name.decode(): value.decode() for name, value in zip(fields[::2], fields[1::2])}
+        return int(texts["id"]), texts["name"], decimal.Decimal(texts["amount"]), texts["updated_at"]
+
+
+class RedisStream(Redis):
+    """A stream with an entry per row. What changes in a row is another entry."""
+
+    select = "SELECT CAST(id_2 AS BIGINT), name, CAST(amount AS DECIMAL(12,2)), updated_at"
+    cursor = "position"
+    key = ["position"]
+    updates = False
+
+    def named(self, table: str) -> str:
+        return f"stream {table}"
+
+    def insert(self, table: str, rows: list[tuple]) -> None:
+        self.server.run_all(["XADD", table, f"{self._ms(row[3])}-*", *self._fields(row)] for row in rows)
+
+    def update(self, table: str, row: tuple) -> None:
+        self.delete(table, row[0])
+        self.insert(table, [row])
+
+    def delete(self, table: str, key: int) -> None:
+        for entry, fields in self.server.run("XRANGE", table, "-", "+"):
+            if self._row(fields)[0] == key:
+                self.server.run("XDEL", table, entry)
+
+    def rows(self, table: str) -> list[tuple]:
+        return sorted(self._row(fields) for _, fields in self.server.run("XRANGE", table, "-", "+"))
+
+    def pushed_down(self, log: int, table: str) -> bool:
+        reads = [command for command in self._commands(log) if command[:2] == ["XRANGE", table]]
+        starts = {command[2] for command in reads if command[-1] != "1" and command[2] != "-"}  # -: a look at its fields
+        return bool(starts) and "0-0" not in starts
+
+    def totals(self, log: int, table: str) -> tuple[bool, bool]:
+        return ["XINFO", "STREAM", table] in self._commands(log), False
+
+    @staticmethod
+    def _ms(moment: str) -> int:
+        return int(datetime.datetime.fromisoformat(moment + "+00:00").timestamp() * 1000)
+
+
+ADAPTERS = [Mysql, Postgres, Redis, RedisStream]
