@@ -66,7 +66,8 @@ Json ConnectorJson(const Connector& connector, Language language) {
            {{"query", connector.can.query},
             {"incremental", connector.can.incremental},
             {"count", connector.can.count},
-            {"sums", connector.can.sums}}}};
+            {"sums", connector.can.sums},
+            {"files", connector.can.files}}}};
 }
 
 // Secrets are only said to be there.

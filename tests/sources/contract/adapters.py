@@ -16,9 +16,15 @@ name to ADAPTERS.
     pushed_down(log, table) whether, by the server's own log since `log` was taken, rows were looked for by the cursor
     totals(log, table)  whether, by that log, the server counted the rows, and added up columns
     log()               a mark in the server's log
+
+Where a source hands over files, a table is some of them: `table(name)` is what the connector calls it.
 """
 
+import csv
+import ctypes
 import decimal
+import os
+import struct
 
 
 class Mysql:
@@ -128,4 +134,85 @@ class Postgres:
         return self.server.run(sql, self.database)
 
 
-ADAPTERS = [Mysql, Postgres]
+class Files:
+    """A folder of CSV files, some rows in each; the log is what the kernel tells of files that are opened."""
+
+    kind = "files"
+    fixture = "folder"
+    ROWS_IN_A_FILE = 200
+    IN_OPEN = 0x20
+
+    def __init__(self, folder):
+        self.root = folder
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.watch = self.libc.inotify_init1(os.O_NONBLOCK)
+        self.folders: dict[int, str] = {}
+        self.opened: list[str] = []
+
+    def settings(self) -> dict:
+        return {"folder": str(self.root)}
+
+    def query(self, table: str) -> str | None:
+        return None
+
+    def table(self, name: str) -> str:
+        return f"{name}/*.csv"
+
+    def create(self, table: str) -> None:
+        (self.root / table).mkdir()
+        number = self.libc.inotify_add_watch(self.watch, str(self.root / table).encode(), self.IN_OPEN)
+        assert number > 0, os.strerror(ctypes.get_errno())
+        self.folders[number] = table
+        self._write(self.root / table / "0.csv", [])
+
+    def insert(self, table: str, rows: list[tuple]) -> None:
+        held = len(list((self.root / table).iterdir()))
+        for first in range(0, len(rows), self.ROWS_IN_A_FILE):
+            self._write(self.root / table / f"{held + first}.csv", rows[first:first + self.ROWS_IN_A_FILE])
+
+    def update(self, table: str, row: tuple) -> None:
+        path, rows = self._file_of(table, row[0])
+        self._write(path, [row if old[0] == row[0] else old for old in rows])
+
+    def delete(self, table: str, key: int) -> None:
+        path, rows = self._file_of(table, key)
+        self._write(path, [row for row in rows if row[0] != key])
+
+    def rows(self, table: str) -> list[tuple]:
+        return sorted(row for path in (self.root / table).iterdir() for row in self._read(path))
+
+    def log(self) -> int:
+        try:
+            while data := os.read(self.watch, 1 << 16):
+                while data:
+                    number, _, _, length = struct.unpack_from("iIII", data)
+                    self.opened.append(f"{self.folders[number]}/{data[16:16 + length].rstrip(bytes(1)).decode()}")
+                    data = data[16 + length:]
+        except BlockingIOError:
+            return len(self.opened)
+
+    def pushed_down(self, log: int, table: str) -> bool:
+        """Only files that are new or changed were opened: not those of which nothing was said since."""
+        opened = {name for name in self.opened[log:self.log()] if name.startswith(f"{table}/") and name.endswith(".csv")}
+        return 0 < len(opened) < len(list((self.root / table).iterdir()))
+
+    def totals(self, log: int, table: str) -> tuple[bool, bool]:
+        return False, False  # files count nothing
+
+    def _file_of(self, table: str, key: int):
+        for path in (self.root / table).iterdir():
+            if any(row[0] == key for row in (rows := self._read(path))):
+                return path, rows
+
+    def _read(self, path) -> list[tuple]:
+        with path.open(newline="") as file:
+            return [(int(key), name, decimal.Decimal(amount), moment) for key, name, amount, moment in
+                    list(csv.reader(file))[1:]]
+
+    def _write(self, path, rows: list[tuple]) -> None:
+        with path.with_suffix(".tmp").open("w", newline="") as file:
+            csv.writer(file).writerows([("id", "name", "amount", "updated_at"), *rows])
+        path.with_suffix(".tmp").rename(path)
+
+
+ADAPTERS = [Mysql, Postgres, Files]

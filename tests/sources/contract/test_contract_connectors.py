@@ -48,8 +48,13 @@ def run(client, path, body):
     return wait_for_job(client, answer.json()["job"]["id"])
 
 
+def table_of(adapter, name):
+    """What the connector calls the table that the adapter calls `name`."""
+    return adapter.table(name) if hasattr(adapter, "table") else name
+
+
 def add(client, source, name, **what):
-    job = run(client, "/api/v1/datasets", {"name": name, "source": source} | (what or {"table": name}))
+    job = run(client, "/api/v1/datasets", {"name": name, "source": source} | what)
     assert job["state"] == "succeeded", job
     return last_run(client, name)
 
@@ -73,11 +78,11 @@ def stored(client, table):
 
 
 def test_a_connector_declares_what_the_contract_knows(can):
-    assert set(can) == {"query", "incremental", "count", "sums"}
+    assert set(can) == {"query", "incremental", "count", "sums", "files"}
 
 
 def test_full_and_reconciled(client, adapter, source, table):
-    first = add(client, source, table)
+    first = add(client, source, table, table=table_of(adapter, table))
     assert (first["rows_read"], first["rows_written"], first["reconciled"]) == (600, 600, True)
     assert stored(client, table) == adapter.rows(table)
     adapter.update(table, (3, "x", decimal.Decimal("7.00"), LATER))
@@ -96,9 +101,34 @@ def test_query(client, adapter, source, can, table):
     assert answer.status_code == 422 and "no queries" in answer.text
 
 
+def test_incremental_by_files(client, adapter, source, can, table):
+    what = {"table": table_of(adapter, table), "mode": "incremental"}
+    if not can["files"]:
+        answer = client.post("/api/v1/datasets", json={"name": table, "source": source} | what)
+        assert answer.status_code == 422 and "needs a 'cursor'" in answer.text
+        answer = client.post("/api/v1/datasets", json={"name": table, "source": source, "table": table, "format": "csv"})
+        assert answer.status_code == 422 and "go with a source of files" in answer.text
+        return
+    add(client, source, table, **what)
+    assert stored(client, table) == adapter.rows(table)
+    log = adapter.log()
+    adapter.insert(table, [(600, "new", decimal.Decimal("1.00"), LATER), (601, "new", decimal.Decimal("2.00"), LATER)])
+    second = refresh(client, table)
+    assert (second["rows_read"], second["rows_written"], second["reconciled"]) == (2, 2, True)
+    assert adapter.pushed_down(log, table)
+    assert stored(client, table) == adapter.rows(table)
+    log = adapter.log()
+    adapter.update(table, (601, "x", decimal.Decimal("7.00"), LATER))
+    changed = refresh(client, table)
+    assert (changed["rows_read"], changed["rows_written"], changed["reconciled"]) == (2, 2, True)
+    assert stored(client, table) == adapter.rows(table)
+    nothing = refresh(client, table)
+    assert (nothing["rows_read"], nothing["reconciled"], nothing["version"]) == (0, True, 2)
+
+
 def test_incremental(client, adapter, source, can, table):
-    what = {"table": table, "mode": "incremental", "cursor": "updated_at", "key": ["id"], "overlap": 60}
-    if not can["incremental"]:
+    what = {"table": table_of(adapter, table), "mode": "incremental", "cursor": "updated_at", "key": ["id"], "overlap": 60}
+    if not can["incremental"] or can["files"]:
         answer = client.post("/api/v1/datasets", json={"name": table, "source": source} | what)
         assert answer.status_code == 422 and "not collected by a cursor" in answer.text
         return
@@ -117,7 +147,7 @@ def test_incremental(client, adapter, source, can, table):
 
 def test_the_source_counts_and_adds_up_itself_where_that_is_declared(client, adapter, source, can, table):
     log = adapter.log()
-    add(client, source, table)
+    add(client, source, table, table=table_of(adapter, table))
     assert adapter.totals(log, table) == (can["count"], can["sums"])
 
 
