@@ -201,7 +201,8 @@ class Files:
 
     def _file_of(self, table: str, key: int):
         for path in (self.root / table).iterdir():
-            if any(row[0] == key for row in (rows := self._read(path))):
+            rows = self._read(path)
+            if any(row[0] == key for row in rows):
                 return path, rows
 
     def _read(self, path) -> list[tuple]:

@@ -104,7 +104,7 @@ class Folder final : public FileConnection {
       if (!to.valid()) return std::unexpected(SystemError(errno, "create", request.to));
     }
     std::int64_t bytes = 0;
-    ASSIGN_OR_RETURN(std::string sum, Copy(from, to, file.path, request, &bytes));
+    ASSIGN_OR_RETURN(std::string sum, Copy(from, to, before, request, &bytes));
     if (fstat(from.get(), &info) != 0)
       return std::unexpected(SystemError(errno, "read", root_ / file.path));
     const SourceFile after = Described(file.path, info);
@@ -201,7 +201,7 @@ class Folder final : public FileConnection {
   }
 
   static Result<std::string> Copy(const FileDescriptor& from, const FileDescriptor& to,
-                                  const std::string& path, const FetchRequest& request,
+                                  const SourceFile& file, const FetchRequest& request,
                                   std::int64_t* bytes) {
     Sha256Sum sum;
     std::vector<char> buffer(kPiece);
@@ -209,12 +209,13 @@ class Folder final : public FileConnection {
       RETURN_IF_ERROR(request.cancel.Check());
       const ssize_t got = read(from.get(), buffer.data(), buffer.size());
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return std::unexpected(SystemError(errno, "read", path));
+      if (got < 0) return std::unexpected(SystemError(errno, "read", file.path));
       if (got == 0) return sum.Hex();
       std::string_view left(buffer.data(), static_cast<std::size_t>(got));
       sum.Add(left);
       *bytes += got;
-      if (*bytes > request.max_bytes) return StillWritten(path);
+      // It may grow as fast as it is read: there is no use in waiting for its end.
+      if (*bytes > file.bytes) return StillWritten(file.path);
       while (to.valid() && !left.empty()) {
         const ssize_t written = write(to.get(), left.data(), left.size());
         if (written < 0 && errno == EINTR) continue;

@@ -59,7 +59,8 @@ TEST_F(FolderTest, ListsWhatMatchesInOrder) {
   EXPECT_EQ(Listed(*folder, "no.csv"), "");
   EXPECT_EQ(Listed(*folder, "x"), "");
   std::string tables;
-  for (const SourceTable& table : folder->ListTables().value()) tables += table.name + " ";
+  const auto proposed = folder->ListTables().value();
+  for (const SourceTable& table : proposed) tables += table.name + " ";
   EXPECT_EQ(tables, "*.csv *.txt x/*.csv ");
 }
 
