@@ -115,6 +115,16 @@ Result<Json> OptionsOf(const Json& body) {
   return options;
 }
 
+Result<FileOptions> FileOptionsOf(const Json& body) {
+  FileOptions options;
+  ASSIGN_OR_RETURN(options.format, TextMember(body, "format", "auto"));
+  ASSIGN_OR_RETURN(options.options, OptionsOf(body));
+  if (const auto types = body.find("types"); types != body.end() && !types->is_null())
+    options.types = *types;
+  ASSIGN_OR_RETURN(options.on_error, TextMember(body, "on_error", "widen"));
+  return options;
+}
+
 // mode, cursor, key, overlap: nothing for mode full.
 Result<std::optional<Cursor>> CursorOf(const Json& body) {
   ASSIGN_OR_RETURN(const std::string mode, TextMember(body, "mode", "full"));
@@ -155,10 +165,8 @@ Result<std::optional<Cursor>> CursorOf(const Json& body) {
 // A dataset that is collected: `source` is a source's name.
 Result<Response> PostCollected(const Parts& parts, const Request& request, const Json& body,
                                const std::string& name) {
-  for (const char* field : {"sql", "format", "options", "types", "on_error"}) {
-    if (body.contains(field) && !body[field].is_null()) {
-      return Fail(ErrorCode::kUnprocessable, "'{}' does not go with the name of a source", field);
-    }
+  if (body.contains("sql") && !body["sql"].is_null()) {
+    return Fail(ErrorCode::kUnprocessable, "'{}' does not go with the name of a source", "sql");
   }
   CollectRequest collect{.name = name,
                          .source = body["source"].get<std::string>(),
@@ -166,6 +174,7 @@ Result<Response> PostCollected(const Parts& parts, const Request& request, const
   ASSIGN_OR_RETURN(collect.table, TextMember(body, "table", ""));
   ASSIGN_OR_RETURN(collect.query, TextMember(body, "query", ""));
   ASSIGN_OR_RETURN(collect.cursor, CursorOf(body));
+  ASSIGN_OR_RETURN(collect.files, FileOptionsOf(body));
   ASSIGN_OR_RETURN(collect.allow_empty, GetBool(body, "allow_empty", false));
   ASSIGN_OR_RETURN(collect.schedule, CarriedSchedule(parts.schedules, request.caller, name, body));
   ASSIGN_OR_RETURN(const Job job, parts.collect.Collect(request.caller, collect));
@@ -216,11 +225,11 @@ Result<Response> PostDataset(const Parts& parts, const Request& request) {
   ASSIGN_OR_RETURN(import.path, TextMember(source, "path", ""));
   ASSIGN_OR_RETURN(import.upload, TextMember(source, "upload", ""));
   ASSIGN_OR_RETURN(import.url, TextMember(source, "url", ""));
-  ASSIGN_OR_RETURN(import.format, TextMember(body, "format", "auto"));
-  ASSIGN_OR_RETURN(import.options, OptionsOf(body));
-  if (const auto types = body.find("types"); types != body.end() && !types->is_null())
-    import.types = *types;
-  ASSIGN_OR_RETURN(import.on_error, TextMember(body, "on_error", "widen"));
+  ASSIGN_OR_RETURN(FileOptions options, FileOptionsOf(body));
+  import.format = std::move(options.format);
+  import.options = std::move(options.options);
+  import.types = std::move(options.types);
+  import.on_error = std::move(options.on_error);
   if (!import.path.empty()) RETURN_IF_ERROR(MayNamePaths(request));
   ASSIGN_OR_RETURN(const Job job, parts.service.Import(request.caller, import));
   return JobStarted(job, request.language);

@@ -67,7 +67,8 @@ Json ConnectorJson(const Connector& connector, Language language) {
             {"incremental", connector.can.incremental},
             {"count", connector.can.count},
             {"sums", connector.can.sums},
-            {"moment", connector.can.moment}}}};
+            {"moment", connector.can.moment},
+            {"files", connector.can.files}}}};
 }
 
 // Secrets are only said to be there.

@@ -48,6 +48,7 @@ Result<std::vector<delta::FileEntry>> FilesOf(const Json& files) {
     ASSIGN_OR_RETURN(entry.bytes, GetInteger(file, "bytes"));
     ASSIGN_OR_RETURN(entry.rows, GetInteger(file, "rows"));
     ASSIGN_OR_RETURN(entry.stats, GetString(file, "stats"));
+    entry.tags = file.value("tags", Json::object()).get<std::map<std::string, std::string>>();
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -76,23 +77,6 @@ int IntegerRank(TypeKind kind) {
     default:
       return 0;
   }
-}
-
-bool Fits(const Type& from, const Type& into) {
-  if (from == into || from.kind == TypeKind::kNull) return true;
-  if (into.kind == TypeKind::kText) return from.children.empty() && from.kind != TypeKind::kBinary;
-  const int rank = IntegerRank(from.kind);
-  if (rank > 0 && IntegerRank(into.kind) >= rank) return true;
-  if (into.kind == TypeKind::kFloat64) return rank > 0 || from.kind == TypeKind::kFloat32;
-  if (into.kind == TypeKind::kFloat32) return rank > 0 && rank <= 2;
-  if (into.kind == TypeKind::kDecimal) {
-    if (from.kind == TypeKind::kDecimal) {
-      return from.scale <= into.scale && from.precision - from.scale <= into.precision - into.scale;
-    }
-    constexpr std::array kDigits{0, 3, 5, 10, 19};
-    return rank > 0 && kDigits[static_cast<std::size_t>(rank)] <= into.precision - into.scale;
-  }
-  return into.kind == TypeKind::kTimestamp && from.kind == TypeKind::kDate;
 }
 
 std::unexpected<Error> NoDataset(std::string_view name, const std::vector<SqlRow>& known) {
@@ -501,6 +485,23 @@ std::string_view WriteModeName(WriteMode mode) {
   return "create";
 }
 
+bool FitsInto(const Type& from, const Type& into) {
+  if (from == into || from.kind == TypeKind::kNull) return true;
+  if (into.kind == TypeKind::kText) return from.children.empty() && from.kind != TypeKind::kBinary;
+  const int rank = IntegerRank(from.kind);
+  if (rank > 0 && IntegerRank(into.kind) >= rank) return true;
+  if (into.kind == TypeKind::kFloat64) return rank > 0 || from.kind == TypeKind::kFloat32;
+  if (into.kind == TypeKind::kFloat32) return rank > 0 && rank <= 2;
+  if (into.kind == TypeKind::kDecimal) {
+    if (from.kind == TypeKind::kDecimal) {
+      return from.scale <= into.scale && from.precision - from.scale <= into.precision - into.scale;
+    }
+    constexpr std::array kDigits{0, 3, 5, 10, 19};
+    return rank > 0 && kDigits[static_cast<std::size_t>(rank)] <= into.precision - into.scale;
+  }
+  return into.kind == TypeKind::kTimestamp && from.kind == TypeKind::kDate;
+}
+
 Status CheckAppend(const Schema& table, const Schema& added) {
   std::string problems;
   const auto note = [&problems](const std::string& problem) {
@@ -510,7 +511,7 @@ Status CheckAppend(const Schema& table, const Schema& added) {
     const auto at = added.Find(column.name);
     if (!at) {
       note(fmt::format("'{}' is missing", column.name));
-    } else if (const Type& type = added.columns[*at].type; !Fits(type, column.type)) {
+    } else if (const Type& type = added.columns[*at].type; !FitsInto(type, column.type)) {
       note(fmt::format("'{}': {} → {}", column.name, TypeName(type), TypeName(column.type)));
     }
   }

@@ -58,8 +58,8 @@ struct DatasetCommit {
   std::string name;
   WriteMode mode = WriteMode::kCreate;
   Schema schema;
-  Json files;                         // [{"path","bytes","rows","stats"}], relative to the folder
-  std::optional<DatasetMerge> merge;  // of kAppend: `origin` becomes the dataset's, too
+  Json files;  // [{"path","bytes","rows","stats"}], relative to the folder; "tags": of the log
+  std::optional<DatasetMerge> merge;              // of kAppend: `origin` becomes the dataset's, too
   std::map<std::string, std::int64_t> positions;  // delta::Change::positions
   std::int64_t rejected_rows = 0;
   std::string rejected_file;
@@ -133,6 +133,10 @@ class DatasetCatalog {
 /// "create", "append", "replace". Errors: kUnprocessable naming the three.
 [[nodiscard]] Result<WriteMode> WriteModeFromName(std::string_view name);
 [[nodiscard]] std::string_view WriteModeName(WriteMode mode);
+
+/// Whether every value of `from` is one of `into`: integers of wider ones and of double, anything
+/// but binary of text.
+[[nodiscard]] bool FitsInto(const Type& from, const Type& into);
 
 /// The columns that rows of `added` take in a table of `table`'s columns: by name, none more, none
 /// missing, each of the same type or one that every value fits (integers into wider ones and into

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 #include <utility>
 
 #include "base/file.h"
 #include "base/id.h"
 #include "datasets/delta/log.h"
 #include "datasets/import/address.h"
+#include "datasets/import/options.h"
 #include "datasets/sql/check.h"
 #include "datasets/target.h"
 #include "store/user_path.h"
@@ -42,55 +42,6 @@ void DatasetService::RegisterCommits() {
     if (job.state == JobState::kFailed || job.state == JobState::kCancelled)
       RemoveUnnamedFiles(catalog_, job);
   }));
-}
-
-Status DatasetService::CheckOptions(const ImportRequest& request) const {
-  const bool any = request.format.empty() || request.format == "auto";
-  if (!any && !formats_.types().contains(request.format)) {
-    auto found = formats_.Find(request.format);
-    Error error = std::move(found).error();
-    error.code = ErrorCode::kUnprocessable;
-    return std::unexpected(std::move(error));
-  }
-  RETURN_IF_ERROR(TypesFromJson(request.types));
-  RETURN_IF_ERROR(OnMisfitFromName(request.on_error));
-  std::set<std::string_view> known{"encoding"};
-  for (const auto& [name, format] : formats_.types()) {
-    if (!any && name != request.format) continue;
-    for (const Field& field : format.fields) known.insert(field.name);
-  }
-  const std::vector<std::string_view> names(known.begin(), known.end());
-  for (const auto& [name, value] : request.options.items()) {
-    if (!known.contains(name)) {
-      auto failure = Fail(ErrorCode::kUnprocessable, "there is no import option '{}'", name);
-      if (const std::string nearest = Nearest(name, names); !nearest.empty()) {
-        return WithHint(std::move(failure), Msg("did you mean '{}'?", nearest));
-      }
-      return failure;
-    }
-    if (!value.is_string())
-      return Fail(ErrorCode::kUnprocessable, "import option '{}' must be a text", name);
-  }
-  Settings given;
-  for (const auto& [name, value] : request.options.items()) {
-    if (name != "encoding") given[name] = value.get<std::string>();
-  }
-  // Where the format is still to be found: what no format takes is wrong already.
-  std::optional<Error> problem;
-  for (const auto& [name, format] : formats_.types()) {
-    if (!any && name != request.format) continue;
-    const bool takes_all = std::all_of(given.begin(), given.end(), [&](const auto& setting) {
-      return std::any_of(format.fields.begin(), format.fields.end(),
-                         [&](const Field& field) { return field.name == setting.first; });
-    });
-    if (any && !takes_all) continue;
-    auto checked = CheckFormatSettings(format, given);
-    if (checked) return {};
-    if (!problem) problem = std::move(checked).error();
-  }
-  if (!problem) return {};
-  problem->code = ErrorCode::kUnprocessable;
-  return std::unexpected(std::move(*problem));
 }
 
 Result<Json> DatasetService::SourceOf(const Caller& caller, const ImportRequest& request) const {
@@ -130,7 +81,10 @@ Result<Json> DatasetService::SourceOf(const Caller& caller, const ImportRequest&
 }
 
 Result<Job> DatasetService::Import(const Caller& caller, const ImportRequest& request) {
-  RETURN_IF_ERROR(CheckOptions(request));
+  RETURN_IF_ERROR(CheckFileOptions(formats_, {.format = request.format,
+                                              .options = request.options,
+                                              .types = request.types,
+                                              .on_error = request.on_error}));
   ASSIGN_OR_RETURN(const WriteTarget target,
                    TargetOf(catalog_, caller, request.name, request.mode));
   ASSIGN_OR_RETURN(const Json source, SourceOf(caller, request));

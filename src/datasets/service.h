@@ -75,7 +75,6 @@ class DatasetService {
                                    const std::string& sql, WriteMode mode,
                                    const std::string& idempotency_key, const Json& known);
   [[nodiscard]] Result<Json> SourceOf(const Caller& caller, const ImportRequest& request) const;
-  [[nodiscard]] Status CheckOptions(const ImportRequest& request) const;
   [[nodiscard]] Result<Json> CommitJob(const Job& job, const Json& output);
 
   DatasetCatalog& catalog_;

@@ -17,7 +17,7 @@ int RunJob(const std::string& spec_path) {
   RegisterDatasetJobs(kinds, formats);
   ConnectorRegistry connectors("connector");
   RegisterAllConnectors(connectors);
-  RegisterCollectJob(kinds, connectors);
+  RegisterCollectJob(kinds, connectors, formats);
   RegisterTrainJobs(kinds);
   RegisterImportModelJob(kinds);
   RegisterPredictJob(kinds, formats);

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "datasets/catalog.h"
+#include "datasets/collect/files_preview.h"
 #include "datasets/collect/schedules.h"
 #include "datasets/collect/service.h"
 #include "datasets/service.h"
@@ -159,8 +160,14 @@ void ServerInstance::State::AddModules() {
       PrivateAddressesFromName(config.Text("import.private_addresses")));
   dataset_service->RegisterCommits();
   RegisterAllConnectors(connectors);
-  sources = std::make_unique<SourceService>(*database, connectors, folder.path());
-  collect = std::make_unique<CollectService>(*database, *datasets, *jobs, *sources, folder.path());
+  // Only administrators make sources: what they may import from, they may collect from.
+  sources = std::make_unique<SourceService>(
+      *database, connectors, folder.path(),
+      PrivateAddressesFromName(config.Text("import.private_addresses")) !=
+          PrivateAddresses::kNobody);
+  sources->SetFilePreview(FilePreviewOf(formats, folder.TempFolder()));
+  collect = std::make_unique<CollectService>(*database, *datasets, *jobs, *sources, formats,
+                                             folder.path());
   collect->RegisterCommits();
   schedules = std::make_unique<ScheduleService>(*database, *access);
   collect_schedules = std::make_unique<CollectSchedules>(*datasets, *jobs, *collect, *schedules);

@@ -21,10 +21,11 @@ namespace aimass {
 /// What a connector can do. The contract suite asserts exactly this against the real server.
 struct Abilities {
   bool query = false;        // reads a query in the source's own language beside whole tables
-  bool incremental = false;  // looks for SourceRead::range itself
+  bool incremental = false;  // looks for SourceRead::range itself; of files: tells changed ones
   bool count = false;        // the source counts rows itself
   bool sums = false;         // and adds up number columns itself
   bool moment = true;        // shows its rows as they are at one moment, however long it takes
+  bool files = false;        // hands over files instead of rows: `connect_files`
 };
 
 struct SourceTable {
@@ -127,13 +128,23 @@ class SourceConnection {
   [[nodiscard]] virtual bool OnlyGrows(const SourceRead& /*request*/) const { return false; }
 };
 
+/// What a connector must know of the server that it runs in.
+struct Surroundings {
+  std::string data_folder;         // where no path of a source may lead
+  bool private_addresses = false;  // whether addresses of private networks may be called
+};
+class FileConnection;  // sources/files.h
+
 /// One kind of source, as a plug-in declares it.
 struct Connector {
   std::string_view name;  // "mysql"
   Label label;
   std::span<const Field> fields;
   Abilities can;
-  Result<std::unique_ptr<SourceConnection>> (*connect)(const Settings& settings);
+  Result<std::unique_ptr<SourceConnection>> (*connect)(const Settings& settings) = nullptr;
+  /// Instead of `connect`, of those that can `files`.
+  Result<std::unique_ptr<FileConnection>> (*connect_files)(const Settings& settings,
+                                                           const Surroundings& here) = nullptr;
 };
 using ConnectorRegistry = Registry<Connector>;
 

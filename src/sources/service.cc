@@ -53,8 +53,11 @@ std::vector<Migration> SourceService::Migrations() {
 }
 
 SourceService::SourceService(Database& database, const ConnectorRegistry& connectors,
-                             std::string data_folder)
-    : database_(database), connectors_(connectors), secrets_(std::move(data_folder)) {}
+                             std::string data_folder, bool private_addresses)
+    : database_(database),
+      connectors_(connectors),
+      secrets_(data_folder),
+      here_{.data_folder = std::move(data_folder), .private_addresses = private_addresses} {}
 
 Result<SourceInfo> SourceService::FromRow(const SqlRow& row) const {
   SourceInfo info{.spec = {.id = row.Text(0),
@@ -213,12 +216,12 @@ Status SourceService::Delete(const Caller& caller, std::string_view name) {
 Result<std::unique_ptr<SourceConnection>> SourceService::Open(const Caller& caller,
                                                               std::string_view name) const {
   ASSIGN_OR_RETURN(const SourceInfo info, Get(caller, name));
-  return Connect(caller, info.spec, connectors_, secrets_);
+  return Connect(caller, info.spec, connectors_, secrets_, here_);
 }
 
 Result<std::vector<Check>> SourceService::Test(const Caller& caller, std::string_view name) const {
   ASSIGN_OR_RETURN(const SourceInfo info, Get(caller, name));
-  auto connection = Connect(caller, info.spec, connectors_, secrets_);
+  auto connection = Connect(caller, info.spec, connectors_, secrets_, here_);
   if (connection) return (*connection)->Test();
   // What keeps it from connecting is what the test found.
   const Error& error = connection.error();
@@ -233,6 +236,13 @@ Result<std::vector<SourceTable>> SourceService::Tables(const Caller& caller,
 
 Result<TablePreview> SourceService::Preview(const Caller& caller, std::string_view name,
                                             const std::string& table, std::int64_t rows) const {
+  ASSIGN_OR_RETURN(const SourceInfo info, Get(caller, name));
+  if (const auto connector = connectors_.Find(info.spec.kind);
+      connector && (*connector)->can.files) {
+    ASSIGN_OR_RETURN(const auto files,
+                     ConnectFiles(caller, info.spec, connectors_, secrets_, here_));
+    return file_preview_(*files, table, rows);
+  }
   ASSIGN_OR_RETURN(const auto connection, Open(caller, name));
   TablePreview preview;
   ASSIGN_OR_RETURN(preview.description, connection->Describe(table));

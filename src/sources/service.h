@@ -36,12 +36,19 @@ struct TablePreview {
 class SourceService {
  public:
   [[nodiscard]] static std::vector<Migration> Migrations();
-  SourceService(Database& database, const ConnectorRegistry& connectors, std::string data_folder);
+  /// `private_addresses`: Surroundings::private_addresses.
+  SourceService(Database& database, const ConnectorRegistry& connectors, std::string data_folder,
+                bool private_addresses = false);
 
   /// Says what uses a source ("dataset 'orders'"); asked before a source is deleted.
   using UseCheck =
       std::function<Result<std::vector<std::string>>(const Caller& caller, const std::string& id)>;
   void AddUseCheck(UseCheck check) { use_checks_.push_back(std::move(check)); }  // at start
+
+  /// Looks into the files of a table, which takes formats that sources know nothing of; at start.
+  using FilePreview = std::function<Result<TablePreview>(
+      FileConnection& connection, const std::string& table, std::int64_t rows)>;
+  void SetFilePreview(FilePreview preview) { file_preview_ = std::move(preview); }
 
   /// Errors   kPermissionDenied for callers who are no administrators: a source says which address
   ///          the server calls; kConflict where the name is taken; kUnprocessable for settings that
@@ -70,6 +77,7 @@ class SourceService {
                                              const std::string& table, std::int64_t rows) const;
 
   [[nodiscard]] const ConnectorRegistry& connectors() const { return connectors_; }
+  [[nodiscard]] const Surroundings& surroundings() const { return here_; }
 
  private:
   [[nodiscard]] Result<std::unique_ptr<SourceConnection>> Open(const Caller& caller,
@@ -80,7 +88,9 @@ class SourceService {
   Database& database_;
   const ConnectorRegistry& connectors_;
   SecretBox secrets_;
+  Surroundings here_;
   std::vector<UseCheck> use_checks_;
+  FilePreview file_preview_;
 };
 
 }  // namespace aimass

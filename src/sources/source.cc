@@ -29,24 +29,43 @@ std::string SecretPlace(std::string_view source_id, std::string_view field) {
   return fmt::format("source {} {}", source_id, field);
 }
 
-Result<std::unique_ptr<SourceConnection>> Connect(const Caller& caller, const SourceSpec& spec,
-                                                  const ConnectorRegistry& connectors,
-                                                  const SecretBox& secrets) {
+// The settings of a source as its connector takes them, checked and with their secrets open.
+static Result<Settings> OpenSettings(const Caller& caller, const SourceSpec& spec,
+                                     const Connector& connector, const SecretBox& secrets) {
   if (caller.workspace != spec.workspace) {
     return Fail(ErrorCode::kPermissionDenied, "source '{}' belongs to another workspace",
                 spec.name);
   }
-  ASSIGN_OR_RETURN(const Connector* const connector, connectors.Find(spec.kind));
   Settings settings = spec.settings;
-  for (const Field& field : connector->fields) {
+  for (const Field& field : connector.fields) {
     const auto found = settings.find(field.name);
     if (field.kind != FieldKind::kSecret || found == settings.end() || found->second.empty())
       continue;
     ASSIGN_OR_RETURN(found->second, secrets.Open(found->second, SecretPlace(spec.id, field.name)));
   }
-  ASSIGN_OR_RETURN(
-      settings, CheckSettings(fmt::format("source '{}'", spec.name), connector->fields, settings));
+  return CheckSettings(fmt::format("source '{}'", spec.name), connector.fields, settings);
+}
+
+Result<std::unique_ptr<SourceConnection>> Connect(const Caller& caller, const SourceSpec& spec,
+                                                  const ConnectorRegistry& connectors,
+                                                  const SecretBox& secrets,
+                                                  const Surroundings& here) {
+  ASSIGN_OR_RETURN(const Connector* const connector, connectors.Find(spec.kind));
+  if (connector->can.files) return ConnectFiles(caller, spec, connectors, secrets, here);
+  ASSIGN_OR_RETURN(const Settings settings, OpenSettings(caller, spec, *connector, secrets));
   return connector->connect(settings);
+}
+
+Result<std::unique_ptr<FileConnection>> ConnectFiles(const Caller& caller, const SourceSpec& spec,
+                                                     const ConnectorRegistry& connectors,
+                                                     const SecretBox& secrets,
+                                                     const Surroundings& here) {
+  ASSIGN_OR_RETURN(const Connector* const connector, connectors.Find(spec.kind));
+  if (!connector->can.files) {
+    return Fail(ErrorCode::kUnsupported, "a source of kind '{}' hands over no files", spec.kind);
+  }
+  ASSIGN_OR_RETURN(const Settings settings, OpenSettings(caller, spec, *connector, secrets));
+  return connector->connect_files(settings, here);
 }
 
 }  // namespace aimass

@@ -6,6 +6,7 @@
 #include "access/caller.h"
 #include "base/json.h"
 #include "sources/connector.h"
+#include "sources/files.h"
 #include "store/secrets.h"
 
 namespace aimass {
@@ -25,12 +26,17 @@ struct SourceSpec {
 /// Where the secret setting `field` of a source is sealed for.
 [[nodiscard]] std::string SecretPlace(std::string_view source_id, std::string_view field);
 
-/// The only way to a source, whoever asks: no other function calls a connector.
+/// The only ways to a source, whoever asks: no other function calls a connector.
 /// Errors   kPermissionDenied for a source of another workspace than the caller's; those of
 ///          SecretBox::Open and of SourceConnection.
 [[nodiscard]] Result<std::unique_ptr<SourceConnection>> Connect(const Caller& caller,
                                                                 const SourceSpec& spec,
                                                                 const ConnectorRegistry& connectors,
-                                                                const SecretBox& secrets);
+                                                                const SecretBox& secrets,
+                                                                const Surroundings& here = {});
+/// The same, of a source that hands over files. Errors: kUnsupported where it does not.
+[[nodiscard]] Result<std::unique_ptr<FileConnection>> ConnectFiles(
+    const Caller& caller, const SourceSpec& spec, const ConnectorRegistry& connectors,
+    const SecretBox& secrets, const Surroundings& here);
 
 }  // namespace aimass

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "datasets/collect/cursor.h"
+#include "datasets/collect/files_job.h"
 #include "datasets/collect/merge.h"
 #include "datasets/collect/reconcile.h"
 #include "datasets/delta/log.h"
@@ -556,10 +557,13 @@ class Collection {
 
 }  // namespace
 
-void RegisterCollectJob(JobKindRegistry& kinds, const ConnectorRegistry& connectors) {
+void RegisterCollectJob(JobKindRegistry& kinds, const ConnectorRegistry& connectors,
+                        const FormatRegistry& formats) {
   kinds.Add({.name = "collect",
              .label = {"Collect from a source", "从数据源采集"},
-             .run = [&connectors](JobContext& context) {
+             .run = [&connectors, &formats](JobContext& context) {
+               if (context.spec().parameters.contains("files"))
+                 return CollectFiles(context, connectors, formats);
                return Collection(context, connectors).Run();
              }});
 }

@@ -73,11 +73,13 @@ std::vector<Migration> CollectService::Migrations() {
 }
 
 CollectService::CollectService(Database& database, DatasetCatalog& catalog, JobQueue& queue,
-                               const SourceService& sources, std::string data_folder)
+                               const SourceService& sources, const FormatRegistry& formats,
+                               std::string data_folder)
     : database_(database),
       catalog_(catalog),
       queue_(queue),
       sources_(sources),
+      formats_(formats),
       data_folder_(std::move(data_folder)) {}
 
 void CollectService::RegisterCommits() {
@@ -118,7 +120,9 @@ Result<Job> CollectService::Collect(const Caller& caller, const CollectRequest& 
     return Fail(ErrorCode::kUnprocessable, "a source of kind '{}' has tables only, no queries",
                 source->spec.kind);
   }
-  if (request.cursor) RETURN_IF_ERROR(CheckCursor(caller, request, *connector));
+  ASSIGN_OR_RETURN(const Json of_files, FileParameters(request, *connector));
+  const bool by_cursor = request.cursor && !connector->can.files;
+  if (by_cursor) RETURN_IF_ERROR(CheckCursor(caller, request, *connector));
   ASSIGN_OR_RETURN(const WriteTarget target,
                    TargetOf(catalog_, caller, request.name, WriteMode::kReplace));
   if (target.existing && target.existing->origin.value("kind", "") != "source") {
@@ -134,14 +138,34 @@ Result<Job> CollectService::Collect(const Caller& caller, const CollectRequest& 
       {"table", request.table},
       {"query", Trimmed(request.query)},
       {"allow_empty", request.allow_empty}};
-  if (request.cursor) {
-    parameters.update(ToJson(*request.cursor));
-    parameters["anew"] = request.anew;
-  }
+  parameters.update(of_files);
+  if (by_cursor) parameters.update(ToJson(*request.cursor));
+  if (request.cursor) parameters["anew"] = request.anew;
   if (!request.schedule.is_null()) parameters["schedule"] = request.schedule;
   return queue_.Submit(
       caller.For("collect"), "collect", std::move(parameters),
       {.idempotency_key = request.idempotency_key, .group = WriteGroup(caller, target.name)});
+}
+
+Result<Json> CollectService::FileParameters(const CollectRequest& request,
+                                            const Connector& connector) const {
+  if (!connector.can.files) {
+    if (request.files == FileOptions()) return Json::object();
+    return Fail(ErrorCode::kUnprocessable,
+                "format, options, types and on_error go with a source of files, and '{}' is none",
+                connector.name);
+  }
+  RETURN_IF_ERROR(CheckFileOptions(formats_, request.files));
+  if (request.cursor && (!request.cursor->column.empty() || !request.cursor->key.empty() ||
+                         request.cursor->overlap)) {
+    return WithHint(Fail(ErrorCode::kUnprocessable,
+                         "a source of kind '{}' is not collected by a cursor", connector.name),
+                    Msg("mode incremental alone reads the files that are new or changed"));
+  }
+  Json parameters{{"files", ToJson(request.files)},
+                  {"private_addresses", sources_.surroundings().private_addresses}};
+  if (request.cursor) parameters["incremental"] = true;
+  return parameters;
 }
 
 // What can be said before the source is asked for rows.
@@ -178,12 +202,15 @@ Result<Job> CollectService::Refresh(const Caller& caller, const DatasetInfo& dat
   std::optional<Cursor> cursor;
   if (origin.contains("cursor")) {
     ASSIGN_OR_RETURN(cursor, CursorFromJson(origin));
+  } else if (origin.value("mode", "") == "incremental") {
+    cursor = Cursor();
   }
   return Collect(caller, {.name = dataset.name,
                           .source = source,
                           .table = origin.value("table", ""),
                           .query = origin.value("query", ""),
                           .cursor = std::move(cursor),
+                          .files = FileOptionsFromJson(origin.value("files", Json::object())),
                           .anew = anew,
                           .allow_empty = origin.value("allow_empty", false),
                           .schedule = {},
@@ -240,9 +267,13 @@ Result<Json> CollectService::CommitJob(const Job& job, const Json& output) {
     ASSIGN_OR_RETURN(const Cursor cursor, CursorFromJson(parameters));
     commit.origin["mode"] = "incremental";
     commit.origin.update(ToJson(cursor));
-    commit.positions =
-        output.value("positions", Json::object()).get<std::map<std::string, std::int64_t>>();
   }
+  if (parameters.contains("files")) {
+    commit.origin["files"] = parameters["files"];
+    if (parameters.value("incremental", false)) commit.origin["mode"] = "incremental";
+  }
+  commit.positions =
+      output.value("positions", Json::object()).get<std::map<std::string, std::int64_t>>();
   if (output.contains("merge")) {
     commit.mode = WriteMode::kAppend;
     ASSIGN_OR_RETURN(const std::int64_t base, GetInteger(output["merge"], "base_version"));
@@ -282,6 +313,8 @@ Result<std::optional<DatasetVersion>> CollectService::Unchanged(const Job& job,
   ASSIGN_OR_RETURN(const auto versions, catalog_.Versions(job.caller, commit.name));
   if (versions.empty()) return None();
   const DatasetVersion& latest = versions.front();
+  // Rejects are those of the files that were read, and none was.
+  if (job.parameters.contains("files")) return None(latest);
   // Rows that were set aside before are no news either.
   const auto text = [&](const std::string& file) -> Result<std::string> {
     if (file.empty()) return std::string();

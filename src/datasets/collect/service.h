@@ -7,6 +7,7 @@
 
 #include "datasets/catalog.h"
 #include "datasets/collect/cursor.h"
+#include "datasets/import/options.h"
 #include "jobs/queue.h"
 #include "sources/service.h"
 
@@ -16,12 +17,14 @@ namespace aimass {
 struct CollectRequest {
   std::string name;  // of the dataset
   std::string source;
-  std::string table;
-  std::string query;             // one SELECT in the source's own language
-  std::optional<Cursor> cursor;  // incremental: after the first run only what came since
-  bool anew = false;             // this time everything, in spite of the cursor
-  bool allow_empty = false;      // no rows are a success
-  Json schedule;                 // of CollectSchedules::Carried(); null: none
+  std::string table;  // of files: a pattern
+  std::string query;  // one SELECT in the source's own language
+  /// Incremental: after the first run only what came since. Of files: without a column.
+  std::optional<Cursor> cursor;
+  FileOptions files;         // how files are to be read
+  bool anew = false;         // this time everything, in spite of the cursor
+  bool allow_empty = false;  // no rows are a success
+  Json schedule;             // of CollectSchedules::Carried(); null: none
   std::string idempotency_key;
 };
 
@@ -49,7 +52,8 @@ class CollectService {
  public:
   [[nodiscard]] static std::vector<Migration> Migrations();
   CollectService(Database& database, DatasetCatalog& catalog, JobQueue& queue,
-                 const SourceService& sources, std::string data_folder);
+                 const SourceService& sources, const FormatRegistry& formats,
+                 std::string data_folder);
 
   /// The commit of "collect"; before JobQueue::Start().
   void RegisterCommits();
@@ -70,6 +74,9 @@ class CollectService {
  private:
   [[nodiscard]] Status CheckCursor(const Caller& caller, const CollectRequest& request,
                                    const Connector& connector) const;
+  /// What the job of a source of files needs beside the rest; nothing for others.
+  [[nodiscard]] Result<Json> FileParameters(const CollectRequest& request,
+                                            const Connector& connector) const;
   [[nodiscard]] Result<Json> CommitJob(const Job& job, const Json& output);
   /// What there is already, where a run brought nothing that the dataset does not have.
   [[nodiscard]] Result<std::optional<DatasetVersion>> Unchanged(const Job& job,
@@ -80,6 +87,7 @@ class CollectService {
   DatasetCatalog& catalog_;
   JobQueue& queue_;
   const SourceService& sources_;
+  const FormatRegistry& formats_;
   std::string data_folder_;
 };
 

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kColumns =
     "{'txn': 'STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)',"
     " 'add': 'STRUCT(path VARCHAR, partitionValues MAP(VARCHAR, VARCHAR), size BIGINT,"
-    " modificationTime BIGINT, dataChange BOOLEAN, stats VARCHAR)',"
+    " modificationTime BIGINT, dataChange BOOLEAN, stats VARCHAR, tags MAP(VARCHAR, VARCHAR))',"
     " 'remove': 'STRUCT(path VARCHAR, deletionTimestamp BIGINT, dataChange BOOLEAN)',"
     " 'metaData': 'STRUCT(id VARCHAR, name VARCHAR, description VARCHAR,"
     " format STRUCT(provider VARCHAR, options MAP(VARCHAR, VARCHAR)), schemaString VARCHAR,"

@@ -236,7 +236,14 @@ class Replay {
     FileEntry file{.path = Decode(json.at("path").get<std::string>()),
                    .bytes = json.at("size").get<std::int64_t>(),
                    .rows = -1,
-                   .modified_ms = json.value("modificationTime", std::int64_t{0})};
+                   .modified_ms = json.value("modificationTime", std::int64_t{0}),
+                   .stats = {},
+                   .tags = {}};
+    if (const auto tags = json.find("tags"); tags != json.end() && tags->is_object()) {
+      for (const auto& [name, value] : tags->items()) {
+        if (value.is_string()) file.tags[name] = value.get<std::string>();
+      }
+    }
     if (json.contains("stats") && json["stats"].is_string()) {
       file.stats = json["stats"].get<std::string>();
       const Json stats = Json::parse(file.stats, nullptr, false);
@@ -309,6 +316,7 @@ Json AddAction(const FileEntry& file, bool data_change) {
            {"modificationTime", file.modified_ms},
            {"dataChange", data_change}};
   if (!file.stats.empty()) add["stats"] = file.stats;
+  if (!file.tags.empty()) add["tags"] = file.tags;
   return Json{{"add", std::move(add)}};
 }
 

@@ -20,6 +20,7 @@ struct FileEntry {
   std::int64_t rows = 0;  // numRecords of the statistics; -1 where there are none
   std::int64_t modified_ms = 0;
   std::string stats;  // the statistics as JSON text, as they stand in the log; may be empty
+  std::map<std::string, std::string> tags;  // what a writer keeps of the file: `add.tags`
 };
 
 /// A table at one version, replayed from its log.

@@ -56,6 +56,24 @@ TEST(DeltaLog, ReplaysAppendsAndReplacementsInOrder) {
   EXPECT_EQ(missing.error().ToString(), "there is no version 25; there are 0 to 24");
 }
 
+TEST(DeltaLog, KeepsTheTagsOfFilesOverACheckpoint) {
+  const TestFolder folder;
+  const Log log(folder.path());
+  State state;
+  for (int i = 0; i < 12; ++i) {
+    Change change{.operation = "WRITE", .parameters = {}, .files = {File(fmt::format("p{}", i))}};
+    if (i == 0) change.schema = OneColumn(TypeKind::kInt64);
+    if (i % 2 == 0) change.files[0].tags = {{"aimass.file", "订单/\"a\".csv"}, {"n", ""}};
+    state = log.Commit(state, change).value();
+  }
+  const State read = log.Read().value();
+  ASSERT_EQ(read.files.size(), 12U);
+  for (std::size_t i = 0; i < read.files.size(); ++i) {
+    EXPECT_EQ(read.files[i].tags, state.files[i].tags);
+    EXPECT_EQ(read.files[i].tags.size(), i % 2 == 0 ? 2U : 0U);
+  }
+}
+
 TEST(DeltaLog, OneWriterWinsEachVersion) {
   const TestFolder folder;
   const Log log(folder.path());

@@ -88,12 +88,16 @@ class Import {
       ASSIGN_OR_RETURN(wanted_, delta::SchemaFromDelta(text));
     }
     ASSIGN_OR_RETURN(const Prepared prepared, PrepareInput());
+    if (OneOfMany()) {
+      ASSIGN_OR_RETURN(const FormatType* const format, formats_.Find(prepared.format));
+      if (!format->converts) wanted_ = {};
+    }
     RETURN_IF_ERROR(OpenRejects());
     ASSIGN_OR_RETURN(std::unique_ptr<FormatReader> reader, OpenReader(prepared));
     RETURN_IF_ERROR(Load(*reader));
     ASSIGN_OR_RETURN(const Schema final_schema, Settle(*reader));
     RETURN_IF_ERROR(rejects_->Flush());
-    if (rows_ == 0 && rejects_->count() > 0) {
+    if (rows_ == 0 && rejects_->count() > 0 && !OneOfMany()) {
       RemoveFiles();
       return FirstReject();
     }
@@ -136,6 +140,10 @@ class Import {
   }
 
  private:
+  // One file of a table of many: that none of its rows can be read is no reason to give up, and
+  // values with types of their own keep them, for whoever puts the files together.
+  [[nodiscard]] bool OneOfMany() const { return parameters_.value("one_of_many", false); }
+
   void Report(double fraction, const Message& step) {
     Progress progress{.fraction = fraction, .step = step};
     if (rows_ > 0) progress.rows = rows_;

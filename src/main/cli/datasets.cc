@@ -65,6 +65,27 @@ struct ImportOptions {
   bool no_wait = false;
 };
 
+// --option and --type, as members of the request.
+Status PutPairs(Context& context, const std::vector<std::string>& settings,
+                const std::vector<std::string>& types, Json& body) {
+  for (const std::string& pair : settings) {
+    const std::size_t equals = pair.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return context.WrongUsage(
+          Fail(ErrorCode::kInvalidArgument, "--option expects NAME=VALUE, found '{}'", pair));
+    }
+    body["options"][pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  for (const std::string& pair : types) {
+    const std::size_t equals = pair.rfind('=');  // a name may have one, a type has none
+    if (equals == 0 || equals == std::string::npos) {
+      return Fail(ErrorCode::kInvalidArgument, "--type expects COLUMN=TYPE, found '{}'", pair);
+    }
+    body["types"][pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return {};
+}
+
 Status Import(Context& context, const ImportOptions& given) {
   if (given.append && given.replace) {
     return context.WrongUsage(
@@ -83,24 +104,10 @@ Status Import(Context& context, const ImportOptions& given) {
   put("sheet", given.sheet);
   put("decimal", given.decimal);
   put("header", given.header);
-  for (const std::string& pair : given.settings) {
-    const std::size_t equals = pair.find('=');
-    if (equals == 0 || equals == std::string::npos) {
-      return context.WrongUsage(
-          Fail(ErrorCode::kInvalidArgument, "--option expects NAME=VALUE, found '{}'", pair));
-    }
-    options[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
-  for (const std::string& pair : given.types) {
-    const std::size_t equals = pair.rfind('=');  // a name may have one, a type has none
-    if (equals == 0 || equals == std::string::npos) {
-      return Fail(ErrorCode::kInvalidArgument, "--type expects COLUMN=TYPE, found '{}'", pair);
-    }
-    body["types"][pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
+  if (!options.empty()) body["options"] = options;
+  RETURN_IF_ERROR(PutPairs(context, given.settings, given.types, body));
   if (given.on_error) body["on_error"] = *given.on_error;
   if (given.format) body["format"] = *given.format;
-  if (!options.empty()) body["options"] = options;
   return MakeDataset(context, given.name, std::string(kDatasets), body, given.no_wait);
 }
 
@@ -158,8 +165,8 @@ void AddImport(Verb& noun) {
 
 struct AddOptions {
   std::string name, source;
-  std::optional<std::string> table, query, mode, cursor;
-  std::vector<std::string> key;
+  std::optional<std::string> table, query, mode, cursor, format, on_error;
+  std::vector<std::string> key, settings, types;
   std::optional<std::int64_t> overlap;
   ScheduleOptions schedule;
   bool allow_empty = false;
@@ -179,6 +186,9 @@ Status AddFromSource(Context& context, const AddOptions& given) {
   if (given.overlap) body["overlap"] = *given.overlap;
   if (given.allow_empty) body["allow_empty"] = true;
   PutSchedule(given.schedule, body);
+  if (given.format) body["format"] = *given.format;
+  if (given.on_error) body["on_error"] = *given.on_error;
+  RETURN_IF_ERROR(PutPairs(context, given.settings, given.types, body));
   return MakeDataset(context, given.name, std::string(kDatasets), body, given.no_wait);
 }
 
@@ -219,10 +229,12 @@ void AddCollected(Verb& noun) {
       .Required("NAME", given->name, Msg("name of the dataset"))
       .Option("--source", "SOURCE", given->source, Msg("name of the source"))
       .Must()
-      .Option("--table", "TABLE", given->table, Msg("a table or view of the source"))
+      .Option("--table", "TABLE", given->table,
+              Msg("a table or view of the source; of files a pattern: orders/*.csv"))
       .Option("--query", "SELECT", given->query, Msg("or a query in the source's own language"))
       .Option("--mode", "MODE", given->mode,
-              Msg("full, or incremental: after the first run only rows that came or changed since"))
+              Msg("full, or incremental: after the first run only rows (or files) that came or "
+                  "changed since"))
       .Option("--cursor", "COLUMN", given->cursor,
               Msg("a column that grows with every change of a row, for mode incremental"))
       .Option(
@@ -231,6 +243,17 @@ void AddCollected(Verb& noun) {
       .Option("--overlap", "N", given->overlap,
               Msg("how far to go back for rows that came late: seconds, or what the column counts"))
       .Flag("--allow-empty", given->allow_empty, Msg("no rows are a success too"))
+      .Option("--format", "FORMAT", given->format,
+              Msg("of files: csv, json, parquet or excel; else found out"))
+      .Option("--option", "NAME=VALUE", given->settings,
+              Msg("of files: a setting of the format, or encoding; repeatable"))
+      .Option("--type", "COLUMN=TYPE", given->types,
+              Msg("the type of a column of CSV or Excel: bigint, double, text, boolean, date, "
+                  "timestamp; repeatable"))
+      .Option("--on-error", "HOW", given->on_error,
+              Msg("values that do not have the type of their column: widen makes the column text "
+                  "and warns, reject sets their rows aside, null leaves them empty"))
+      .Choices({"widen", "reject", "null"})
       .Example("aimass datasets add orders --source erp --table orders", Msg("a whole table"))
       .Example(
           "aimass datasets add orders --source erp --table orders --mode incremental --cursor "
@@ -238,6 +261,8 @@ void AddCollected(Verb& noun) {
           Msg("then only what changes"))
       .Example("aimass datasets add orders --source erp --table orders --schedule '*/5 * * * *'",
                Msg("and again every five minutes"))
+      .Example("aimass datasets add sales --source drop --table 'sales/*.csv' --mode incremental",
+               Msg("files of a folder; then only new and changed ones"))
       .Run([given](Context& context) { return AddFromSource(context, *given); });
   AddScheduleOptions(verb, given->schedule);
   AddNoWait(verb, given->no_wait);

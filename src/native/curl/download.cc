@@ -159,6 +159,37 @@ void InitializeOnce() {
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
 }
 
+// All but what is to be done with the answer.
+void SetUp(CURL* handle, const std::string& url, const DownloadOptions& options,
+           Transfer& transfer) {
+  curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, options.max_redirects > 0 ? 1L : 0L);
+  curl_easy_setopt(handle, CURLOPT_MAXREDIRS, static_cast<long>(options.max_redirects));
+  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, 20'000L);
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(options.time_limit_ms));
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_ms / 1000));
+  curl_easy_setopt(handle, CURLOPT_USERAGENT, "aimass");
+  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &OnHeader);
+  curl_easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &OnBody);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, &OnSocket);
+  curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &transfer);
+  if (options.public_only) curl_easy_setopt(handle, CURLOPT_PROXY, "");
+  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &OnProgress);
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &transfer);
+  if (options.user.empty()) return;
+  // curl hands them to no other host that it is sent to.
+  curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+  curl_easy_setopt(handle, CURLOPT_USERNAME, options.user.c_str());
+  curl_easy_setopt(handle, CURLOPT_PASSWORD, options.password.c_str());
+}
+
 Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& url,
                     const std::string& path) {
   const std::string address = WithoutSecrets(url);
@@ -248,6 +279,25 @@ std::string WithoutSecrets(const std::string& url) {
   return out;
 }
 
+Result<Download> Look(const std::string& url, const DownloadOptions& options,
+                      const CancelToken& cancel) {
+  InitializeOnce();
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
+                                                                   &curl_easy_cleanup);
+  const std::function<void(std::int64_t, std::int64_t)> nobody;
+  Transfer transfer{
+      .handle = handle.get(), .options = &options, .cancel = &cancel, .progress = &nobody};
+  SetUp(handle.get(), url, options, transfer);
+  curl_easy_setopt(handle.get(), CURLOPT_NOBODY, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(options.stall_ms));
+  const CURLcode code = curl_easy_perform(handle.get());
+  RETURN_IF_ERROR(CheckOutcome(code, transfer, url, ""));
+  curl_off_t bytes = -1;
+  curl_easy_getinfo(handle.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &bytes);
+  transfer.result.bytes = bytes;
+  return transfer.result;
+}
+
 Result<Download> Fetch(const std::string& url, const std::string& path,
                        const std::string& validator, const DownloadOptions& options,
                        const CancelToken& cancel,
@@ -276,28 +326,7 @@ Result<Download> Fetch(const std::string& url, const std::string& path,
     curl_easy_setopt(handle.get(), CURLOPT_RESUME_FROM_LARGE,
                      static_cast<curl_off_t>(transfer.start));
   }
-  curl_easy_setopt(handle.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(handle.get(), CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, options.max_redirects > 0 ? 1L : 0L);
-  curl_easy_setopt(handle.get(), CURLOPT_MAXREDIRS, static_cast<long>(options.max_redirects));
-  curl_easy_setopt(handle.get(), CURLOPT_CONNECTTIMEOUT_MS, 20'000L);
-  curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(options.time_limit_ms));
-  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(handle.get(), CURLOPT_LOW_SPEED_TIME,
-                   static_cast<long>(options.stall_ms / 1000));
-  curl_easy_setopt(handle.get(), CURLOPT_USERAGENT, "aimass");
-  curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle.get(), CURLOPT_HEADERFUNCTION, &OnHeader);
-  curl_easy_setopt(handle.get(), CURLOPT_HEADERDATA, &transfer);
-  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, &OnBody);
-  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(handle.get(), CURLOPT_OPENSOCKETFUNCTION, &OnSocket);
-  curl_easy_setopt(handle.get(), CURLOPT_OPENSOCKETDATA, &transfer);
-  if (options.public_only) curl_easy_setopt(handle.get(), CURLOPT_PROXY, "");
-  curl_easy_setopt(handle.get(), CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(handle.get(), CURLOPT_XFERINFOFUNCTION, &OnProgress);
-  curl_easy_setopt(handle.get(), CURLOPT_XFERINFODATA, &transfer);
+  SetUp(handle.get(), url, options, transfer);
   const CURLcode code = curl_easy_perform(handle.get());
   long status = 0;
   curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);

@@ -16,6 +16,8 @@ struct DownloadOptions {
   std::int64_t stall_ms = 60'000;  // give up after this long below 1 byte/s
   int max_redirects = 5;
   bool public_only = false;  // refuse addresses of this machine and of private networks
+  std::string user;          // who signs in (Basic), at the address itself only; empty: nobody
+  std::string password;
   /// Told when the file begins to arrive, by what a later attempt can go on with it: a strong ETag
   /// or a date, as If-Range takes it; empty: not at all.
   std::function<void(const std::string& validator)> on_start = {};
@@ -40,6 +42,11 @@ struct Download {
     const std::string& url, const std::string& path, const std::string& validator,
     const DownloadOptions& options, const CancelToken& cancel,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress);
+
+/// What a server says of an address without sending it (HEAD): bytes is -1 where it does not say.
+/// Errors   those of Fetch().
+[[nodiscard]] Result<Download> Look(const std::string& url, const DownloadOptions& options,
+                                    const CancelToken& cancel);
 
 /// Whether an IPv4 (4 bytes) or IPv6 (16 bytes) address, in network order, belongs to the public
 /// Internet.

@@ -4,6 +4,12 @@ from harness import Postgres
 
 
 @pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An empty folder."""
+    return tmp_path_factory.mktemp("folder")
+
+
+@pytest.fixture(scope="module")
 def logged_postgres(tmp_path_factory):
     """A private PostgreSQL server that logs every statement; nobody needs a password there."""
     server = Postgres(tmp_path_factory.mktemp("postgres"))

@@ -77,7 +77,7 @@ def stored(client, adapter, table):
 
 
 def test_a_connector_declares_what_the_contract_knows(can):
-    assert set(can) == {"query", "incremental", "count", "sums", "moment"}
+    assert set(can) == {"query", "incremental", "count", "sums", "moment", "files"}
 
 
 def test_full_and_reconciled(client, adapter, source, table):
@@ -100,11 +100,36 @@ def test_query(client, adapter, source, can, table):
     assert answer.status_code == 422 and "no queries" in answer.text
 
 
+def test_incremental_by_files(client, adapter, source, can, table):
+    what = {"table": named(adapter, table), "mode": "incremental"}
+    if not can["files"]:
+        answer = client.post("/api/v1/datasets", json={"name": table, "source": source} | what)
+        assert answer.status_code == 422 and "needs a 'cursor'" in answer.text
+        answer = client.post("/api/v1/datasets", json={"name": table, "source": source, "table": table, "format": "csv"})
+        assert answer.status_code == 422 and "go with a source of files" in answer.text
+        return
+    add(client, source, table, **what)
+    assert stored(client, adapter, table) == adapter.rows(table)
+    log = adapter.log()
+    adapter.insert(table, [(600, "new", decimal.Decimal("1.00"), LATER), (601, "new", decimal.Decimal("2.00"), LATER)])
+    second = refresh(client, table)
+    assert (second["rows_read"], second["rows_written"], second["reconciled"]) == (2, 2, True)
+    assert adapter.pushed_down(log, table)
+    assert stored(client, adapter, table) == adapter.rows(table)
+    log = adapter.log()
+    adapter.update(table, (601, "x", decimal.Decimal("7.00"), LATER))
+    changed = refresh(client, table)
+    assert (changed["rows_read"], changed["rows_written"], changed["reconciled"]) == (2, 2, True)
+    assert stored(client, adapter, table) == adapter.rows(table)
+    nothing = refresh(client, table)
+    assert (nothing["rows_read"], nothing["reconciled"], nothing["version"]) == (0, True, 2)
+
+
 def test_incremental(client, adapter, source, can, table):
     cursor = getattr(adapter, "cursor", "updated_at")
     what = {"table": named(adapter, table), "mode": "incremental", "cursor": cursor or "updated_at",
             "key": getattr(adapter, "key", ["id"]), "overlap": 60}
-    if not can["incremental"]:
+    if not can["incremental"] or can["files"]:
         answer = client.post("/api/v1/datasets", json={"name": table, "source": source} | what)
         assert answer.status_code == 422 and "not collected by a cursor" in answer.text
         return
