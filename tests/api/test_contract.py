@@ -33,7 +33,7 @@ def filled(server, client, mariadb):
     assert wait_for_job(client, job.json()["job"]["id"])["state"] == "succeeded"
     endpoint = client.post("/api/v1/endpoints", json={"name": "demo", "routes": [{"model": "demo", "version": "1"}]})
     assert endpoint.status_code == 201, endpoint.text
-    mariadb.run("CREATE DATABASE contract", "CREATE TABLE contract.demo (id INT PRIMARY KEY, name TEXT)",
+    mariadb.run("CREATE DATABASE IF NOT EXISTS contract", "CREATE TABLE contract.demo (id INT PRIMARY KEY, name TEXT)",
                 "INSERT INTO contract.demo VALUES (1, 'a')")
     source = client.post("/api/v1/sources", json={"name": "demo", "kind": "mysql", "settings": {
         "host": "127.0.0.1", "port": mariadb.port, "user": "root", "database": "contract", "timeout_s": 20}})
