@@ -192,7 +192,7 @@ def test_endpoints(aimass, trained):
 
 def test_datasets(aimass, tmp_path, trained):
     aimass("datasets", "derive", "cheap", "--sql", "SELECT id, price FROM customers WHERE price < 10")
-    assert "by SQL" in aimass("datasets", "show", "cheap").out
+    assert "From SQL: " in aimass("datasets", "show", "cheap").out
     assert aimass("datasets", "preview", "cheap", "--limit", "3").out.count("\n") == 5
     for name in ("cheap.csv", "cheap.ndjson", "cheap.parquet", "cheap.arrow"):
         aimass("datasets", "export", "cheap", tmp_path / name)
