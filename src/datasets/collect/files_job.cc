@@ -1,14 +1,13 @@
 #include "datasets/collect/files_job.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "base/file.h"
+#include "datasets/collect/attempts.h"
 #include "datasets/collect/files_import.h"
 #include "datasets/delta/log.h"
 #include "datasets/import/parts.h"
@@ -20,7 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr double kCollected = 0.7;
 constexpr double kFitted = 0.85;
-constexpr int kAttempts = 3;  // after a connection that broke, or files that changed meanwhile
 constexpr std::size_t kNamed = 20;
 
 // The tags of a part: docs/formats/dataset.md
@@ -57,15 +55,7 @@ class FilesCollection {
     secrets_.emplace(here_.data_folder);
     importer_.emplace(context_, formats_, options_, folder_);
     RETURN_IF_ERROR(MakeFolder(folder_));
-    for (int attempt = 1;; ++attempt) {
-      auto output = Attempt(attempt == kAttempts);
-      if (output || output.error().code != ErrorCode::kUnavailable || attempt == kAttempts)
-        return output;
-      context_.Log(Msg("{}; from the beginning, attempt {}",
-                       Render(output.error().message, Language::kEnglish), attempt + 1));
-      std::this_thread::sleep_for(std::chrono::seconds(attempt));
-      RETURN_IF_ERROR(context_.cancel().Check());
-    }
+    return WithAttempts(context_, [this](bool last) { return Attempt(last); });
   }
 
  private:

@@ -1,14 +1,13 @@
 #include "datasets/collect/job.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <limits>
 #include <optional>
-#include <thread>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "datasets/collect/attempts.h"
 #include "datasets/collect/cursor.h"
 #include "datasets/collect/files_job.h"
 #include "datasets/collect/merge.h"
@@ -27,7 +26,6 @@ namespace aimass {
 namespace {
 
 constexpr double kCollected = 0.8;
-constexpr int kAttempts = 3;        // after a connection that broke
 constexpr int kFreezeAttempts = 5;  // until two connections see the same moment
 
 // One collection, from its parameters to files that equal the source.
@@ -48,15 +46,7 @@ class Collection {
     }
     secrets_.emplace(data_folder);
     RETURN_IF_ERROR(MakeFolder(folder_));
-    for (int attempt = 1;; ++attempt) {
-      auto output = Attempt();
-      if (output || output.error().code != ErrorCode::kUnavailable || attempt == kAttempts)
-        return output;
-      context_.Log(Msg("{}; from the beginning, attempt {}",
-                       Render(output.error().message, Language::kEnglish), attempt + 1));
-      std::this_thread::sleep_for(std::chrono::seconds(attempt));
-      RETURN_IF_ERROR(context_.cancel().Check());
-    }
+    return WithAttempts(context_, [this](bool) { return Attempt(); });
   }
 
  private:

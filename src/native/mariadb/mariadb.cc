@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <mutex>
 
+#include "native/connection_failure.h"
+
 namespace aimass::mariadb {
 namespace {
 
@@ -18,27 +20,13 @@ constexpr int kMySqlStatementTimeout = 3024;
 constexpr int kMariaDbStatementTimeout = 1969;
 constexpr int kTooManyUserConnections = 1226;
 
-// A name resolves nowhere, a port is closed, a server does not answer …
-std::unexpected<Error> Unreachable(const Options& options, std::string_view words) {
-  return WithHint(
-      Fail(ErrorCode::kUnavailable, "cannot connect to {}:{}: {}", options.host, options.port,
-           words),
-      Msg("check host and port, that the server runs, and that no firewall is between"));
-}
-
-std::unexpected<Error> Unencrypted(const Options& options, std::string_view words) {
-  return WithHint(Fail(ErrorCode::kUnavailable, "no encrypted connection to {}:{}: {}",
-                       options.host, options.port, words),
-                  Msg("set tls to off in a network that you trust, or give ca_file"));
-}
-
 std::unexpected<Error> Failure(MYSQL* mysql, const std::string& user) {
   const auto number = static_cast<int>(mysql_errno(mysql));
   const std::string words = mysql_error(mysql);
   switch (number) {
     case CR_SERVER_GONE_ERROR:
     case CR_SERVER_LOST:
-      return Fail(ErrorCode::kUnavailable, "the connection to the database broke: {}", words);
+      return BrokenConnection(words);
     case ER_CON_COUNT_ERROR:
     case ER_SERVER_SHUTDOWN:
     case kTooManyUserConnections:
@@ -227,18 +215,18 @@ Result<Connection> Connection::Open(const Options& options) {
     const std::string words = mysql_error(state->mysql);
     if (number == CR_SSL_CONNECTION_ERROR) {
       if (tls && options.tls == Tls::kAuto) continue;
-      return Unencrypted(options, words);
+      return Unencrypted(options.host, options.port, words);
     }
     if (number == ER_ACCESS_DENIED_ERROR || number == ER_DBACCESS_DENIED_ERROR ||
         number == ER_BAD_DB_ERROR || number == ER_CON_COUNT_ERROR) {
       return Failure(state->mysql, options.user);
     }
-    return Unreachable(options, words);
+    return Unreachable(options.host, options.port, words);
   }
   Connection connection(std::move(state));
   // The library goes on without encryption where the server offers none.
   if ((options.tls == Tls::kOn || options.tls == Tls::kVerify) && !connection.encrypted())
-    return Unencrypted(options, "the server does not offer it");
+    return Unencrypted(options.host, options.port, "the server does not offer it");
   // A batch that is being written to disk must not look like a reader that went away.
   for (const std::string_view sql :
        {"SET SESSION time_zone = '+00:00', net_write_timeout = 600, group_concat_max_len = 1048576",

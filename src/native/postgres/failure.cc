@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "native/connection_failure.h"
+
 namespace aimass::postgres {
 namespace {
 
@@ -48,19 +50,13 @@ std::unexpected<Error> ConnectFailure(const Options& options, std::string_view w
     return FailureOf("28P01", "it asks for a password, and none is set", options.user);
   if (words.find("SSL") != std::string_view::npos ||
       words.find("certificate") != std::string_view::npos) {
-    return WithHint(Fail(ErrorCode::kUnavailable, "no encrypted connection to {}:{}: {}",
-                         options.host, options.port, cause),
-                    Msg("set tls to off in a network that you trust, or give ca_file"));
+    return Unencrypted(options.host, options.port, cause);
   }
-  return WithHint(
-      Fail(ErrorCode::kUnavailable, "cannot connect to {}:{}: {}", options.host, options.port,
-           cause),
-      Msg("check host and port, that the server runs, and that no firewall is between"));
+  return Unreachable(options.host, options.port, cause);
 }
 
 std::unexpected<Error> BrokenConnection(std::string_view words) {
-  return Fail(ErrorCode::kUnavailable, "the connection to the database broke: {}",
-              FirstLine(words));
+  return aimass::BrokenConnection(FirstLine(words));
 }
 
 std::unexpected<Error> FailureOf(const PGresult* result, std::string_view words,

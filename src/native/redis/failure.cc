@@ -62,23 +62,6 @@ std::unexpected<Error> FailureOf(std::string_view words, const Options& options)
   return Fail(ErrorCode::kUnprocessable, "the database says: {}", words);
 }
 
-std::unexpected<Error> Unreachable(const Options& options, std::string_view words) {
-  return WithHint(
-      Fail(ErrorCode::kUnavailable, "cannot connect to {}:{}: {}", options.host, options.port,
-           words),
-      Msg("check host and port, that the server runs, and that no firewall is between"));
-}
-
-std::unexpected<Error> Unencrypted(const Options& options, std::string_view words) {
-  return WithHint(Fail(ErrorCode::kUnavailable, "no encrypted connection to {}:{}: {}",
-                       options.host, options.port, words),
-                  Msg("set tls to off in a network that you trust, or give ca_file"));
-}
-
-std::unexpected<Error> BrokenConnection(std::string_view words) {
-  return Fail(ErrorCode::kUnavailable, "the connection to the database broke: {}", words);
-}
-
 std::unexpected<Error> NodeOfACluster() {
   return WithHint(Fail(ErrorCode::kUnprocessable,
                        "it is a node of a Redis Cluster, which has only a part of the keys"),

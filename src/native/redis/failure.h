@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "native/connection_failure.h"
 #include "native/redis/redis.h"
 
 namespace aimass::redis {
@@ -15,9 +16,6 @@ namespace aimass::redis {
 /// Source   Redis' documentation of its errors, and what versions 5 to 7 answer.
 [[nodiscard]] std::unexpected<Error> FailureOf(std::string_view words, const Options& options);
 
-[[nodiscard]] std::unexpected<Error> Unreachable(const Options& options, std::string_view words);
-[[nodiscard]] std::unexpected<Error> Unencrypted(const Options& options, std::string_view words);
-[[nodiscard]] std::unexpected<Error> BrokenConnection(std::string_view words);
 [[nodiscard]] std::unexpected<Error> NodeOfACluster();
 
 }  // namespace aimass::redis

@@ -157,7 +157,7 @@ Status Socket::State::Connect(Clock::time_point deadline) {
   addrinfo* list = nullptr;
   const std::string port = std::to_string(options.port);
   if (const int error = getaddrinfo(options.host.c_str(), port.c_str(), &hints, &list); error != 0)
-    return Unreachable(options, gai_strerror(error));
+    return Unreachable(options.host, options.port, gai_strerror(error));
   const Addresses addresses(list, &freeaddrinfo);
   std::string words = "no address";
   for (const addrinfo* one = addresses.get(); one != nullptr; one = one->ai_next) {
@@ -183,13 +183,13 @@ Status Socket::State::Connect(Clock::time_point deadline) {
     words = SystemWords(error);
   }
   Close();
-  return Unreachable(options, words);
+  return Unreachable(options.host, options.port, words);
 }
 
 Status Socket::State::StartTls(Clock::time_point deadline) {
   ERR_clear_error();
   context.reset(SSL_CTX_new(TLS_client_method()));
-  if (context == nullptr) return Unencrypted(options, TlsWords());
+  if (context == nullptr) return Unencrypted(options.host, options.port, TlsWords());
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -199,17 +199,17 @@ Status Socket::State::StartTls(Clock::time_point deadline) {
         options.ca_file.empty()
             ? SSL_CTX_set_default_verify_paths(context.get())
             : SSL_CTX_load_verify_locations(context.get(), options.ca_file.c_str(), nullptr);
-    if (loaded != 1) return Unencrypted(options, TlsWords());
+    if (loaded != 1) return Unencrypted(options.host, options.port, TlsWords());
   }
   ssl.reset(SSL_new(context.get()));
-  if (ssl == nullptr) return Unencrypted(options, TlsWords());
+  if (ssl == nullptr) return Unencrypted(options.host, options.port, TlsWords());
   const bool address = IsAddress(options.host);
   if (!address) SSL_set_tlsext_host_name(ssl.get(), options.host.c_str());
   if (options.tls == Tls::kVerify) {
     const int named =
         address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), options.host.c_str())
                 : SSL_set1_host(ssl.get(), options.host.c_str());
-    if (named != 1) return Unencrypted(options, TlsWords());
+    if (named != 1) return Unencrypted(options.host, options.port, TlsWords());
   }
   SSL_set_fd(ssl.get(), fd);
   for (;;) {
@@ -218,12 +218,13 @@ Status Socket::State::StartTls(Clock::time_point deadline) {
     if (step.bytes > 0) return {};
     if (!step.broke.empty()) {
       const long verified = SSL_get_verify_result(ssl.get());
-      return Unencrypted(options, options.tls == Tls::kVerify && verified != X509_V_OK
-                                      ? std::string(X509_verify_cert_error_string(verified))
-                                      : step.broke);
+      return Unencrypted(options.host, options.port,
+                         options.tls == Tls::kVerify && verified != X509_V_OK
+                             ? std::string(X509_verify_cert_error_string(verified))
+                             : step.broke);
     }
     ASSIGN_OR_RETURN(const bool ready, Await(step.wants, deadline, {}));
-    if (!ready) return Unencrypted(options, SystemWords(ETIMEDOUT));
+    if (!ready) return Unencrypted(options.host, options.port, SystemWords(ETIMEDOUT));
   }
 }
 
