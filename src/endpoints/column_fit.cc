@@ -55,10 +55,8 @@ void ColumnFit::Look(const Batch& rows) const {
       if (values.IsNull(row)) continue;
       const std::string_view value = values.Bytes(row);
       if (IsBlank(value) || Fits(value, column->time)) continue;
-      if (!column->found.exchange(true)) {
-        column->misfit = Excerpt(value, kShownBytes);
-        column->written.store(true, std::memory_order_release);
-      }
+      if (!column->found.exchange(true))
+        column->misfit.With([&](std::string& first) { first = Excerpt(value, kShownBytes); });
       break;
     }
   }
@@ -67,7 +65,9 @@ void ColumnFit::Look(const Batch& rows) const {
 Json ColumnFit::Misfits() const {
   Json misfits = Json::object();
   for (const auto& column : doubtful_) {
-    if (column->written.load(std::memory_order_acquire)) misfits[column->name] = column->misfit;
+    column->misfit.With([&](const std::string& first) {
+      if (!first.empty()) misfits[column->name] = first;
+    });
   }
   return misfits;
 }
@@ -76,9 +76,8 @@ void ColumnFit::Remember(const Json& misfits) {
   for (const auto& column : doubtful_) {
     const auto known = misfits.find(column->name);
     if (known == misfits.end() || !known->is_string()) continue;
-    column->misfit = known->get<std::string>();
+    column->misfit.With([&](std::string& first) { first = known->get<std::string>(); });
     column->found = true;
-    column->written = true;
   }
 }
 
@@ -87,13 +86,14 @@ Json ColumnFit::Warnings() const {
   if (!missing_.empty())
     warnings.push_back(ToJson(Msg("missing columns count as empty: {}", missing_)));
   for (const auto& column : doubtful_) {
-    if (!column->written.load(std::memory_order_acquire)) continue;
+    const std::string first = column->misfit.With([](const std::string& found) { return found; });
+    if (first.empty()) continue;
     warnings.push_back(ToJson(
         column->time
             ? Msg("column '{}' has values that are no times, such as '{}': they count as empty",
-                  column->name, column->misfit)
+                  column->name, first)
             : Msg("column '{}' has values that are no numbers, such as '{}': they count as empty",
-                  column->name, column->misfit)));
+                  column->name, first)));
   }
   return warnings;
 }

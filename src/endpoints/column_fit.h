@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/guarded.h"
 #include "base/json.h"
 #include "models/loaded_model.h"
 #include "table/batch.h"
@@ -37,9 +38,8 @@ class ColumnFit {
     std::string name;
     std::size_t position = 0;
     bool time = false;
-    std::atomic<bool> found = false;
-    std::string misfit;  // whoever sets `found` writes it
-    std::atomic<bool> written = false;
+    std::atomic<bool> found = false;  // nothing more is looked for
+    Guarded<std::string> misfit;      // the first; empty: none yet
   };
   std::string missing_;
   std::vector<std::unique_ptr<Doubtful>> doubtful_;

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from collecting import collect, rows_of
+from collecting import collect, counts, last_run, refresh, rows_of
 from harness import wait_for_job
 
 
@@ -45,21 +45,6 @@ def put(folder, name, ids, word="a"):
 def add(client, source, table="*.csv", **what):
     job = collect(client, source, source, table=table, **({"mode": "incremental"} | what))
     return job
-
-
-def refresh(client, name, **body):
-    answer = client.post(f"/api/v1/datasets/{name}/refresh", json=body)
-    assert answer.status_code == 202, answer.text
-    return wait_for_job(client, answer.json()["job"]["id"])
-
-
-def last_run(client, name):
-    return client.get(f"/api/v1/datasets/{name}/runs").json()["items"][0]
-
-
-def counts(client, name):
-    run = last_run(client, name)
-    return run["rows_read"], run["rows_written"], run["rejected_rows"], run["reconciled"], run["version"]
 
 
 def ids_of(client, name):

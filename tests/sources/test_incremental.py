@@ -9,6 +9,7 @@ import duckdb
 import polars
 import pytest
 
+from collecting import counts, last_run, refresh, rows_of
 from harness import wait_for_job
 from mysql_proxy import Proxy
 
@@ -53,27 +54,6 @@ def add(client, name, table, source="grow", **what):
     answer = start(client, name, table, source, **what)
     assert answer.status_code == 202, answer.text
     return wait_for_job(client, answer.json()["job"]["id"])
-
-
-def refresh(client, name, **body):
-    answer = client.post(f"/api/v1/datasets/{name}/refresh", json=body)
-    assert answer.status_code == 202, answer.text
-    return wait_for_job(client, answer.json()["job"]["id"])
-
-
-def last_run(client, name):
-    return client.get(f"/api/v1/datasets/{name}/runs").json()["items"][0]
-
-
-def counts(client, name):
-    run = last_run(client, name)
-    return run["rows_read"], run["rows_written"], run["rejected_rows"], run["reconciled"], run["version"]
-
-
-def rows_of(client, query):
-    answer = client.post("/api/v1/sql", json={"query": query, "limit": 100000})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["rows"]
 
 
 def equals(client, shop, name, table):

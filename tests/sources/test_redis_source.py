@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from collecting import collect, rows_of
+from collecting import collect, last_run, refresh, rows_of
 from harness import Redis, RespError, free_port, wait_for_job
 from redis_proxy import Proxy
 
@@ -53,16 +53,6 @@ def source(client, name, server, **changes):
 @pytest.fixture(scope="module")
 def cache(client, shop):
     return source(client, "cache", shop)
-
-
-def refresh(client, name, **body):
-    answer = client.post(f"/api/v1/datasets/{name}/refresh", json=body)
-    assert answer.status_code == 202, answer.text
-    return wait_for_job(client, answer.json()["job"]["id"])
-
-
-def last_run(client, name):
-    return client.get(f"/api/v1/datasets/{name}/runs").json()["items"][0]
 
 
 def test_a_test_says_what_it_found(client, cache):
