@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <limits>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -87,6 +90,14 @@ std::int64_t AnonymousMemoryOf(pid_t pid) {
 
 std::int64_t DataSizeOf(pid_t pid) {
   return ProcNumber("/proc/" + std::to_string(pid) + "/status", "VmData:") * 1024;
+}
+
+std::int64_t DataRoomOf(pid_t pid) {
+  rlimit limit{};
+  if (prlimit(pid, RLIMIT_DATA, nullptr, &limit) != 0) return 0;
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  if (limit.rlim_cur >= static_cast<rlim_t>(kMost)) return kMost;
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(limit.rlim_cur) - DataSizeOf(pid));
 }
 
 std::int64_t SystemMemoryKills() { return ProcNumber("/proc/vmstat", "\noom_kill "); }

@@ -40,6 +40,10 @@ int KillAndReap(pid_t pid);
 /// not.
 [[nodiscard]] std::int64_t DataSizeOf(pid_t pid);
 
+/// Bytes that it may still add before its RLIMIT_DATA is full; the greatest number where it has no
+/// limit, 0 where there is no such process.
+[[nodiscard]] std::int64_t DataRoomOf(pid_t pid);
+
 /// How many processes the system has killed for want of memory since it started.
 [[nodiscard]] std::int64_t SystemMemoryKills();
 

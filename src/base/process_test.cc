@@ -72,6 +72,18 @@ TEST(Process, IsKilledWithWhatItStarted) {
   EXPECT_EQ(AnonymousMemoryOf(*pid), 0);
 }
 
+TEST(Process, SaysHowMuchItMayStillAdd) {
+  const std::string folder = Folder();
+  Pair pair;
+  const auto pid = Shell("ulimit -d 65536; echo limited >&3; sleep 600", pair, folder + "/out");
+  ASSERT_TRUE(pid) << pid.error().ToString();
+  char block[64] = {};
+  ASSERT_GT(read(pair.ours.get(), block, sizeof(block) - 1), 0);
+  EXPECT_EQ(DataRoomOf(*pid), (std::int64_t{64} << 20) - DataSizeOf(*pid));
+  KillAndReap(*pid);
+  EXPECT_EQ(DataRoomOf(*pid), 0);
+}
+
 TEST(Process, NamesABinaryThatCannotRun) {
   const std::string folder = Folder();
   const Pair pair;

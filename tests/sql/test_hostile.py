@@ -181,6 +181,16 @@ def test_memory(hardened, sql, case):
     assert sql("SELECT sum(id) FROM orders").json()["rows"] == [[45]]
 
 
+def test_a_query_has_all_its_memory_whatever_ran_before(hardened, sql):
+    """What the allocator of a process keeps counts towards its limit."""
+    need = f"SELECT length(repeat('x', {MEMORY_MB << 20}))"
+    assert sql(need).json()["rows"] == [[MEMORY_MB << 20]]
+    for case, bomb in BOMBS.items():
+        assert sql(bomb, timeout_s=120).status_code == 429
+        answer = sql(need)
+        assert answer.status_code == 200, f"after {case}: {answer.text}"
+
+
 def test_memory_in_chinese(sql):
     assert "查询所需内存超过允许的 256.0 MiB" in sql(BOMBS["repeat"], "zh").json()["detail"]
 

@@ -162,10 +162,14 @@ class SqlWorkers::Process {
   }
 
   /// Whether it can take another query: it is done with the last one, lives, and does not hoard.
+  /// Addresses that its allocator keeps cost the machine nothing, and yet count towards the limit:
+  /// the next query would find its memory gone.
   [[nodiscard]] bool Reusable() const {
+    const std::int64_t memory = options_.limits.memory_bytes;
     pollfd wait{socket_.get(), POLLIN, 0};
     return !busy_ && arrived_.empty() && poll(&wait, 1, 0) == 0 &&
-           AnonymousMemoryOf(pid_) < kIdleBytes;
+           AnonymousMemoryOf(pid_) < kIdleBytes &&
+           DataRoomOf(pid_) >= memory + SqlMemoryBesides(memory) / 2;
   }
 
  private:
