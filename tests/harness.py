@@ -191,10 +191,11 @@ class Postgres:
 
 
 class MariaDb:
-    """A private MariaDB server on 127.0.0.1, in `home`, with a binary log; root has no password."""
+    """A private MariaDB server on 127.0.0.1, in `home`; root has no password."""
 
-    def __init__(self, home: pathlib.Path):
+    def __init__(self, home: pathlib.Path, binary_log: bool = True):
         self.home = home
+        self.binary_log = ["--server-id=1", "--binlog-format=ROW", f"--log-bin={home}/log"] if binary_log else []
         self.data = home / "data"
         self.port = free_port()
         self.process: subprocess.Popen | None = None
@@ -208,9 +209,8 @@ class MariaDb:
     def start(self) -> None:
         command = [shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}",
                    "--bind-address=127.0.0.1", f"--port={self.port}", f"--socket={self.home}/socket", *self.user,
-                   "--character-set-server=utf8mb4", f"--log-bin={self.home}/log", "--binlog-format=ROW",
-                   "--server-id=1", "--innodb-flush-log-at-trx-commit=0", "--general-log=1",
-                   f"--general-log-file={self.home}/queries.log"]
+                   *self.binary_log, "--character-set-server=utf8mb4", "--innodb-flush-log-at-trx-commit=0",
+                   "--general-log=1", f"--general-log-file={self.home}/queries.log"]
         with open(self.home / "server.log", "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
         deadline = time.monotonic() + START_TIMEOUT_S

@@ -64,17 +64,15 @@ class Collection {
     if (moment_) {
       ASSIGN_OR_RETURN(checking, Open());
     }
-    ASSIGN_OR_RETURN(const bool beside,
+    ASSIGN_OR_RETURN(const bool same_moment,
                      moment_ ? FreezeBoth(*reading, *checking) : reading->Freeze(nullptr));
-    // Where the source does not say that both see the same moment, the first one looks again.
-    SourceConnection& checker = beside ? *checking : *reading;
-    if (!beside) checking.reset();
     RETURN_IF_ERROR(FindKey(*reading));
     if (cursor_) RETURN_IF_ERROR(FindStart(*reading));
     const std::string fresh = start_ ? FreshFolder() : folder_;
     ASSIGN_OR_RETURN(auto rows, OpenRows(*reading));
-    Reconciliation comparison(schema_, key_, checker, request_, moment_);
-    if (beside) comparison.Begin();
+    Reconciliation comparison(schema_, key_, checking ? *checking : *reading, request_, moment_);
+    if (checking && !same_moment) comparison.DecideBy(*reading);
+    if (checking) comparison.Begin();
     RETURN_IF_ERROR(Write(std::move(rows), fresh));
     if (cursor_) RETURN_IF_ERROR(SetAsideWithoutCursor(*reading));
     RETURN_IF_ERROR(rejects_->Flush());
@@ -95,9 +93,9 @@ class Collection {
     ASSIGN_OR_RETURN(Json checked,
                      comparison.Compare([this](const auto& use) { return EachOfFiles(use); },
                                         rejects_->count() - without_cursor_));
-    checked["own_connection"] = beside;
+    checked["own_connection"] = comparison.source() != reading.get();
     if (cursor_) {
-      ASSIGN_OR_RETURN(output["positions"], Positions(checker, fresh));
+      ASSIGN_OR_RETURN(output["positions"], Positions(*reading, fresh));
     }
     ASSIGN_OR_RETURN(std::string schema, delta::SchemaToDelta(schema_));
     Json files = Json::array();
@@ -405,14 +403,14 @@ class Collection {
   }
 
   // How far the source is read now; and whether it has more rows than ever came by.
-  Result<Json> Positions(SourceConnection& checker, const std::string& fresh) {
+  Result<Json> Positions(SourceConnection& reading, const std::string& fresh) {
     Json positions = Json::object();
     ASSIGN_OR_RETURN(const auto position, PositionIn(FreshFiles(fresh)));
     if (position) positions[Name()] = *position;
     SourceRead all = request_;
     all.range->from.reset();
     if (!all.table.empty()) all.columns = {cursor_->column};
-    ASSIGN_OR_RETURN(const SourceTotals totals, checker.Totals(all));
+    ASSIGN_OR_RETURN(const SourceTotals totals, reading.Totals(all));
     std::int64_t surplus = totals.rows;
     for (const DataFile& file : after_) surplus -= file.rows;
     const std::string name = SurplusName(Name());

@@ -45,7 +45,7 @@ Reconciliation::Reconciliation(Schema schema, std::vector<std::string> key,
                                SourceConnection& source, SourceRead request, bool moment)
     : schema_(std::move(schema)),
       key_(std::move(key)),
-      source_(source),
+      source_(&source),
       request_(std::move(request)),
       moment_(moment),
       at_source_(schema_, key_) {
@@ -70,7 +70,7 @@ void Reconciliation::Stop() {
 Status Reconciliation::ReadSource(const std::stop_token& stop,
                                   const std::function<void(const Batch&)>& use) {
   rejected_ = 0;
-  ASSIGN_OR_RETURN(const auto rows, source_.Read(request_));
+  ASSIGN_OR_RETURN(const auto rows, source_->Read(request_));
   while (!stop.stop_requested()) {
     ASSIGN_OR_RETURN(const auto batch, rows->Next());
     if (!batch) return {};
@@ -80,11 +80,20 @@ Status Reconciliation::ReadSource(const std::stop_token& stop,
 }
 
 Result<Json> Reconciliation::Compare(const EachBatch& stored, std::int64_t rejected) {
+  ASSIGN_OR_RETURN(Json result, CompareOnce(stored, rejected));
+  if (first_ == nullptr || result["equal"].get<bool>()) return result;
+  source_ = std::exchange(first_, nullptr);
+  at_source_ = TableDigest(schema_, key_);
+  begun_ = false;
+  return CompareOnce(stored, rejected);
+}
+
+Result<Json> Reconciliation::CompareOnce(const EachBatch& stored, std::int64_t rejected) {
   if (!begun_) Begin();
   reading_.join();
   RETURN_IF_ERROR(read_);
   const std::int64_t rejected_again = rejected_;
-  ASSIGN_OR_RETURN(const SourceTotals totals, source_.Totals(request_));
+  ASSIGN_OR_RETURN(const SourceTotals totals, source_->Totals(request_));
   std::vector<Sum> sums = SumsOf(totals);
   TableDigest in_dataset(schema_, key_);
   RETURN_IF_ERROR(stored([&](const Batch& batch) {
@@ -94,13 +103,13 @@ Result<Json> Reconciliation::Compare(const EachBatch& stored, std::int64_t rejec
   Json differences = Json::array();
   const bool same = at_source_.Differing(in_dataset).empty();
   Look look;
-  if (!same) {
+  if (!same && first_ == nullptr) {
     ASSIGN_OR_RETURN(look, NameRows(in_dataset, stored, differences));
   }
   const std::int64_t rows = in_dataset.rows() + rejected;
   const bool counted = totals.rows == rows && rejected_again == rejected;
   if (!counted && !moment_ && !look.changes.any) {
-    ASSIGN_OR_RETURN(look.changes, source_.Changes());
+    ASSIGN_OR_RETURN(look.changes, source_->Changes());
   }
   // Where rows came and went meanwhile, no two counts need be the same; the rows were compared.
   if (!counted && !look.changes.any) {
@@ -137,7 +146,7 @@ Result<Reconciliation::Look> Reconciliation::NameRows(const TableDigest& in_data
   RETURN_IF_ERROR(stored([&](const Batch& batch) { stored_rows.Add(batch); }));
   // After the second look: what the source says then is true of it as well.
   if (!moment_) {
-    ASSIGN_OR_RETURN(look.changes, source_.Changes());
+    ASSIGN_OR_RETURN(look.changes, source_->Changes());
   }
   for (const RowDifference& one : RowsOfBuckets::Compare(source_rows, stored_rows, kNamedRows,
                                                          look.changes.touched, &look.excused))

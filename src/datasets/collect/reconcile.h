@@ -27,6 +27,11 @@ class Reconciliation {
   Reconciliation(const Reconciliation&) = delete;
   Reconciliation& operator=(const Reconciliation&) = delete;
 
+  /// `source` may see another moment than the one whose rows were written. Where it has the same
+  /// rows, they are right; where it has not, `first`, by which they came, is read once more and
+  /// decides. That one must be free by Compare().
+  void DecideBy(SourceConnection& first) { first_ = &first; }
+
   /// Reads the source from now on, while the rows of another connection are being written.
   void Begin();
 
@@ -36,10 +41,13 @@ class Reconciliation {
   /// excused, how many: "changed_meanwhile". `stored` may be asked twice. `rejected`: rows of the
   /// source that were set aside. Errors   the source's, and those of `stored`.
   [[nodiscard]] Result<Json> Compare(const EachBatch& stored, std::int64_t rejected);
+  /// Which connection the last word of Compare() is of.
+  [[nodiscard]] const SourceConnection* source() const { return source_; }
 
  private:
   struct Sum;  // of a column
   void Stop();
+  Result<Json> CompareOnce(const EachBatch& stored, std::int64_t rejected);
   Status ReadSource(const std::stop_token& stop, const std::function<void(const Batch&)>& use);
   struct Look;  // at the rows of the buckets that differ
   Result<Look> NameRows(const TableDigest& in_dataset, const EachBatch& stored, Json& differences);
@@ -49,7 +57,8 @@ class Reconciliation {
 
   const Schema schema_;
   const std::vector<std::string> key_;
-  SourceConnection& source_;
+  SourceConnection* source_;
+  SourceConnection* first_ = nullptr;  // that decides where `source_` has other rows
   SourceRead request_;
   const bool moment_;
   TableDigest at_source_;
