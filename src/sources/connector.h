@@ -142,7 +142,8 @@ struct Connector {
   std::span<const Field> fields;
   Abilities can;
   Result<std::unique_ptr<SourceConnection>> (*connect)(const Settings& settings) = nullptr;
-  /// Instead of `connect`, of those that can `files`.
+  /// Instead of `connect`, of those that can `files`. It calls nobody: settings that do not go
+  /// together are refused with it when they are given.
   Result<std::unique_ptr<FileConnection>> (*connect_files)(const Settings& settings,
                                                            const Surroundings& here) = nullptr;
 };

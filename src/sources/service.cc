@@ -79,6 +79,10 @@ Result<Settings> SourceService::Sealed(const SourceSpec& spec, const Settings& g
   ASSIGN_OR_RETURN(const Connector* const connector, AsContent(connectors_.Find(spec.kind)));
   ASSIGN_OR_RETURN(Settings settings,
                    AsContent(CheckSettings(OwnerOf(*connector), connector->fields, given)));
+  if (connector->connect_files != nullptr) {
+    if (auto opened = AsContent(connector->connect_files(settings, here_)); !opened)
+      return std::unexpected(std::move(opened).error());
+  }
   for (auto& [name, value] : settings) {
     if (!IsSecret(*connector, name) || value.empty()) continue;
     ASSIGN_OR_RETURN(value, secrets_.Seal(value, SecretPlace(spec.id, name)));

@@ -51,8 +51,9 @@ class SourceService {
   void SetFilePreview(FilePreview preview) { file_preview_ = std::move(preview); }
 
   /// Errors   kPermissionDenied for callers who are no administrators: a source says which address
-  ///          the server calls; kConflict where the name is taken; kUnprocessable for settings that
-  ///          the connector does not have, or lacks.
+  ///          the server calls, and for a folder that is no source; kConflict where the name is
+  ///          taken; kUnprocessable for settings that the connector does not have, or lacks, or
+  ///          that do not go together.
   [[nodiscard]] Result<SourceInfo> Create(const Caller& caller, std::string_view name,
                                           std::string_view kind, const Settings& settings);
   /// Changes the settings that are given; a secret that is not given stays. A new `host` or other

@@ -363,15 +363,20 @@ def test_links_lead_nowhere_else(client, server, source, drop, tmp_path):
         assert job["state"] == "failed" and "relative to the source" in text_of(job), job
 
 
-def test_the_data_folder_is_no_source(client, server, tmp_path):
+def test_the_data_folder_is_no_source(client, source, server, drop, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(server.data)
-    for number, folder in enumerate((server.data, server.data.parent, server.data / "tmp", link, "/")):
-        name = f"own{number}"
-        client.post("/api/v1/sources", json={"name": name, "kind": "files", "settings": {"folder": str(folder)}})
-        test = client.post(f"/api/v1/sources/{name}/test", json={}).json()
-        assert test["ok"] is False and "data folder" in text_of(test), test
-        assert client.get(f"/api/v1/sources/{name}/tables").status_code == 403
+    for folder in (server.data, server.data.parent, server.data / "tmp", link, "/"):
+        settings = {"folder": str(folder)}
+        for answer in (client.post("/api/v1/sources", json={"name": "own", "kind": "files", "settings": settings}),
+                       client.patch(f"/api/v1/sources/{source}", json={"settings": settings})):
+            assert answer.status_code == 403 and "data folder" in answer.text, answer.text
+    # A folder that becomes a link later leads there no more.
+    drop.rmdir()
+    drop.symlink_to(server.data)
+    test = client.post(f"/api/v1/sources/{source}/test", json={}).json()
+    assert test["ok"] is False and "data folder" in text_of(test), test
+    assert client.get(f"/api/v1/sources/{source}/tables").status_code == 403
 
 
 @pytest.mark.parametrize("settings, words", [
@@ -385,10 +390,10 @@ def test_the_data_folder_is_no_source(client, server, tmp_path):
 ])
 def test_wrong_settings_say_so(client, settings, words):
     name = f"w{time.monotonic_ns()}"
-    client.post("/api/v1/sources", json={"name": name, "kind": "files", "settings": settings})
-    test = client.post(f"/api/v1/sources/{name}/test", json={}).json()
-    assert test["ok"] is False and words in text_of(test), test
-    assert "word@" not in text_of(test)
+    answer = client.post("/api/v1/sources", json={"name": name, "kind": "files", "settings": settings})
+    assert answer.status_code == 422 and words in answer.json()["detail"], answer.text
+    assert "word@" not in answer.text
+    assert client.get(f"/api/v1/sources/{name}").status_code == 404
 
 
 def test_tables_and_their_first_rows(client, source, drop):
