@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 # Compiled objects are shared between checkouts.
 export CCACHE_BASEDIR := $(CURDIR)
-.PHONY: build demo stop run check test tsan test-models soak bench quality fuzz package fmt clean
+.PHONY: build demo stop run check test tsan coverage test-models soak bench quality fuzz package fmt clean
 
 build:
 	@scripts/install.sh build
@@ -26,6 +26,9 @@ test: build
 
 tsan:
 	@scripts/test.sh tsan
+
+coverage:
+	@scripts/coverage.py
 
 test-models: build
 	@scripts/test.sh models
@@ -51,4 +54,4 @@ fmt:
 	@git ls-files -co --exclude-standard '*.cc' '*.h' | xargs -r clang-format-19 -i
 
 clean:
-	@rm -rf build build-dev build-tsan build-fuzz build-quick
+	@rm -rf build build-dev build-tsan build-fuzz build-quick build-coverage
