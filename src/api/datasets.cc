@@ -13,6 +13,7 @@
 #include "api/dataset_schedule.h"
 #include "api/jobs.h"
 #include "api/local_file.h"
+#include "api/members.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -87,16 +88,6 @@ Result<std::optional<std::int64_t>> VersionOf(const Request& request) {
   return std::optional<std::int64_t>(version);
 }
 
-// A member that must be a text is the body's content, not its form: 422.
-Result<std::string> TextMember(const Json& object, std::string_view key,
-                               std::string_view fallback) {
-  auto text = GetString(object, key, fallback);
-  if (text) return text;
-  Error error = std::move(text).error();
-  error.code = ErrorCode::kUnprocessable;
-  return std::unexpected(std::move(error));
-}
-
 Result<Json> OptionsOf(const Json& body) {
   Json options = Json::object();
   const auto given = body.find("options");
@@ -145,14 +136,7 @@ Result<std::optional<Cursor>> CursorOf(const Json& body) {
   }
   Cursor cursor;
   ASSIGN_OR_RETURN(cursor.column, TextMember(body, "cursor", ""));
-  if (given("key")) {
-    const Json& key = body["key"];
-    const bool texts = key.is_array() && std::ranges::all_of(key, [](const Json& column) {
-                         return column.is_string() && !column.get<std::string>().empty();
-                       });
-    if (!texts) return Fail(ErrorCode::kUnprocessable, "'key' must be a list of column names");
-    cursor.key = key.get<std::vector<std::string>>();
-  }
+  ASSIGN_OR_RETURN(cursor.key, ColumnsMember(body, "key"));
   if (given("overlap")) {
     const Json& overlap = body["overlap"];
     if (!overlap.is_number_integer() || overlap < 0 || overlap > kMaxInteger)

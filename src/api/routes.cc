@@ -15,7 +15,7 @@
 namespace aimass {
 
 std::function<void()> BindApi(const ApiParts& parts, http::Router& router) {
-  BindSourcesApi(parts.sources, parts.io, parts.ask, router);
+  BindSourcesApi(parts.sources, parts.send, parts.io, parts.ask, router);
   BindDatasetsApi(parts.datasets, parts.dataset_service, parts.collect, parts.collect_schedules,
                   parts.io, parts.data_folder, router);
   BindUploadsApi(parts.uploads, parts.io, router);

@@ -21,6 +21,7 @@ class JobQueue;
 class ModelRegistry;
 class ModelService;
 class ScheduleService;
+class SendService;
 class SourceService;
 class UploadStore;
 
@@ -39,6 +40,7 @@ struct ApiParts {
   DatasetService& dataset_service;
   SourceService& sources;
   CollectService& collect;
+  SendService& send;
   ScheduleService& schedules;
   CollectSchedules& collect_schedules;
   ModelRegistry& models;

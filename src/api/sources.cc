@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "api/jobs.h"
+#include "api/members.h"
 #include "base/clock.h"
 #include "base/words.h"
 
@@ -17,6 +19,7 @@ constexpr std::int64_t kMaxPreview = 100;
 
 struct Parts {
   SourceService& sources;
+  SendService& send;
   Pool& io;
   Pool& ask;
 };
@@ -68,7 +71,8 @@ Json ConnectorJson(const Connector& connector, Language language) {
             {"count", connector.can.count},
             {"sums", connector.can.sums},
             {"moment", connector.can.moment},
-            {"files", connector.can.files}}}};
+            {"files", connector.can.files},
+            {"write", connector.can.write}}}};
 }
 
 // Secrets are only said to be there.
@@ -241,10 +245,35 @@ Task<Result<Response>> GetTable(Parts& parts, const Request& request) {
        {"rows", preview.rows}});
 }
 
+// POST /api/v1/sources/{name}/write
+Task<Result<Response>> WriteToSource(Parts& parts, const Request& request) {
+  CO_ASSIGN_OR_RETURN(const Json body, request.JsonBody());
+  CO_RETURN_IF_ERROR(RejectUnknown(body, {"dataset", "dataset_version", "table", "mode", "key"}));
+  SendRequest send{.source = request.params.at("name"),
+                   .dataset = {},
+                   .version = std::nullopt,
+                   .table = {},
+                   .key = {},
+                   .idempotency_key = std::string(request.Header("idempotency-key"))};
+  CO_ASSIGN_OR_RETURN(send.dataset, TextMember(body, "dataset", ""));
+  if (body.contains("dataset_version") && !body["dataset_version"].is_null()) {
+    CO_ASSIGN_OR_RETURN(send.version, GetInteger(body, "dataset_version"));
+  }
+  CO_ASSIGN_OR_RETURN(send.table, TextMember(body, "table", ""));
+  CO_ASSIGN_OR_RETURN(const std::string mode, TextMember(body, "mode", "append"));
+  CO_ASSIGN_OR_RETURN(send.mode, SendModeFromName(mode));
+  CO_ASSIGN_OR_RETURN(send.key, ColumnsMember(body, "key"));
+  CO_ASSIGN_OR_RETURN(const Job job, co_await RunOn(parts.io, [&] {
+                        return parts.send.Send(request.caller, send);
+                      }));
+  co_return JobStarted(job, request.language);
+}
+
 }  // namespace
 
-void BindSourcesApi(SourceService& sources, Pool& io, Pool& ask, http::Router& router) {
-  auto parts = std::make_shared<Parts>(Parts{sources, io, ask});
+void BindSourcesApi(SourceService& sources, SendService& send, Pool& io, Pool& ask,
+                    http::Router& router) {
+  auto parts = std::make_shared<Parts>(Parts{sources, send, io, ask});
   const auto with =
       [&parts](Task<Result<Response>> (*handler)(Parts&, const Request&)) -> http::Handler {
     return [parts, handler](const Request& request) { return handler(*parts, request); };
@@ -258,6 +287,7 @@ void BindSourcesApi(SourceService& sources, Pool& io, Pool& ask, http::Router& r
   router.Patch("/api/v1/sources/{name}", with(ChangeSource));
   router.Delete("/api/v1/sources/{name}", with(DeleteSource));
   router.Post("/api/v1/sources/{name}/test", with(TestSource));
+  router.Post("/api/v1/sources/{name}/write", with(WriteToSource));
   router.Get("/api/v1/sources/{name}/tables", with(ListTables));
   router.Get("/api/v1/sources/{name}/tables/{table}", with(GetTable));
 }

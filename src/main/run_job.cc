@@ -3,6 +3,7 @@
 
 #include "datasets/collect/job.h"
 #include "datasets/jobs.h"
+#include "datasets/send/job.h"
 #include "endpoints/batch.h"
 #include "jobs/queue.h"
 #include "models/foreign.h"
@@ -18,6 +19,7 @@ int RunJob(const std::string& spec_path) {
   ConnectorRegistry connectors("connector");
   RegisterAllConnectors(connectors);
   RegisterCollectJob(kinds, connectors, formats);
+  RegisterSendJob(kinds, connectors);
   RegisterTrainJobs(kinds);
   RegisterImportModelJob(kinds);
   RegisterPredictJob(kinds, formats);

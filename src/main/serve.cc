@@ -24,6 +24,7 @@
 #include "datasets/collect/files_preview.h"
 #include "datasets/collect/schedules.h"
 #include "datasets/collect/service.h"
+#include "datasets/send/service.h"
 #include "datasets/service.h"
 #include "datasets/uploads.h"
 #include "endpoints/batch.h"
@@ -114,6 +115,7 @@ struct ServerInstance::State {
   std::unique_ptr<JobQueue> jobs;
   std::unique_ptr<DatasetService> dataset_service;
   std::unique_ptr<CollectService> collect;
+  std::unique_ptr<SendService> send;
   std::unique_ptr<ScheduleService> schedules;
   std::unique_ptr<CollectSchedules> collect_schedules;
   std::unique_ptr<ModelService> model_service;
@@ -169,6 +171,7 @@ void ServerInstance::State::AddModules() {
   collect = std::make_unique<CollectService>(*database, *datasets, *jobs, *sources, formats,
                                              folder.path());
   collect->RegisterCommits();
+  send = std::make_unique<SendService>(*datasets, *jobs, *sources, folder.path());
   schedules = std::make_unique<ScheduleService>(*database, *access);
   collect_schedules = std::make_unique<CollectSchedules>(*datasets, *jobs, *collect, *schedules);
   collect_schedules->Register();
@@ -207,6 +210,7 @@ void ServerInstance::State::BindRoutes() {
                          .dataset_service = *dataset_service,
                          .sources = *sources,
                          .collect = *collect,
+                         .send = *send,
                          .schedules = *schedules,
                          .collect_schedules = *collect_schedules,
                          .models = *models,

@@ -26,6 +26,7 @@ struct Abilities {
   bool sums = false;         // and adds up number columns itself
   bool moment = true;        // shows its rows as they are at one moment, however long it takes
   bool files = false;        // hands over files instead of rows: `connect_files`
+  bool write = false;        // takes rows as well: `connect_sink`
 };
 
 struct SourceTable {
@@ -134,6 +135,7 @@ struct Surroundings {
   bool private_addresses = false;  // whether addresses of private networks may be called
 };
 class FileConnection;  // sources/files.h
+class SinkConnection;  // sources/sink.h
 
 /// One kind of source, as a plug-in declares it.
 struct Connector {
@@ -146,6 +148,8 @@ struct Connector {
   /// together are refused with it when they are given.
   Result<std::unique_ptr<FileConnection>> (*connect_files)(const Settings& settings,
                                                            const Surroundings& here) = nullptr;
+  /// Beside `connect`, of those that can `write`. They have a setting `writable`.
+  Result<std::unique_ptr<SinkConnection>> (*connect_sink)(const Settings& settings) = nullptr;
 };
 using ConnectorRegistry = Registry<Connector>;
 

@@ -1,8 +1,12 @@
 #include "sources/database.h"
 
 #include <charconv>
+#include <iterator>
 
 #include "base/json.h"
+#include "base/words.h"
+#include "table/decimal.h"
+#include "table/json_rows.h"
 
 namespace aimass {
 
@@ -25,6 +29,39 @@ void Append(BatchBuilder& builder, std::size_t column, const Value& value) {
   }
 }
 
+void AppendPlain(std::string& out, const ColumnView& column, std::size_t row) {
+  const Type& type = column.type();
+  switch (type.kind) {
+    case TypeKind::kText:
+    case TypeKind::kBinary:
+      out += column.Bytes(row);
+      return;
+    case TypeKind::kFloat32:
+    case TypeKind::kFloat64:
+      fmt::format_to(std::back_inserter(out), "{}", column.Double(row));
+      return;
+    case TypeKind::kDecimal:
+      out += DecimalText(column.Decimal(row), type.scale);
+      return;
+    case TypeKind::kDate:
+      out += DateText(static_cast<std::int32_t>(column.Int64(row)));
+      return;
+    case TypeKind::kTime:
+      out += TimeText(column.Int64(row));
+      return;
+    case TypeKind::kTimestamp:
+    case TypeKind::kTimestampTz:
+      out += TimestampText(column.Int64(row));
+      return;
+    case TypeKind::kUInt64:
+      fmt::format_to(std::back_inserter(out), "{}", static_cast<std::uint64_t>(column.Int64(row)));
+      return;
+    default:
+      fmt::format_to(std::back_inserter(out), "{}", column.Int64(row));
+      return;
+  }
+}
+
 const std::string& TextAt(const SqlTexts& row, std::size_t column) {
   static const std::string kEmpty;
   return column < row.size() && row[column] ? *row[column] : kEmpty;
@@ -35,6 +72,21 @@ std::int64_t IntegerAt(const SqlTexts& row, std::size_t column) {
   std::int64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
+}
+
+Status CheckUniqueKey(const SinkRequest& request,
+                      const std::map<std::string, std::vector<std::string>>& indexes,
+                      const std::string& cure) {
+  std::vector<std::string> key = request.key;
+  std::ranges::sort(key);
+  for (auto [name, columns] : indexes) {
+    std::ranges::sort(columns);
+    if (columns == key) return {};
+  }
+  return WithHint(Fail(ErrorCode::kUnprocessable,
+                       "table '{}' has no primary key or unique index of exactly these columns: {}",
+                       request.table, Listing(request.key)),
+                  Msg("let an administrator of the database run: {}", cure));
 }
 
 std::unexpected<Error> NoTable(std::string_view database, std::string_view table,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "sources/connector.h"
+#include "sources/sink.h"
 #include "table/builder.h"
 
 namespace aimass {
@@ -25,6 +27,10 @@ struct Value {
   std::string_view text = {};
 };
 void Append(BatchBuilder& builder, std::size_t column, const Value& value);
+
+/// A value on its way back, as SQL databases read it in UTC, without quotes: "12.50", "1e+300",
+/// "2026-11-22T08:30:00.25", 1 or 0 of a boolean; the bytes of texts and binaries. Not for NULL.
+void AppendPlain(std::string& out, const ColumnView& column, std::size_t row);
 
 /// A row of a small answer: its values as the source prints them, NULL as nullopt.
 using SqlTexts = std::vector<std::optional<std::string>>;
@@ -46,5 +52,11 @@ template <typename Fields>
   }
   return {};
 }
+
+/// kUnprocessable unless the key of rows to send is that of one of a table's unique indexes, given
+/// by their columns. `cure`: the statement that makes one.
+[[nodiscard]] Status CheckUniqueKey(const SinkRequest& request,
+                                    const std::map<std::string, std::vector<std::string>>& indexes,
+                                    const std::string& cure);
 
 }  // namespace aimass

@@ -68,4 +68,23 @@ Result<std::unique_ptr<FileConnection>> ConnectFiles(const Caller& caller, const
   return connector->connect_files(settings, here);
 }
 
+Status CheckWritable(const SourceSpec& spec, const Connector& connector) {
+  if (!connector.can.write)
+    return Fail(ErrorCode::kUnsupported, "a source of kind '{}' takes no rows", spec.kind);
+  const auto writable = spec.settings.find("writable");
+  if (writable != spec.settings.end() && writable->second == "true") return {};
+  return WithHint(
+      Fail(ErrorCode::kPermissionDenied, "source '{}' may only be read", spec.name),
+      Msg("an administrator allows it: aimass sources set {} --set writable=true", spec.name));
+}
+
+Result<std::unique_ptr<SinkConnection>> ConnectSink(const Caller& caller, const SourceSpec& spec,
+                                                    const ConnectorRegistry& connectors,
+                                                    const SecretBox& secrets) {
+  ASSIGN_OR_RETURN(const Connector* const connector, connectors.Find(spec.kind));
+  RETURN_IF_ERROR(CheckWritable(spec, *connector));
+  ASSIGN_OR_RETURN(const Settings settings, OpenSettings(caller, spec, *connector, secrets));
+  return connector->connect_sink(settings);
+}
+
 }  // namespace aimass

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "sources/connector.h"
 #include "sources/files.h"
+#include "sources/sink.h"
 #include "store/secrets.h"
 
 namespace aimass {
@@ -38,5 +39,12 @@ struct SourceSpec {
 [[nodiscard]] Result<std::unique_ptr<FileConnection>> ConnectFiles(
     const Caller& caller, const SourceSpec& spec, const ConnectorRegistry& connectors,
     const SecretBox& secrets, const Surroundings& here);
+/// The same, to send rows there. Errors: kUnsupported where it takes none; kPermissionDenied where
+/// its settings do not say `writable`.
+[[nodiscard]] Result<std::unique_ptr<SinkConnection>> ConnectSink(
+    const Caller& caller, const SourceSpec& spec, const ConnectorRegistry& connectors,
+    const SecretBox& secrets);
+/// Whether ConnectSink() would refuse, without a look at the source.
+[[nodiscard]] Status CheckWritable(const SourceSpec& spec, const Connector& connector);
 
 }  // namespace aimass

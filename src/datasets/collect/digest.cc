@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -72,13 +73,15 @@ std::string KeyText(const Batch& batch, const std::vector<std::size_t>& key, std
 
 }  // namespace
 
-TableDigest::TableDigest(const Schema& schema, const std::vector<std::string>& key) {
+TableDigest::TableDigest(const Schema& schema, const std::vector<std::string>& key,
+                         const std::vector<std::string>& ignored) {
+  for (std::size_t i = 0; i < schema.columns.size(); ++i) {
+    if (std::ranges::find(ignored, schema.columns[i].name) == ignored.end()) compared_.push_back(i);
+  }
   for (const std::string& name : key) {
     if (const auto position = schema.Find(name)) key_.push_back(*position);
   }
-  if (!key.empty() && key_.size() == key.size()) return;
-  key_.clear();
-  for (std::size_t i = 0; i < schema.columns.size(); ++i) key_.push_back(i);
+  if (key.empty() || key_.size() != key.size()) key_ = compared_;
 }
 
 TableDigest::Row TableDigest::HashOf(const Batch& batch, std::size_t row) {
@@ -87,8 +90,7 @@ TableDigest::Row TableDigest::HashOf(const Batch& batch, std::size_t row) {
   for (const std::size_t column : key_) AppendValue(scratch_, batch.column(column), row);
   hashes.key = Hash(scratch_);
   scratch_.clear();
-  for (std::size_t i = 0; i < batch.schema().columns.size(); ++i)
-    AppendValue(scratch_, batch.column(i), row);
+  for (const std::size_t column : compared_) AppendValue(scratch_, batch.column(column), row);
   hashes.whole = Hash(scratch_);
   return hashes;
 }
@@ -116,8 +118,9 @@ Json ToJson(const RowDifference& difference) {
 }
 
 RowsOfBuckets::RowsOfBuckets(const Schema& schema, const std::vector<std::string>& key,
-                             const std::vector<std::size_t>& buckets)
-    : digest_(schema, key), wanted_(TableDigest::kBuckets, false) {
+                             const std::vector<std::size_t>& buckets,
+                             const std::vector<std::string>& ignored)
+    : digest_(schema, key, ignored), wanted_(TableDigest::kBuckets, false) {
   for (const std::size_t bucket : buckets) wanted_[bucket] = true;
 }
 

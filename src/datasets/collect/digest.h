@@ -12,7 +12,8 @@
 namespace aimass {
 
 /// Which rows a table has, whatever their order: a count and a hash for each of 16,384 buckets
-/// of keys. A row's key is its columns `key`, or all of it where that is empty.
+/// of keys. A row's key is its columns `key`, or all of it where that is empty. Columns in
+/// `ignored` may differ; none of them is of the key.
 ///
 /// Threads  one at a time.
 /// Source   SipHash-2-4 of libsodium, added up per bucket.
@@ -20,7 +21,8 @@ class TableDigest {
  public:
   static constexpr std::size_t kBuckets = 16'384;
 
-  TableDigest(const Schema& schema, const std::vector<std::string>& key);
+  TableDigest(const Schema& schema, const std::vector<std::string>& key,
+              const std::vector<std::string>& ignored = {});
 
   void Add(const Batch& batch);
   [[nodiscard]] std::int64_t rows() const { return rows_; }
@@ -41,7 +43,8 @@ class TableDigest {
   };
   [[nodiscard]] Row HashOf(const Batch& batch, std::size_t row);
 
-  std::vector<std::size_t> key_;  // positions
+  std::vector<std::size_t> key_;       // positions
+  std::vector<std::size_t> compared_;  // positions
   std::vector<Bucket> buckets_ = std::vector<Bucket>(kBuckets);
   std::int64_t rows_ = 0;
   std::string scratch_;
@@ -60,7 +63,8 @@ struct RowDifference {
 class RowsOfBuckets {
  public:
   RowsOfBuckets(const Schema& schema, const std::vector<std::string>& key,
-                const std::vector<std::size_t>& buckets);
+                const std::vector<std::size_t>& buckets,
+                const std::vector<std::string>& ignored = {});
   void Add(const Batch& batch);
   /// What `stored` (the dataset) has otherwise than `source`; at most `limit`. Rows of which
   /// `excused` says so by their key are counted in `excused_rows` instead.

@@ -10,6 +10,7 @@
 #include "datasets/collect/attempts.h"
 #include "datasets/collect/cursor.h"
 #include "datasets/collect/files_job.h"
+#include "datasets/collect/keys.h"
 #include "datasets/collect/merge.h"
 #include "datasets/collect/reconcile.h"
 #include "datasets/delta/log.h"
@@ -311,29 +312,9 @@ class Collection {
   // Of a key that the source does not hold to be one.
   Status CheckKeys(const std::string& folder) {
     if (unique_ || written_ == 0) return {};
-    std::string list;
-    std::string empty;
-    for (const std::string& column : key_) {
-      const std::string name = duckdb::QuoteName(column);
-      list += (list.empty() ? "" : ", ") + name;
-      empty += (empty.empty() ? "" : " OR ") + name + " IS NULL";
-    }
-    const auto files = FreshFiles(folder);
-    ASSIGN_OR_RETURN(
-        auto rows, Query(files, "SELECT " + list + " FROM collected WHERE " + empty + " LIMIT 1"));
-    ASSIGN_OR_RETURN(auto batch, rows->Next());
-    if (!batch) {
-      ASSIGN_OR_RETURN(rows, Query(files, "SELECT " + list + " FROM collected GROUP BY " + list +
-                                              " HAVING count(*) > 1 LIMIT 1"));
-      ASSIGN_OR_RETURN(batch, rows->Next());
-      if (!batch) return {};
-    }
-    std::string found;
-    AppendJsonRows(found, *batch, 0, 1);
-    return WithHint(
-        Fail(ErrorCode::kUnprocessable,
-             "the key ({}) does not tell the rows apart: {} is empty or comes twice", list, found),
-        Msg("name the columns that tell its rows apart: key"));
+    return CheckKey([this, files = FreshFiles(folder)](
+                        std::string sql) { return Query(files, std::move(sql)); },
+                    "collected", key_);
   }
 
   // Puts what was read into the dataset; what the commit needs to know of it.

@@ -1,4 +1,4 @@
-// aimass sources …: kinds, add, list, show, test, tables, table, set, rename, delete.
+// aimass sources …: kinds, add, list, show, test, tables, table, write, set, rename, delete.
 #include <fmt/format.h>
 #include <termios.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "base/file.h"
+#include "main/cli/job_wait.h"
 #include "main/cli/nouns.h"
 #include "main/cli/output.h"
 
@@ -231,6 +232,56 @@ Status ShowTable(Context& context, const OneTable& given) {
   });
 }
 
+// --- write
+// ----------------------------------------------------------------------------------------------------------
+
+struct WriteOptions {
+  std::string source, table, dataset;
+  std::optional<std::string> mode;
+  std::optional<std::int64_t> version;
+  std::vector<std::string> key;
+  bool no_wait = false;
+};
+
+Status Write(Context& context, const WriteOptions& given) {
+  Json body{{"dataset", given.dataset}, {"table", given.table}};
+  if (given.mode) body["mode"] = *given.mode;
+  if (given.version) body["dataset_version"] = *given.version;
+  if (!given.key.empty()) body["key"] = given.key;
+  ASSIGN_OR_RETURN(const auto job,
+                   RunJob(context, PathOf(given.source, "/write"), body, given.no_wait));
+  if (!job) return {};
+  const Json& output = MemberOf(*job, "output");
+  return ShowDone(context, *job,
+                  Msg("{} rows of {} are in table {} of {}", Thousands(IntegerOf(output, "rows")),
+                      given.dataset, given.table, given.source));
+}
+
+void AddWrite(Verb& noun) {
+  auto given = std::make_shared<WriteOptions>();
+  Verb verb = noun.Add("write", Msg("Send the rows of a dataset into one of its tables"));
+  verb.Details(Msg("All rows come into the table at once, or none does. Before that they are read "
+                   "back and compared with what was sent. A table that is not there is made. The "
+                   "source must allow it: aimass sources set NAME --set writable=true"))
+      .Required("NAME", given->source, Msg("name of the source"))
+      .Required("TABLE", given->table, Msg("name of the table"))
+      .Option("--dataset", "DATASET", given->dataset, Msg("whose rows are sent"))
+      .Must()
+      .Option("--version", "N", given->version, Msg("a version of it; else the newest"))
+      .Option(
+          "--mode", "MODE", given->mode,
+          Msg("append: beside the rows that are there, as if told nothing; upsert: in the place "
+              "of those with the same key; replace: instead of all"))
+      .Choices({"append", "upsert", "replace"})
+      .Option("--key", "COLUMN", given->key,
+              Msg("of upsert: rows with the same are the same row; may be repeated; the table's "
+                  "primary key otherwise"))
+      .Example("aimass sources write erp scores --dataset scores --mode upsert",
+               Msg("what a model said of each customer, back where the shop reads it"))
+      .Run([given](Context& context) { return Write(context, *given); });
+  AddNoWait(verb, given->no_wait);
+}
+
 // --- change
 // ---------------------------------------------------------------------------------------------------------
 
@@ -343,6 +394,7 @@ void AddSourcesCommands(Verb& root) {
       .Required("TABLE", table->table, Msg("name of the table"))
       .Option("--limit", "N", table->limit, Msg("how many rows; 5 unless told"))
       .Run([table](Context& context) { return ShowTable(context, *table); });
+  AddWrite(noun);
 }
 
 }  // namespace aimass::cli

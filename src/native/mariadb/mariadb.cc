@@ -20,6 +20,12 @@ constexpr int kMySqlStatementTimeout = 3024;
 constexpr int kMariaDbStatementTimeout = 1969;
 constexpr int kTooManyUserConnections = 1226;
 
+// "INSERT command denied to user …" names the privilege that is missing.
+std::string PrivilegeOf(const std::string& words) {
+  const std::size_t end = words.find(" command denied");
+  return end == std::string::npos ? "SELECT" : words.substr(0, end);
+}
+
 std::unexpected<Error> Failure(MYSQL* mysql, const std::string& user) {
   const auto number = static_cast<int>(mysql_errno(mysql));
   const std::string words = mysql_error(mysql);
@@ -40,9 +46,9 @@ std::unexpected<Error> Failure(MYSQL* mysql, const std::string& user) {
     case ER_COLUMNACCESS_DENIED_ERROR:
     case ER_SPECIFIC_ACCESS_DENIED_ERROR:
     case ER_PROCACCESS_DENIED_ERROR:
-      return WithHint(
-          Fail(ErrorCode::kPermissionDenied, "the database refuses it: {}", words),
-          Msg("let an administrator of the database run: GRANT SELECT ON … TO '{}'", user));
+      return WithHint(Fail(ErrorCode::kPermissionDenied, "the database refuses it: {}", words),
+                      Msg("let an administrator of the database run: GRANT {} ON … TO '{}'",
+                          PrivilegeOf(words), user));
     case ER_BAD_DB_ERROR:
     case ER_NO_SUCH_TABLE:
       return Fail(ErrorCode::kNotFound, "the database has no such thing: {}", words);
@@ -230,7 +236,8 @@ Result<Connection> Connection::Open(const Options& options) {
   // A batch that is being written to disk must not look like a reader that went away.
   for (const std::string_view sql :
        {"SET SESSION time_zone = '+00:00', net_write_timeout = 600, group_concat_max_len = 1048576",
-        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"}) {
+        options.read_only ? "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+                          : "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"}) {
     RETURN_IF_ERROR(connection.Execute(sql));
   }
   return connection;

@@ -28,6 +28,7 @@ struct Options {
   std::string ca_file;  // for kVerify; empty: the system's
   int connect_timeout_s = 10;
   int read_timeout_s = 60;  // longest wait for the next bytes
+  bool read_only = true;
 };
 
 enum class FieldType : std::uint8_t {
@@ -57,7 +58,8 @@ struct FieldInfo {
 
 class Answer;
 
-/// One connection to MariaDB or MySQL, in utf8mb4 and UTC, that only reads.
+/// One connection to MariaDB or MySQL, in utf8mb4 and UTC, that only reads unless its options say
+/// otherwise; then a value that a column cannot hold is an error.
 ///
 /// LOCAL INFILE is off: a hostile server cannot ask for our files. One statement at a time.
 /// Errors   as SourceConnection's (sources/connector.h); the message is the server's.

@@ -136,6 +136,19 @@ struct Connection::State {
     return FailureOf(result, PQerrorMessage(connection), options.user);
   }
 
+  // Waits until more can be sent: while the server takes nothing, it may have something to say.
+  Status AwaitRoom(const CancelToken& cancel) {
+    const auto deadline = Clock::now() + std::chrono::seconds(options.timeout_s);
+    auto ready = Await(POLLIN | POLLOUT, deadline, cancel);
+    if (ready && *ready) {
+      if (PQconsumeInput(connection) == 0 || PQflush(connection) < 0) return Broken();
+      return {};
+    }
+    PQfinish(std::exchange(connection, nullptr));
+    if (!ready) return std::unexpected(std::move(ready).error());
+    return Fail(ErrorCode::kTimeout, "the database did not answer within {} s", options.timeout_s);
+  }
+
   // The one result of a statement that was sent.
   Result<PgResult> Answer(const CancelToken& cancel) {
     PgResult first(nullptr, &PQclear);
@@ -145,7 +158,7 @@ struct Connection::State {
       if (result == nullptr) break;
       const ExecStatusType status = PQresultStatus(result.get());
       if (first == nullptr) first = std::move(result);
-      if (status == PGRES_COPY_OUT) break;
+      if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN) break;
     }
     if (first == nullptr) return Broken();
     const ExecStatusType status = PQresultStatus(first.get());
@@ -208,8 +221,9 @@ Result<Connection> Connection::Open(const Options& options) {
   Connection made(std::move(state));
   // The pause while a batch is written to disk must not look like a client that went away.
   for (const std::string_view sql :
-       {"SET default_transaction_read_only = on", "SET timezone = 'UTC'",
-        "SET datestyle = 'ISO, YMD'", "SET intervalstyle = 'postgres'",
+       {options.read_only ? "SET default_transaction_read_only = on"
+                          : "SET default_transaction_read_only = off",
+        "SET timezone = 'UTC'", "SET datestyle = 'ISO, YMD'", "SET intervalstyle = 'postgres'",
         "SET extra_float_digits = 3", "SET bytea_output = 'hex'",
         "SET idle_in_transaction_session_timeout = 0"}) {
     RETURN_IF_ERROR(made.Execute(sql));
@@ -275,6 +289,18 @@ Result<CopyStream> Connection::CopyOut(std::string_view sql, CancelToken cancel)
   return CopyStream(state_, std::move(cancel));
 }
 
+Result<CopyInput> Connection::CopyIn(std::string_view sql, CancelToken cancel) {
+  RETURN_IF_ERROR(state_->LimitStatements(false));
+  ASSIGN_OR_RETURN(const PgResult result, state_->Run(sql, cancel));
+  if (PQresultStatus(result.get()) != PGRES_COPY_IN)
+    return Fail(ErrorCode::kInternal, "the database takes no rows for a COPY");
+  return CopyInput(state_, std::move(cancel));
+}
+
+bool Connection::alive() const {
+  return state_->connection != nullptr && PQstatus(state_->connection) == CONNECTION_OK;
+}
+
 Connection::Transaction Connection::transaction() const {
   switch (PQtransactionStatus(state_->connection)) {
     case PQTRANS_IDLE:
@@ -327,6 +353,48 @@ Result<std::optional<std::string_view>> CopyStream::Next() {
   ASSIGN_OR_RETURN([[maybe_unused]] const PgResult last, state_->Answer(cancel_));
   RETURN_IF_ERROR(state_->LimitStatements(true));
   return std::nullopt;
+}
+
+CopyInput::CopyInput(std::shared_ptr<Connection::State> state, CancelToken cancel)
+    : state_(std::move(state)), cancel_(std::move(cancel)) {}
+CopyInput::CopyInput(CopyInput&&) noexcept = default;
+CopyInput& CopyInput::operator=(CopyInput&&) noexcept = default;
+
+CopyInput::~CopyInput() {
+  if (state_ != nullptr) PQfinish(std::exchange(state_->connection, nullptr));
+}
+
+Status CopyInput::Write(std::string_view bytes) {
+  constexpr std::size_t kMost = std::size_t{1} << 20;  // of one message
+  while (!bytes.empty()) {
+    RETURN_IF_ERROR(cancel_.Check());
+    RETURN_IF_ERROR(state_->Alive());
+    const std::string_view piece = bytes.substr(0, kMost);
+    const int sent =
+        PQputCopyData(state_->connection, piece.data(), static_cast<int>(piece.size()));
+    if (sent < 0) return state_->Broken();
+    if (sent > 0) {
+      bytes.remove_prefix(piece.size());
+    } else {
+      RETURN_IF_ERROR(state_->AwaitRoom(cancel_));
+    }
+  }
+  // What the library holds for us stays small.
+  while (PQflush(state_->connection) > 0) RETURN_IF_ERROR(state_->AwaitRoom(cancel_));
+  return {};
+}
+
+Status CopyInput::End() {
+  RETURN_IF_ERROR(state_->Alive());
+  for (;;) {
+    const int ended = PQputCopyEnd(state_->connection, nullptr);
+    if (ended < 0) return state_->Broken();
+    if (ended > 0) break;
+    RETURN_IF_ERROR(state_->AwaitRoom(cancel_));
+  }
+  const auto state = std::exchange(state_, nullptr);
+  ASSIGN_OR_RETURN([[maybe_unused]] const PgResult last, state->Answer(cancel_));
+  return state->LimitStatements(true);
 }
 
 std::string QuotedName(std::string_view name) {

@@ -29,6 +29,7 @@ struct Options {
   std::string ca_file;  // for kVerify; empty: the system's
   int connect_timeout_s = 10;
   int timeout_s = 60;  // longest wait for an answer, for the next rows, for a lock
+  bool read_only = true;
 };
 
 /// A column of an answer. A domain is the type that it is made of.
@@ -40,8 +41,10 @@ struct FieldInfo {
 };
 
 class CopyStream;
+class CopyInput;
 
-/// One connection to PostgreSQL, in UTF-8 and UTC, that only reads.
+/// One connection to PostgreSQL, in UTF-8 and UTC, that only reads unless its options say
+/// otherwise.
 ///
 /// Every statement goes alone (the extended protocol takes no second one), and ends by
 /// `timeout_s` or soon after its token is cancelled; the connection is broken then.
@@ -65,7 +68,10 @@ class Connection {
   /// Starts `COPY (…) TO STDOUT (FORMAT binary)`. Until the stream is destroyed the connection is
   /// taken; a stream that is left before its end breaks it.
   [[nodiscard]] Result<CopyStream> CopyOut(std::string_view sql, CancelToken cancel);
+  /// Starts `COPY … FROM STDIN`, likewise.
+  [[nodiscard]] Result<CopyInput> CopyIn(std::string_view sql, CancelToken cancel);
 
+  [[nodiscard]] bool alive() const;  // a connection that broke stays so
   enum class Transaction : std::uint8_t { kNone, kOpen, kFailed };
   [[nodiscard]] Transaction transaction() const;
   /// `text` as a literal of SQL, with its quotes.
@@ -75,6 +81,7 @@ class Connection {
 
  private:
   friend class CopyStream;
+  friend class CopyInput;
   struct State;
   explicit Connection(std::shared_ptr<State> state) : state_(std::move(state)) {}
   std::shared_ptr<State> state_;
@@ -98,6 +105,24 @@ class CopyStream {
   std::shared_ptr<Connection::State> state_;
   CancelToken cancel_;
   std::unique_ptr<Message> message_;
+};
+
+/// The bytes of a COPY on their way to the server.
+class CopyInput {
+ public:
+  CopyInput(CopyInput&&) noexcept;
+  CopyInput& operator=(CopyInput&&) noexcept;
+  ~CopyInput();
+
+  /// Errors: as Connection's; what the server does not like it may say only at End().
+  [[nodiscard]] Status Write(std::string_view bytes);
+  [[nodiscard]] Status End();
+
+ private:
+  friend class Connection;
+  CopyInput(std::shared_ptr<Connection::State> state, CancelToken cancel);
+  std::shared_ptr<Connection::State> state_;  // none once it ended
+  CancelToken cancel_;
 };
 
 /// `name` in double quotes.

@@ -43,11 +43,12 @@ class Mysql:
         self.server = server
         server.run(f"CREATE DATABASE IF NOT EXISTS {self.database}",
                    "CREATE USER IF NOT EXISTS contract@'127.0.0.1' IDENTIFIED BY 'p'",
-                   f"GRANT SELECT ON {self.database}.* TO contract@'127.0.0.1'")
+                   "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, CREATE TEMPORARY TABLES "
+                   f"ON {self.database}.* TO contract@'127.0.0.1'")
 
     def settings(self) -> dict:
         return {"host": "127.0.0.1", "port": self.server.port, "user": "contract", "password": "p",
-                "database": self.database}
+                "database": self.database, "writable": True}
 
     def query(self, table: str) -> str | None:
         return f"SELECT * FROM {table}"
@@ -95,12 +96,13 @@ class Postgres:
         self.server = server
         server.run("CREATE ROLE contract LOGIN")
         server.run(f"CREATE DATABASE {self.database} OWNER postgres")
-        server.run("GRANT USAGE ON SCHEMA public TO contract", self.database)
-        server.run("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO contract", self.database)
+        server.run("GRANT USAGE, CREATE ON SCHEMA public TO contract", self.database)
+        server.run("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO contract",
+                   self.database)
 
     def settings(self) -> dict:
         return {"host": "127.0.0.1", "port": self.server.port, "user": "contract", "password": "p",
-                "database": self.database}
+                "database": self.database, "writable": True}
 
     def query(self, table: str) -> str | None:
         return f"SELECT * FROM {table}"

@@ -77,7 +77,7 @@ def stored(client, adapter, table):
 
 
 def test_a_connector_declares_what_the_contract_knows(can):
-    assert set(can) == {"query", "incremental", "count", "sums", "moment", "files"}
+    assert set(can) == {"query", "incremental", "count", "sums", "moment", "files", "write"}
 
 
 def test_full_and_reconciled(client, adapter, source, table):
@@ -164,3 +164,37 @@ def test_a_mode_that_no_connector_has_is_refused(client, adapter, source, table,
     answer = client.post("/api/v1/datasets", json={
         "name": table, "source": source, "table": named(adapter, table), "mode": mode})
     assert answer.status_code == 422 and "full incremental" in json.dumps(answer.json()), answer.text
+
+
+def write(client, source, dataset, table, **how):
+    return run(client, f"/api/v1/sources/{source}/write", {"dataset": dataset, "table": table} | how)
+
+
+def test_write(client, adapter, source, can, table):
+    rows = [(3, "改", decimal.Decimal("7.00"), LATER), (1000, "new", decimal.Decimal("1.00"), LATER)]
+    values = ", ".join(f"({key}, '{name}', {amount}, TIMESTAMP '{moment}')" for key, name, amount, moment in rows)
+    dataset = f"out_{table}"
+    job = run(client, "/api/v1/datasets", {"name": dataset, "sql": (
+        "SELECT CAST(id AS BIGINT) AS id, name, CAST(amount AS DECIMAL(12,2)) AS amount, updated_at "
+        f"FROM (VALUES {values}) v(id, name, amount, updated_at)")})
+    assert job["state"] == "succeeded", job
+    if not can["write"]:
+        answer = client.post(f"/api/v1/sources/{source}/write", json={"dataset": dataset, "table": table})
+        assert answer.status_code == 415 and "takes no rows" in answer.text, answer.text
+        return
+    before = adapter.rows(table)
+    job = write(client, source, dataset, table)  # beside the rows that are there: 3 is there
+    assert job["state"] == "failed" and adapter.rows(table) == before, job
+    job = write(client, source, dataset, table, mode="upsert")
+    assert job["state"] == "succeeded" and job["output"]["rows"] == 2, job
+    changed = {row[0]: row for row in before} | {row[0]: row for row in rows}
+    assert adapter.rows(table) == sorted(changed.values())
+    assert write(client, source, dataset, table, mode="replace")["state"] == "succeeded"
+    assert adapter.rows(table) == rows
+    adapter.delete(table, 3)
+    adapter.delete(table, 1000)
+    assert write(client, source, dataset, table, mode="append")["state"] == "succeeded"
+    assert adapter.rows(table) == rows
+    # And back again: what was sent is what is collected.
+    assert add(client, source, f"again_{table}", table=table)["reconciled"] is True
+    assert stored(client, adapter, f"again_{table}") == rows

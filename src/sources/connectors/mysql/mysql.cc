@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "sources/connector.h"
-#include "sources/connectors/mysql/decode.h"
-#include "sources/database.h"
-#include "table/json_rows.h"
+#include "sources/connectors/mysql/catalog.h"
+#include "sources/connectors/mysql/reader.h"
+#include "sources/connectors/mysql/sink.h"
 
 namespace aimass::connectors::mysql {
 namespace {
@@ -15,8 +15,6 @@ namespace {
 using mariadb::FieldInfo;
 using mariadb::FieldType;
 using mariadb::QuotedName;
-
-constexpr std::size_t kMaxBatchBytes = std::size_t{64} << 20;
 
 constexpr std::array kFields = {
     Field{.name = "host", .label = {"Host", "主机"}, .required = true},
@@ -41,6 +39,10 @@ constexpr std::array kFields = {
           .default_value = "60",
           .min = 1,
           .max = 3600},
+    Field{.name = "writable",
+          .label = {"Rows may be sent there", "允许写入"},
+          .kind = FieldKind::kBool,
+          .default_value = "false"},
 };
 
 mariadb::Tls TlsOf(std::string_view name) {
@@ -49,96 +51,12 @@ mariadb::Tls TlsOf(std::string_view name) {
   return name == "verify" ? mariadb::Tls::kVerify : mariadb::Tls::kAuto;
 }
 
-Schema SchemaOf(const std::vector<FieldInfo>& fields) {
-  Schema schema;
-  for (const FieldInfo& field : fields)
-    schema.columns.push_back({field.name, TypeOf(field), field.nullable});
-  return schema;
-}
-
-// A row as JSON, of what the server sent.
-std::string RawRow(const mariadb::Answer& answer) {
-  std::string out = "{";
-  for (std::size_t i = 0; i < answer.fields().size(); ++i) {
-    if (i > 0) out += ',';
-    AppendJsonText(out, answer.fields()[i].name);
-    out += ':';
-    const std::string_view value = answer.Value(i);
-    if (value.data() == nullptr) {
-      out += "null";
-    } else {
-      AppendJsonText(out, value);
-    }
-  }
-  return out + "}";
-}
-
-class Reader : public BatchReader {
- public:
-  Reader(mariadb::Answer answer, SourceRead request)
-      : answer_(std::move(answer)),
-        request_(std::move(request)),
-        schema_(std::make_shared<const Schema>(SchemaOf(answer_.fields()))),
-        values_(answer_.fields().size()) {}
-
-  [[nodiscard]] const Schema& schema() const override { return *schema_; }
-
-  [[nodiscard]] Result<std::optional<Batch>> Next() override {
-    BatchBuilder builder(schema_);
-    std::size_t rows = 0;
-    std::size_t bytes = 0;
-    while (rows < request_.batch_rows && bytes < kMaxBatchBytes) {
-      if (rows % 256 == 0) RETURN_IF_ERROR(request_.cancel.Check());
-      ASSIGN_OR_RETURN(const bool found, answer_.Next());
-      if (!found) break;
-      ++number_;
-      ASSIGN_OR_RETURN(const bool good, DecodeRow(&bytes));
-      if (!good) continue;
-      for (std::size_t i = 0; i < values_.size(); ++i) Append(builder, i, values_[i]);
-      ++rows;
-    }
-    if (rows == 0) return std::optional<Batch>();
-    ASSIGN_OR_RETURN(Batch batch, builder.Finish());
-    return std::optional<Batch>(std::move(batch));
-  }
-
- private:
-  // False where the row was rejected.
-  Result<bool> DecodeRow(std::size_t* bytes) {
-    for (std::size_t i = 0; i < values_.size(); ++i) {
-      const std::string_view text = answer_.Value(i);
-      *bytes += text.size();
-      const auto value = Decode(answer_.fields()[i], schema_->columns[i].type, text);
-      if (value) {
-        values_[i] = *value;
-        continue;
-      }
-      Message reason = Msg("column '{}': '{}' is no {}", answer_.fields()[i].name,
-                           std::string(text.substr(0, 100)), TypeName(schema_->columns[i].type));
-      if (!request_.reject) {
-        return std::unexpected(
-            Error{.code = ErrorCode::kUnprocessable, .message = std::move(reason), .hint = {}});
-      }
-      RETURN_IF_ERROR(request_.reject(
-          {.number = number_, .reason = std::move(reason), .raw = RawRow(answer_)}));
-      return false;
-    }
-    return true;
-  }
-
-  mariadb::Answer answer_;
-  SourceRead request_;
-  std::shared_ptr<const Schema> schema_;
-  std::vector<Value> values_;
-  std::int64_t number_ = 0;
-};
-
 class Database : public SourceConnection {
  public:
   Database(mariadb::Connection connection, std::string user, std::string database)
       : connection_(std::move(connection)),
         user_(std::move(user)),
-        database_(std::move(database)) {}
+        catalog_(connection_, std::move(database)) {}
 
   [[nodiscard]] Result<std::vector<Check>> Test() override {
     std::vector<Check> checks;
@@ -157,13 +75,13 @@ class Database : public SourceConnection {
     if (tables.empty()) {
       checks.push_back(
           {.ok = false,
-           .message = Msg("no table of the database '{}' may be read", database_),
+           .message = Msg("no table of the database '{}' may be read", catalog_.database()),
            .hint = Msg("let an administrator of the database run: {}", Grant(account))});
     } else {
-      checks.push_back(
-          {.ok = true,
-           .message = Msg("{} tables of the database '{}' may be read", tables.size(), database_),
-           .hint = {}});
+      checks.push_back({.ok = true,
+                        .message = Msg("{} tables of the database '{}' may be read", tables.size(),
+                                       catalog_.database()),
+                        .hint = {}});
     }
     ASSIGN_OR_RETURN(
         const auto engines,
@@ -184,64 +102,16 @@ class Database : public SourceConnection {
     return checks;
   }
 
-  [[nodiscard]] Result<std::vector<SourceTable>> ListTables() override {
-    ASSIGN_OR_RETURN(
-        const auto rows,
-        connection_.Select("SELECT table_name, table_type, table_comment, table_rows FROM "
-                           "information_schema.tables WHERE table_schema = DATABASE() AND "
-                           "table_type IN ('BASE TABLE', 'VIEW') ORDER BY table_name"));
-    std::vector<SourceTable> tables;
-    for (const auto& row : rows) {
-      const bool view = TextAt(row, 1) == "VIEW";
-      SourceTable table{.name = TextAt(row, 0),
-                        .view = view,
-                        .comment = view ? std::string() : TextAt(row, 2),  // "VIEW" otherwise
-                        .rows = std::nullopt};
-      if (row[3]) table.rows = IntegerAt(row, 3);
-      tables.push_back(std::move(table));
-    }
-    return tables;
-  }
+  [[nodiscard]] Result<std::vector<SourceTable>> ListTables() override { return catalog_.Tables(); }
 
   [[nodiscard]] Result<TableDescription> Describe(const std::string& table) override {
-    ASSIGN_OR_RETURN(const std::vector<FieldInfo> fields, FieldsOf(table));
-    ASSIGN_OR_RETURN(
-        const auto rows,
-        connection_.Select("SELECT column_name, column_type, column_comment, is_nullable FROM "
-                           "information_schema.columns WHERE table_schema = DATABASE() AND "
-                           "table_name = " +
-                           connection_.Quoted(table) + " ORDER BY ordinal_position"));
-    TableDescription description{.name = table, .columns = {}, .key = {}, .rows = std::nullopt};
-    const Schema schema = SchemaOf(fields);
-    for (std::size_t i = 0; i < schema.columns.size(); ++i) {
-      SourceColumn column{.column = schema.columns[i], .native_type = {}, .comment = {}};
-      for (const auto& row : rows) {
-        if (TextAt(row, 0) != column.column.name) continue;
-        column.native_type = TextAt(row, 1);
-        column.comment = TextAt(row, 2);
-        column.column.nullable = TextAt(row, 3) != "NO";
-      }
-      description.columns.push_back(std::move(column));
-    }
-    ASSIGN_OR_RETURN(const auto keys,
-                     connection_.Select(
-                         "SELECT column_name FROM information_schema.statistics WHERE "
-                         "table_schema = DATABASE() AND index_name = 'PRIMARY' AND table_name = " +
-                         connection_.Quoted(table) + " ORDER BY seq_in_index"));
-    for (const auto& row : keys) description.key.push_back(TextAt(row, 0));
-    ASSIGN_OR_RETURN(
-        const auto counted,
-        connection_.Select("SELECT table_rows FROM information_schema.tables WHERE table_schema = "
-                           "DATABASE() AND table_name = " +
-                           connection_.Quoted(table)));
-    if (!counted.empty() && counted.front()[0]) description.rows = IntegerAt(counted.front(), 0);
-    return description;
+    return catalog_.Describe(table);
   }
 
   [[nodiscard]] Result<std::unique_ptr<BatchReader>> Read(const SourceRead& request) override {
     ASSIGN_OR_RETURN(const std::string sql, SelectOf(request));
     ASSIGN_OR_RETURN(mariadb::Answer answer, connection_.Query(sql));
-    return std::make_unique<Reader>(std::move(answer), request);
+    return ReaderOf(std::move(answer), request);
   }
 
   [[nodiscard]] Result<SourceTotals> Totals(const SourceRead& request) override {
@@ -283,15 +153,9 @@ class Database : public SourceConnection {
  private:
   [[nodiscard]] std::string Grant(const std::string& account) const {
     const std::size_t at = account.rfind('@');
-    return "GRANT SELECT ON " + QuotedName(database_) + ".* TO '" + account.substr(0, at) + "'@'" +
+    return "GRANT SELECT ON " + QuotedName(catalog_.database()) + ".* TO '" +
+           account.substr(0, at) + "'@'" +
            (at == std::string::npos ? "%" : account.substr(at + 1)) + "'";
-  }
-
-  Result<std::vector<FieldInfo>> FieldsOf(const std::string& table) {
-    auto fields = connection_.Fields("SELECT * FROM " + QuotedName(table) + " LIMIT 0");
-    if (fields || fields.error().code != ErrorCode::kNotFound) return fields;
-    ASSIGN_OR_RETURN(const auto tables, ListTables());
-    return NoTable(database_, table, tables);
   }
 
   Result<std::string> SelectOf(const SourceRead& request) {
@@ -300,19 +164,13 @@ class Database : public SourceConnection {
       // In parentheses: whatever is no SELECT (INTO OUTFILE, several statements) is an error.
       sql = "SELECT * FROM (" + request.query + "\n) AS q";
     } else {
-      ASSIGN_OR_RETURN(const std::vector<FieldInfo> fields, FieldsOf(request.table));
-      std::string list;
-      for (const FieldInfo& field : fields) {
-        const bool wanted = request.columns.empty() ||
-                            std::ranges::find(request.columns, field.name) != request.columns.end();
-        if (!wanted) continue;
-        const std::string name = QuotedName(field.name);
-        list += list.empty() ? "" : ", ";
-        // The server prints a FLOAT with six digits only.
-        list += field.type == FieldType::kFloat ? name + " + 0e0 AS " + name : name;
-      }
+      ASSIGN_OR_RETURN(std::vector<FieldInfo> fields, catalog_.Fields(request.table));
       RETURN_IF_ERROR(CheckColumns(request, fields));
-      sql = "SELECT " + list + " FROM " + QuotedName(request.table);
+      std::erase_if(fields, [&](const FieldInfo& field) {
+        return !request.columns.empty() &&
+               std::ranges::find(request.columns, field.name) == request.columns.end();
+      });
+      sql = "SELECT " + ListOf(fields) + " FROM " + QuotedName(request.table);
     }
     if (request.range)
       sql += " WHERE " + RangeCondition(*request.range, QuotedName(request.range->column));
@@ -322,31 +180,44 @@ class Database : public SourceConnection {
 
   mariadb::Connection connection_;
   std::string user_;
-  std::string database_;
+  Catalog catalog_;
   std::string moment_;  // of the snapshot; empty: the server does not say
 };
 
+Result<mariadb::Connection> Open(const Settings& settings, bool read_only) {
+  return mariadb::Connection::Open(
+      {.host = settings.at("host"),
+       .port = static_cast<int>(IntegerOf(settings, "port")),
+       .user = settings.at("user"),
+       .password = settings.at("password"),
+       .database = settings.at("database"),
+       .tls = TlsOf(settings.at("tls")),
+       .ca_file = settings.at("ca_file"),
+       .read_timeout_s = static_cast<int>(IntegerOf(settings, "timeout_s")),
+       .read_only = read_only});
+}
+
 Result<std::unique_ptr<SourceConnection>> Connect(const Settings& settings) {
-  mariadb::Options options{.host = settings.at("host"),
-                           .port = static_cast<int>(IntegerOf(settings, "port")),
-                           .user = settings.at("user"),
-                           .password = settings.at("password"),
-                           .database = settings.at("database"),
-                           .tls = TlsOf(settings.at("tls")),
-                           .ca_file = settings.at("ca_file")};
-  options.read_timeout_s = static_cast<int>(IntegerOf(settings, "timeout_s"));
-  ASSIGN_OR_RETURN(mariadb::Connection connection, mariadb::Connection::Open(options));
-  return std::make_unique<Database>(std::move(connection), options.user, options.database);
+  ASSIGN_OR_RETURN(mariadb::Connection connection, Open(settings, true));
+  return std::make_unique<Database>(std::move(connection), settings.at("user"),
+                                    settings.at("database"));
+}
+
+Result<std::unique_ptr<SinkConnection>> ConnectSink(const Settings& settings) {
+  ASSIGN_OR_RETURN(mariadb::Connection connection, Open(settings, false));
+  return SinkOf(std::move(connection), settings.at("database"));
 }
 
 }  // namespace
 
 void Register(ConnectorRegistry& registry) {
-  registry.Add({.name = "mysql",
-                .label = {"MySQL and MariaDB", "MySQL 与 MariaDB"},
-                .fields = kFields,
-                .can = {.query = true, .incremental = true, .count = true, .sums = true},
-                .connect = Connect});
+  registry.Add(
+      {.name = "mysql",
+       .label = {"MySQL and MariaDB", "MySQL 与 MariaDB"},
+       .fields = kFields,
+       .can = {.query = true, .incremental = true, .count = true, .sums = true, .write = true},
+       .connect = Connect,
+       .connect_sink = ConnectSink});
 }
 
 }  // namespace aimass::connectors::mysql

@@ -35,6 +35,16 @@ Schema SchemaOf(const std::vector<FieldInfo>& fields) {
   return schema;
 }
 
+std::string ListOf(const std::vector<FieldInfo>& fields) {
+  std::string list;
+  for (const FieldInfo& field : fields) {
+    const std::string name = QuotedName(field.name);
+    list += list.empty() ? "" : ", ";
+    list += IsPrinted(field) ? name + "::text AS " + name : name;
+  }
+  return list;
+}
+
 Result<std::vector<SourceTable>> Catalog::Tables() {
   ASSIGN_OR_RETURN(
       const auto rows,
@@ -119,6 +129,22 @@ Result<TableDescription> Catalog::Describe(const std::string& table) {
                                       number));
   if (!counted.empty()) description.rows = IntegerAt(counted.front(), 0);
   return description;
+}
+
+Result<std::map<std::string, std::vector<std::string>>> Catalog::UniqueIndexes(
+    const std::string& place) {
+  ASSIGN_OR_RETURN(
+      const auto rows,
+      connection_.Select("SELECT i.indexrelid::text, a.attname FROM pg_catalog.pg_index i CROSS "
+                         "JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k "
+                         "(number, place) JOIN pg_catalog.pg_attribute a ON a.attrelid = "
+                         "i.indrelid AND a.attnum = k.number WHERE i.indisunique AND i.indisvalid "
+                         "AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= "
+                         "i.indnkeyatts AND i.indrelid = " +
+                         connection_.Quoted(place) + "::regclass"));
+  std::map<std::string, std::vector<std::string>> indexes;
+  for (const auto& row : rows) indexes[TextAt(row, 0)].push_back(TextAt(row, 1));
+  return indexes;
 }
 
 Result<std::vector<Check>> Catalog::Privileges() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ class Catalog {
   /// The columns of a quoted name of Find().
   [[nodiscard]] Result<std::vector<aimass::postgres::FieldInfo>> Fields(const std::string& place);
   [[nodiscard]] Result<TableDescription> Describe(const std::string& table);
+  /// The columns of each unique index of a quoted name of Find() that holds for every row.
+  [[nodiscard]] Result<std::map<std::string, std::vector<std::string>>> UniqueIndexes(
+      const std::string& place);
   [[nodiscard]] Result<std::vector<Check>> Privileges();
 
  private:
@@ -39,5 +43,7 @@ class Catalog {
 
 /// The columns as they will be read.
 [[nodiscard]] Schema SchemaOf(const std::vector<aimass::postgres::FieldInfo>& fields);
+/// The columns for a SELECT, each in the form in which it is decoded.
+[[nodiscard]] std::string ListOf(const std::vector<aimass::postgres::FieldInfo>& fields);
 
 }  // namespace aimass::connectors::postgres

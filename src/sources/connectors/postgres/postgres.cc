@@ -8,9 +8,8 @@
 
 #include "sources/connector.h"
 #include "sources/connectors/postgres/catalog.h"
-#include "sources/connectors/postgres/decode.h"
-#include "sources/database.h"
-#include "table/json_rows.h"
+#include "sources/connectors/postgres/reader.h"
+#include "sources/connectors/postgres/sink.h"
 
 namespace aimass::connectors::postgres {
 namespace {
@@ -20,8 +19,6 @@ using aimass::postgres::CopyStream;
 using aimass::postgres::FieldInfo;
 using aimass::postgres::QuotedName;
 using aimass::postgres::Tls;
-
-constexpr std::size_t kMaxBatchBytes = std::size_t{64} << 20;
 
 constexpr std::array kFields = {
     Field{.name = "host", .label = {"Host", "主机"}, .required = true},
@@ -47,6 +44,10 @@ constexpr std::array kFields = {
           .default_value = "60",
           .min = 1,
           .max = 3600},
+    Field{.name = "writable",
+          .label = {"Rows may be sent there", "允许写入"},
+          .kind = FieldKind::kBool,
+          .default_value = "false"},
 };
 
 Tls TlsOf(std::string_view name) {
@@ -54,115 +55,6 @@ Tls TlsOf(std::string_view name) {
   if (name == "on") return Tls::kOn;
   return name == "verify" ? Tls::kVerify : Tls::kAuto;
 }
-
-// The columns for a SELECT, each in the form in which it is decoded.
-std::string ListOf(const std::vector<FieldInfo>& fields) {
-  std::string list;
-  for (const FieldInfo& field : fields) {
-    const std::string name = QuotedName(field.name);
-    list += list.empty() ? "" : ", ";
-    list += IsPrinted(field) ? name + "::text AS " + name : name;
-  }
-  return list;
-}
-
-class Reader : public BatchReader {
- public:
-  Reader(CopyStream stream, std::vector<FieldInfo> fields, SourceRead request)
-      : stream_(std::move(stream)),
-        fields_(std::move(fields)),
-        request_(std::move(request)),
-        schema_(std::make_shared<const Schema>(SchemaOf(fields_))),
-        rows_(fields_.size()),
-        values_(fields_.size()) {}
-
-  [[nodiscard]] const Schema& schema() const override { return *schema_; }
-
-  [[nodiscard]] Result<std::optional<Batch>> Next() override {
-    BatchBuilder builder(schema_);
-    std::size_t rows = 0;
-    std::size_t bytes = 0;
-    while (rows < request_.batch_rows && bytes < kMaxBatchBytes) {
-      ASSIGN_OR_RETURN(const bool found, NextRow());
-      if (!found) break;
-      if (number_++ % 256 == 0) RETURN_IF_ERROR(request_.cancel.Check());
-      ASSIGN_OR_RETURN(const bool good, DecodeRow(&bytes));
-      if (!good) continue;
-      for (std::size_t i = 0; i < values_.size(); ++i) Append(builder, i, values_[i]);
-      ++rows;
-    }
-    if (rows == 0) return std::optional<Batch>();
-    ASSIGN_OR_RETURN(Batch batch, builder.Finish());
-    return std::optional<Batch>(std::move(batch));
-  }
-
- private:
-  Result<bool> NextRow() {
-    for (;;) {
-      ASSIGN_OR_RETURN(const bool found, rows_.Next());
-      if (found) return true;
-      ASSIGN_OR_RETURN(const auto bytes, stream_.Next());
-      if (bytes) {
-        rows_.Feed(*bytes);
-      } else if (rows_.ended()) {
-        return false;
-      } else {
-        return Fail(ErrorCode::kUnavailable, "what the database sent is no binary COPY");
-      }
-    }
-  }
-
-  // False where the row was rejected.
-  Result<bool> DecodeRow(std::size_t* bytes) {
-    for (std::size_t i = 0; i < values_.size(); ++i) {
-      const std::string_view raw = rows_.values()[i];
-      *bytes += raw.size();
-      const Type& type = schema_->columns[i].type;
-      if (const auto value = Decode(fields_[i], type, raw)) {
-        values_[i] = *value;
-        continue;
-      }
-      const std::string shown = Shown(fields_[i], raw).substr(0, 100);
-      Message reason =
-          IsTemporal(type)
-              ? Msg("column '{}': '{}' is not between the years 1 and 9999", fields_[i].name, shown)
-              : Msg("column '{}': '{}' is no {}", fields_[i].name, shown, TypeName(type));
-      if (!request_.reject) {
-        return std::unexpected(
-            Error{.code = ErrorCode::kUnprocessable, .message = std::move(reason), .hint = {}});
-      }
-      RETURN_IF_ERROR(
-          request_.reject({.number = number_, .reason = std::move(reason), .raw = RawRow()}));
-      return false;
-    }
-    return true;
-  }
-
-  // The row as JSON, of what the server sent.
-  std::string RawRow() {
-    std::string out = "{";
-    for (std::size_t i = 0; i < fields_.size(); ++i) {
-      const std::string_view raw = rows_.values()[i];
-      if (i > 0) out += ',';
-      AppendJsonText(out, fields_[i].name);
-      out += ':';
-      if (raw.data() == nullptr) {
-        out += "null";
-      } else {
-        AppendJsonText(out, Shown(fields_[i], raw));
-      }
-    }
-    return out + "}";
-  }
-
-  CopyStream stream_;
-  std::vector<FieldInfo> fields_;
-  SourceRead request_;
-  std::shared_ptr<const Schema> schema_;
-  CopyRows rows_;
-  std::vector<Value> values_;
-  std::int64_t number_ = 0;
-};
 
 class Database : public SourceConnection {
  public:
@@ -198,7 +90,7 @@ class Database : public SourceConnection {
     ASSIGN_OR_RETURN(CopyStream stream,
                      connection_.CopyOut("COPY (" + statement.sql + ") TO STDOUT (FORMAT binary)",
                                          request.cancel));
-    return std::make_unique<Reader>(std::move(stream), std::move(statement.fields), request);
+    return ReaderOf(std::move(stream), std::move(statement.fields), request);
   }
 
   [[nodiscard]] Result<SourceTotals> Totals(const SourceRead& request) override {
@@ -292,30 +184,45 @@ class Database : public SourceConnection {
   std::string moment_;  // the name of the snapshot that others can take
 };
 
-Result<std::unique_ptr<SourceConnection>> Connect(const Settings& settings) {
-  aimass::postgres::Options options{.host = settings.at("host"),
-                                    .port = static_cast<int>(IntegerOf(settings, "port")),
-                                    .user = settings.at("user"),
-                                    .password = settings.at("password"),
-                                    .database = settings.at("database"),
-                                    .tls = TlsOf(settings.at("tls")),
-                                    .ca_file = settings.at("ca_file")};
-  options.timeout_s = static_cast<int>(IntegerOf(settings, "timeout_s"));
-  const std::string& schema = settings.at("schema");
-  ASSIGN_OR_RETURN(Connection connection, Connection::Open(options));
+Result<Connection> Open(const Settings& settings, bool read_only) {
+  ASSIGN_OR_RETURN(
+      Connection connection,
+      Connection::Open({.host = settings.at("host"),
+                        .port = static_cast<int>(IntegerOf(settings, "port")),
+                        .user = settings.at("user"),
+                        .password = settings.at("password"),
+                        .database = settings.at("database"),
+                        .tls = TlsOf(settings.at("tls")),
+                        .ca_file = settings.at("ca_file"),
+                        .timeout_s = static_cast<int>(IntegerOf(settings, "timeout_s")),
+                        .read_only = read_only}));
   // `public` too: that is where the functions and types of extensions are.
-  RETURN_IF_ERROR(connection.Execute("SET search_path = " + QuotedName(schema) + ", public"));
-  return std::make_unique<Database>(std::move(connection), options.database, schema);
+  RETURN_IF_ERROR(
+      connection.Execute("SET search_path = " + QuotedName(settings.at("schema")) + ", public"));
+  return connection;
+}
+
+Result<std::unique_ptr<SourceConnection>> Connect(const Settings& settings) {
+  ASSIGN_OR_RETURN(Connection connection, Open(settings, true));
+  return std::make_unique<Database>(std::move(connection), settings.at("database"),
+                                    settings.at("schema"));
+}
+
+Result<std::unique_ptr<SinkConnection>> ConnectSink(const Settings& settings) {
+  ASSIGN_OR_RETURN(Connection connection, Open(settings, false));
+  return SinkOf(std::move(connection), settings.at("database"), settings.at("schema"));
 }
 
 }  // namespace
 
 void Register(ConnectorRegistry& registry) {
-  registry.Add({.name = "postgres",
-                .label = {"PostgreSQL", "PostgreSQL"},
-                .fields = kFields,
-                .can = {.query = true, .incremental = true, .count = true, .sums = true},
-                .connect = Connect});
+  registry.Add(
+      {.name = "postgres",
+       .label = {"PostgreSQL", "PostgreSQL"},
+       .fields = kFields,
+       .can = {.query = true, .incremental = true, .count = true, .sums = true, .write = true},
+       .connect = Connect,
+       .connect_sink = ConnectSink});
 }
 
 }  // namespace aimass::connectors::postgres
