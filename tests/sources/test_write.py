@@ -127,8 +127,8 @@ def test_every_type_comes_back_as_it_was_sent(client, shop, source, dataset):
 
 @pytest.mark.parametrize("sql, native, words", [
     ("SELECT 1 AS id, 1.239 AS v", "DECIMAL(12,2)", "'1.239' cannot be decimal(12,2) without a change"),
-    ("SELECT 1 AS id, 3000000000 AS v", "INT", "'3000000000' cannot be int without a change"),
-    ("SELECT 1 AS id, '12 pieces' AS v", "INT", "'12 pieces' cannot be int without a change"),
+    ("SELECT 1 AS id, 3000000000 AS v", "INT", "'3000000000' cannot be integer without a change"),
+    ("SELECT 1 AS id, '12 pieces' AS v", "INT", "'12 pieces' cannot be integer without a change"),
     ("SELECT 1 AS id, TIMESTAMP '2026-01-01 08:00:00' AS v", "DATE", "cannot be date without a change"),
     ("SELECT 1 AS id, repeat('x', 9) AS v", "VARCHAR(8)", ""),  # the database's own words
     ("SELECT 1 AS id, CAST(NULL AS INT) AS v", "INT NOT NULL", ""),

@@ -100,5 +100,19 @@ TEST(TableDigest, ComparesWholeRowsWhereThereIsNoKey) {
             "source\n");
 }
 
+TEST(TableDigest, LeavesOutTheColumnsThatAreIgnored) {
+  std::vector<Pair> renamed = Thousand();
+  for (Pair& row : renamed) row.name = "谋";
+  TableDigest all(*IdAndName(), {"id"}, {"name"});
+  all.Add(Rows(Thousand()));
+  TableDigest others(*IdAndName(), {"id"}, {"name"});
+  others.Add(Rows(renamed));
+  EXPECT_TRUE(all.Differing(others).empty());
+  renamed.pop_back();
+  TableDigest fewer(*IdAndName(), {}, {"name"});
+  fewer.Add(Rows(renamed));
+  EXPECT_EQ(all.Differing(fewer).size(), 1U);
+}
+
 }  // namespace
 }  // namespace aimass

@@ -1,9 +1,11 @@
 #include "datasets/send/job.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "datasets/collect/attempts.h"
 #include "datasets/collect/digest.h"
+#include "datasets/import/parts.h"
 #include "datasets/read.h"
 #include "datasets/send/fit.h"
 #include "datasets/send/mode.h"
