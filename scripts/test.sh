@@ -5,7 +5,7 @@
 #   link   the tests of native/ in the release build: each used function of a library whose header is of another release
 #   http   tests/: the release binary from outside, and what is fuzzed (build-fuzz): 20 s for each target
 #   all    unit, link, http
-#   tsan   the unit tests of base, jobs and runtimes under ThreadSanitizer (build-tsan)
+#   tsan   the unit tests of base, jobs, runtimes, endpoints and HTTP under ThreadSanitizer (build-tsan)
 #   bench  bench/run.py: measurements beside peers, into bench/results/
 #   quality  bench/quality/quality.py: models on real tables beside other libraries (over an hour at 60 s)
 # The others run the tests below tests/ with that pytest marker. JOBS limits parallel compilers.
@@ -31,8 +31,8 @@ run_unit() {
 
 run_tsan() {
   configure tsan build-tsan
-  cmake --build build-tsan -j "$jobs" --target base_test jobs_test runtimes_test
-  scripts/with_postgres.sh ctest --test-dir build-tsan -L '^(base|jobs|runtimes)$' -j "$jobs" --output-on-failure \
+  cmake --build build-tsan -j "$jobs" --target base_test jobs_test runtimes_test endpoints_test api_test
+  scripts/with_postgres.sh ctest --test-dir build-tsan -L '^(base|jobs|runtimes|endpoints|api)$' -j "$jobs" --output-on-failure \
     --no-tests=error 2>&1 | grep -vE '^ *(Start|[0-9]+/[0-9]+ Test .*Passed)'
 }
 
