@@ -120,7 +120,7 @@ def test_every_type_comes_back_as_it_was_sent(client, shop, source, dataset):
     assert job["state"] == "succeeded" and job["output"] == {"rows": 9, "table": table, "created": True}, job
     answer = client.post("/api/v1/datasets", json={"name": f"{name}-back", "source": source, "table": table})
     assert wait_for_job(client, answer.json()["job"]["id"])["state"] == "succeeded"
-    columns = "small, big, CAST(flag AS TINYINT), amount, score, CAST(rough AS FLOAT), day, at, note, bytes"
+    columns = "small, big, CAST(flag AS TINYINT), amount, score, CAST(rough AS FLOAT), day, \"at\", note, bytes"
     assert rows_of(client, f'SELECT {columns} FROM "{name}-back" ORDER BY small') == rows_of(
         client, f"SELECT {columns} FROM {name} ORDER BY small")
 
@@ -195,7 +195,7 @@ def test_a_row_that_another_index_takes_for_the_same_is_no_update(client, shop, 
     table = table_name()
     shop.run(f"CREATE TABLE {table} (id INT PRIMARY KEY, mail VARCHAR(20) UNIQUE)", f"INSERT INTO {table} VALUES (1, 'a@x')")
     job = write(client, source, dataset("SELECT 2 AS id, 'a@x' AS mail"), table, mode="upsert")
-    assert job["state"] == "failed" and "a@x" in text_of(job), job
+    assert job["state"] == "failed" and "uplicate" in text_of(job), job
     assert [[int(i), m] for i, m in shop.run(f"SELECT * FROM {table}")] == [[1, "a@x"]]
 
 
