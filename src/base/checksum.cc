@@ -1,5 +1,7 @@
 #include "base/checksum.h"
 
+#include <openssl/hmac.h>
+
 #include <array>
 
 namespace aimass {
@@ -23,15 +25,29 @@ void Sha256Sum::Add(std::string_view bytes) {
 }
 
 std::string Sha256Sum::Hex() {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  std::array<char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
-  EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+  EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()), &size);
+  return ToHex({digest.data(), size});
+}
+
+std::string HmacSha256(std::string_view key, std::string_view text) {
+  std::array<char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  HMAC(Algorithm(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+       reinterpret_cast<unsigned char*>(digest.data()), &size);
+  return {digest.data(), size};
+}
+
+std::string ToHex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string hex;
-  hex.reserve(2 * std::size_t{size});
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += kDigits[digest[i] >> 4U];
-    hex += kDigits[digest[i] & 0xfU];
+  hex.reserve(2 * bytes.size());
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += kDigits[byte >> 4U];
+    hex += kDigits[byte & 0xfU];
   }
   return hex;
 }

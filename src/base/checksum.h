@@ -20,4 +20,10 @@ class Sha256Sum {
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
 };
 
+/// HMAC-SHA-256 (RFC 2104) of `text`: 32 bytes, not hex. Threads: pure function.
+[[nodiscard]] std::string HmacSha256(std::string_view key, std::string_view text);
+
+/// Bytes as lower-case hex digits.
+[[nodiscard]] std::string ToHex(std::string_view bytes);
+
 }  // namespace aimass

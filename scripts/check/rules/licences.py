@@ -59,6 +59,6 @@ def linked(table: dict):
             owner = subprocess.run(["dpkg", "-S", candidate], capture_output=True, text=True).stdout.split(":")[0]
             if owner:
                 break
-        stem = re.sub(r"[\d.-]*(t64)?$", "", owner.removesuffix("-gnutls"))
+        stem = re.sub(r"[\d.-]*(t64|v5)?$", "", owner.removesuffix("-gnutls"))
         if owner not in SYSTEM and stem not in known and not any(stem.rstrip("0123456789.-") in p for p in table["debian"]):
             yield f"deps/licences.json:1: expected an entry for {owner} ({name}, loaded by build/aimass), found none"

@@ -1,61 +1,18 @@
 #include "api/http/url.h"
 
-#include <simdjson.h>
-
 namespace aimass::http {
-namespace {
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-}  // namespace
-
-bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 Result<std::string> PercentDecode(std::string_view text, bool plus_is_space) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      const int high = i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? HexDigit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) {
-        return Fail(ErrorCode::kInvalidArgument,
-                    "'%' in the address must be followed by two hexadecimal digits");
-      }
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      out += plus_is_space && text[i] == '+' ? ' ' : text[i];
-    }
+  auto out = aimass::PercentDecode(text, plus_is_space);
+  if (!out) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "'%' in the address must be followed by two hexadecimal digits");
   }
-  if (!IsUtf8(out)) return Fail(ErrorCode::kInvalidArgument, "the address must be UTF-8");
-  if (out.find('\0') != std::string::npos) {
+  if (!IsUtf8(*out)) return Fail(ErrorCode::kInvalidArgument, "the address must be UTF-8");
+  if (out->find('\0') != std::string::npos) {
     return Fail(ErrorCode::kInvalidArgument, "the address must not hold a NUL character");
   }
-  return out;
-}
-
-std::string PercentEncode(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  return out;
+  return *std::move(out);
 }
 
 std::vector<std::string> SplitPath(std::string_view path) {

@@ -6,15 +6,16 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/percent.h"
 
 namespace aimass::http {
+
+using aimass::IsUtf8;
+using aimass::PercentEncode;
 
 /// `%41` → `A`. Errors: kInvalidArgument for `%` without two hex digits, for what is not UTF-8
 /// afterwards, and for a NUL.
 [[nodiscard]] Result<std::string> PercentDecode(std::string_view text, bool plus_is_space);
-
-/// Everything but letters, digits and `-._~` as %XX.
-[[nodiscard]] std::string PercentEncode(std::string_view text);
 
 /// "/a/{b}" → {"a", "{b}"}, still encoded; "/a/" → {"a", ""}.
 [[nodiscard]] std::vector<std::string> SplitPath(std::string_view path);
@@ -22,9 +23,6 @@ namespace aimass::http {
 /// "a=1&b=x%20y". Errors: as PercentDecode; a name that stands twice.
 [[nodiscard]] Result<std::map<std::string, std::string, std::less<>>> ParseQuery(
     std::string_view text);
-
-/// Whether `text` is well-formed UTF-8 (no surrogates, nothing overlong).
-[[nodiscard]] bool IsUtf8(std::string_view text);
 
 /// The path and query of a request target, whether it came as "/p?q" or as "http://host/p?q".
 struct Target {

@@ -1,24 +1,19 @@
 // libcurl 7.88.
 #include "native/curl/download.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <memory>
-#include <mutex>
 
-#include "base/clock.h"
 #include "base/file.h"
+#include "native/curl/handle.h"
 
 namespace aimass::curl {
 namespace {
@@ -29,6 +24,7 @@ struct Transfer {
   const DownloadOptions* options = nullptr;
   const CancelToken* cancel = nullptr;
   const std::function<void(std::int64_t, std::int64_t)>* progress = nullptr;
+  Gate gate;
   std::int64_t start = 0;         // bytes that an earlier attempt left
   std::int64_t range_start = -1;  // where the answer says that its bytes begin
   std::int64_t range_total = -1;  // and how many there are in all
@@ -36,18 +32,9 @@ struct Transfer {
   bool checked = false;           // the status of the answer that is being written
   bool too_large = false;
   bool wrong_range = false;  // the answer is another piece than was asked for
-  bool refused = false;      // the address is not public
   int system_error = 0;
   Download result;
 };
-
-std::string Trimmed(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0)
-    text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0)
-    text.remove_suffix(1);
-  return std::string(text);
-}
 
 // "bytes 100-199/1000", "bytes */1000"
 void ReadRange(std::string_view text, Transfer& transfer) {
@@ -76,9 +63,7 @@ std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* user
   }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
-  std::string name(line.substr(0, colon));
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = LowerCase(line.substr(0, colon));
   if (name == "etag") transfer.result.etag = Trimmed(line.substr(colon + 1));
   if (name == "content-range") ReadRange(Trimmed(line.substr(colon + 1)), transfer);
   if (name == "last-modified") transfer.result.last_modified = Trimmed(line.substr(colon + 1));
@@ -133,53 +118,17 @@ int OnProgress(void* user, curl_off_t total, curl_off_t now, curl_off_t /*up*/,
   return transfer.cancel->cancelled() ? 1 : 0;
 }
 
-bool Public(const sockaddr& address) {
-  if (address.sa_family == AF_INET) {
-    const in_addr& ip = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
-    return IsPublicAddress({reinterpret_cast<const std::uint8_t*>(&ip), 4});
-  }
-  if (address.sa_family != AF_INET6) return false;
-  const in6_addr& ip = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-  return IsPublicAddress({ip.s6_addr, 16});
-}
-
-// Asked for each address that is really connected to, so a name cannot change its meaning after the
-// check.
-curl_socket_t OnSocket(void* user, curlsocktype /*purpose*/, curl_sockaddr* address) {
-  auto& transfer = *static_cast<Transfer*>(user);
-  if (transfer.options->public_only && !Public(address->addr)) {
-    transfer.refused = true;
-    return CURL_SOCKET_BAD;
-  }
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-void InitializeOnce() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
-
 // All but what is to be done with the answer.
 void SetUp(CURL* handle, const std::string& url, const DownloadOptions& options,
            Transfer& transfer) {
-  curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  transfer.gate.public_only = options.public_only;
+  SetUpTransfer(handle, url, options.stall_ms, options.time_limit_ms, transfer.gate);
   curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, options.max_redirects > 0 ? 1L : 0L);
   curl_easy_setopt(handle, CURLOPT_MAXREDIRS, static_cast<long>(options.max_redirects));
-  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, 20'000L);
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(options.time_limit_ms));
-  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_ms / 1000));
-  curl_easy_setopt(handle, CURLOPT_USERAGENT, "aimass");
-  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &OnHeader);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &OnBody);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, &OnSocket);
-  curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &transfer);
-  if (options.public_only) curl_easy_setopt(handle, CURLOPT_PROXY, "");
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &OnProgress);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &transfer);
@@ -201,22 +150,7 @@ Status CheckOutcome(CURLcode code, const Transfer& transfer, const std::string& 
     return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than the {} bytes that are allowed",
                 address, transfer.options->max_bytes);
   }
-  if (transfer.refused && code != CURLE_OK) {
-    return Fail(ErrorCode::kPermissionDenied,
-                "'{}' is an address of this machine or of a private network, from which this key "
-                "may not import",
-                address);
-  }
-  if (code == CURLE_OPERATION_TIMEDOUT) {
-    return Fail(ErrorCode::kTimeout, "'{}' did not arrive within the time limit", address);
-  }
-  if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT) {
-    return Fail(ErrorCode::kInvalidArgument, "'{}' is not an http:// or https:// address", address);
-  }
-  if (code != CURLE_OK) {
-    return Fail(ErrorCode::kUnavailable, "cannot fetch '{}': {}", address,
-                curl_easy_strerror(code));
-  }
+  RETURN_IF_ERROR(CheckTransfer(code, transfer.gate, address));
   long status = 0;
   curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
   if (status == 200 || status == 206 || (status == 416 && transfer.start > 0)) return {};
@@ -281,9 +215,7 @@ std::string WithoutSecrets(const std::string& url) {
 
 Result<Download> Look(const std::string& url, const DownloadOptions& options,
                       const CancelToken& cancel) {
-  InitializeOnce();
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
-                                                                   &curl_easy_cleanup);
+  const Handle handle = NewHandle();
   const std::function<void(std::int64_t, std::int64_t)> nobody;
   Transfer transfer{
       .handle = handle.get(), .options = &options, .cancel = &cancel, .progress = &nobody};
@@ -302,11 +234,9 @@ Result<Download> Fetch(const std::string& url, const std::string& path,
                        const std::string& validator, const DownloadOptions& options,
                        const CancelToken& cancel,
                        const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
-  InitializeOnce();
   const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(SystemError(errno, "create", path));
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
-                                                                   &curl_easy_cleanup);
+  const Handle handle = NewHandle();
   Transfer transfer{.handle = handle.get(),
                     .fd = fd.get(),
                     .options = &options,

@@ -30,6 +30,7 @@ import csv
 import ctypes
 import datetime
 import decimal
+import io
 import os
 import struct
 
@@ -321,8 +322,12 @@ class Files:
 
     def _read(self, path) -> list[tuple]:
         with path.open(newline="") as file:
-            return [(int(key), name, decimal.Decimal(amount), moment) for key, name, amount, moment in
-                    list(csv.reader(file))[1:]]
+            return self._parse(file)
+
+    @staticmethod
+    def _parse(file) -> list[tuple]:
+        return [(int(key), name, decimal.Decimal(amount), moment) for key, name, amount, moment in
+                list(csv.reader(file))[1:]]
 
     def _write(self, path, rows: list[tuple]) -> None:
         with path.with_suffix(".tmp").open("w", newline="") as file:
@@ -330,4 +335,61 @@ class Files:
         path.with_suffix(".tmp").rename(path)
 
 
-ADAPTERS = [Mysql, Postgres, Redis, RedisStream, Files]
+class S3(Files):
+    """A bucket of CSV objects, some rows in each, read by a user who may do that and nothing else."""
+
+    kind = "s3"
+    fixture = "s3"
+    bucket = "contract"
+
+    def __init__(self, server):
+        self.server = server
+        server.make_bucket(self.bucket)
+        server.add_user("contract", "p/w+1=")
+        server.allow(self.bucket, "contract", "s3:ListBucket", "s3:GetObject")
+
+    def settings(self) -> dict:
+        return self.server.settings(self.bucket, "contract", "p/w+1=") | {"prefix": "表"}
+
+    def create(self, table: str) -> None:
+        self._put(f"表/{table}/0.csv", [])
+
+    def insert(self, table: str, rows: list[tuple]) -> None:
+        held = len(self._keys(table))
+        for first in range(0, len(rows), self.ROWS_IN_A_FILE):
+            self._put(f"表/{table}/{held + first}.csv", rows[first:first + self.ROWS_IN_A_FILE])
+
+    def rows(self, table: str) -> list[tuple]:
+        return sorted(row for key in self._keys(table) for row in self._rows_of(key))
+
+    def log(self) -> int:
+        return len(self.server.log())
+
+    def pushed_down(self, log: int, table: str) -> bool:
+        """Only objects that are new or changed were got."""
+        got = {key for operation, bucket, key in self.server.log()[log:]
+               if (operation, bucket) == ("GetObject", self.bucket) and key.startswith(f"表/{table}/")}
+        return 0 < len(got) < len(self._keys(table))
+
+    def _keys(self, table: str) -> list[str]:
+        return [key for key in self.server.keys(self.bucket) if key.startswith(f"表/{table}/")]
+
+    def _file_of(self, table: str, key: int):
+        for name in self._keys(table):
+            rows = self._rows_of(name)
+            if any(row[0] == key for row in rows):
+                return name, rows
+
+    def _rows_of(self, name: str) -> list[tuple]:
+        return self._parse(io.StringIO(self.server.read(self.bucket, name).decode(), newline=""))
+
+    def _write(self, name: str, rows: list[tuple]) -> None:
+        self._put(name, rows)
+
+    def _put(self, name: str, rows: list[tuple]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([("id", "name", "amount", "updated_at"), *rows])
+        self.server.client.put_object(Bucket=self.bucket, Key=name, Body=text.getvalue().encode())
+
+
+ADAPTERS = [Mysql, Postgres, Redis, RedisStream, Files, S3]
