@@ -27,6 +27,7 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOCK = ROOT / "deps" / "lock.json"
 OLDEST_NODE = (20, 19)
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 
 
 def cache_dir() -> pathlib.Path:
@@ -60,7 +61,7 @@ def download(part: dict, folder: pathlib.Path, tools: dict) -> None:
         command = npm_command(tools) + ["pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder),
                                         part["package"]]
     elif part["kind"] == "maven":
-        command = ["mvn", "--batch-mode", "--quiet", "dependency:copy", f"-Dartifact={part['package']}",
+        command = ["mvn", "--batch-mode", "--quiet", MAVEN_COPY, f"-Dartifact={part['package']}",
                    f"-DoutputDirectory={folder}"]
     else:
         sys.exit(f"fetch_deps: {part['name']}: kind must be pypi, npm or maven, found {part['kind']!r}")
