@@ -13,14 +13,15 @@ list(FILTER sources EXCLUDE REGEX "_test\\.cc$|^base/(pool|process)\\.cc$|^table
 list(APPEND sources api/http/chunks.cc api/http/compress.cc api/http/message.cc api/http/parser.cc
   api/http/problem.cc api/http/url.cc datasets/format.cc datasets/import/infer.cc datasets/import/mapped.cc
   datasets/import/number.cc datasets/import/query_reader.cc datasets/import/tally.cc datasets/sql/check.cc
-  datasets/sql/function_lists.cc)
+  datasets/sql/function_lists.cc native/mongodb/bson.cc sources/connectors/mongodb/decode.cc
+  sources/connectors/mongodb/json.cc sources/connectors/mongodb/layout.cc sources/database.cc sources/fields.cc)
 list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/src/)
 get_target_property(base_sources aimass_base SOURCES)
 list(FILTER base_sources INCLUDE REGEX "/generated/(messages_zh|version)\\.cc$")
 add_library(fuzz_product STATIC EXCLUDE_FROM_ALL ${sources} ${base_sources})
 target_include_directories(fuzz_product PUBLIC ${CMAKE_SOURCE_DIR}/src)
 get_target_property(libraries aimass_base LINK_LIBRARIES)
-target_link_libraries(fuzz_product PUBLIC ${libraries} aimass::duckdb LibArchive::LibArchive)
+target_link_libraries(fuzz_product PUBLIC ${libraries} aimass::duckdb aimass::mongoc LibArchive::LibArchive)
 # Half of the compiler's time would go into reading these again and again.
 target_precompile_headers(fuzz_product PRIVATE <base/json.h> <algorithm> <filesystem> <functional> <map> <memory> <set>)
 

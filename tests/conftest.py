@@ -9,6 +9,7 @@
     mariadb        a private MariaDB server (harness.MariaDb)
     redis          a private Redis server (harness.Redis)
     s3             a private S3 server (object_store.ObjectStore)
+    mongo          a private MongoDB server (harness.Mongo)
 """
 
 import pathlib
@@ -17,7 +18,7 @@ import subprocess
 
 import pytest
 
-from harness import BINARY, ROOT, MariaDb, Postgres, Redis, Run, Server, run_aimass
+from harness import BINARY, ROOT, MariaDb, Mongo, Postgres, Redis, Run, Server, run_aimass
 from object_store import ObjectStore
 
 
@@ -108,6 +109,14 @@ def redis(tmp_path_factory):
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory):
     server = ObjectStore(tmp_path_factory.mktemp("s3"))
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def mongo(tmp_path_factory):
+    server = Mongo(tmp_path_factory.mktemp("mongo"))
     server.start()
     yield server
     server.remove()

@@ -10,9 +10,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import httpx
+import pymongo
 import pymysql
 import pytest
 
@@ -311,6 +313,58 @@ class Redis:
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+class Mongo:
+    """A private MongoDB server on 127.0.0.1, in `home`: an emulator (mongo-java-server), which keeps everything in memory
+    and lets everybody in. `changes`: whether it tells of changes, as members of replica sets do."""
+
+    def __init__(self, home: pathlib.Path, changes: bool = True):
+        self.home = home
+        self.port = free_port()
+        self.changes = changes
+        self.process: subprocess.Popen | None = None
+
+    def command(self) -> list:
+        found = subprocess.run([sys.executable, ROOT / "scripts" / "fetch_deps.py", "--server", "mongo-java-server"],
+                               capture_output=True, text=True)
+        if found.returncode != 0:
+            pytest.fail(f"the MongoDB emulator is missing; run scripts/install.sh test\n{found.stderr}")
+        return ["java", "-Xmx1g", "-cp", found.stdout.strip(), ROOT / "tests" / "sources" / "MongoEmulator.java",
+                str(self.port), *(["changes"] if self.changes else [])]
+
+    def start(self) -> None:
+        with open(self.home / "server.log", "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.home)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=5):
+                    break
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    pytest.fail("the private MongoDB server did not start:\n" +
+                                (self.home / "server.log").read_text()[-3000:])
+                time.sleep(0.1)
+        self.client = pymongo.MongoClient("127.0.0.1", self.port, directConnection=True)
+        self.client.admin.command("ping")
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(30)
+
+    def remove(self) -> None:
+        self.kill()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+class OtherMongo(Mongo):
+    """The same by another emulator, which has nothing in common with it: nx-27017, over SQLite."""
+
+    def command(self) -> list:
+        return [pathlib.Path(sys.executable).parent / "nx-27017", "--db", "memory", "--host", "127.0.0.1", "-p",
+                str(self.port)]
 
 
 class RespError(Exception):

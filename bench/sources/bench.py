@@ -1,5 +1,5 @@
 """Collection of 1 million rows × 12 columns from PostgreSQL and MariaDB beside pandas and ConnectorX; of 1 million hashes
-from Redis beside redis-py and pyarrow.
+from Redis beside redis-py and pyarrow; of 200,000 documents from MongoDB (an emulator of it) beside pymongo and pyarrow.
 
 Ours is `aimass datasets add` from a stopped server to the committed Delta version, and it reads the table **twice** by
 design: once to write it, and once more on a second connection at the same moment to compare every row, the count and
@@ -8,14 +8,16 @@ others read once, compare nothing, make doubles of decimals, and write one Parqu
 private servers on loopback, their work is not in the CPU seconds. Peak memory is that of a contender's largest process.
 """
 
+import datetime
 import pathlib
 import sys
 import tempfile
 
 from bench import BINARY, median, run, scratch
-from harness import MariaDb, Postgres, Redis
+from harness import MariaDb, Mongo, Postgres, Redis
 
 ROWS = 1_000_000
+DOCUMENTS = 200_000
 PASSWORD = "bench"
 TABLE = """CREATE TABLE orders (id BIGINT PRIMARY KEY, customer_id INT NOT NULL, sku VARCHAR(20) NOT NULL,
   quantity SMALLINT NOT NULL, price_cny DECIMAL(12,2) NOT NULL, discount DOUBLE PRECISION, paid BOOLEAN NOT NULL,
@@ -99,35 +101,57 @@ class RedisHashes:
         self.server.run("ACL", "SETUSER", "reader", "on", f">{PASSWORD}", "allkeys", "allchannels", "+@all")
 
 
-def collect_redis(table, _name: str):
-    return collect(table, "hash user:*")
+# All documents, as whoever uses both would write it.
+MONGO_PEER = """import pymongo, pyarrow, pyarrow.parquet
+documents = pymongo.MongoClient('127.0.0.1', port, directConnection=True)['shop']['orders'].find()
+pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(documents)), out)
+"""
 
 
-def redis_peer(table, _name: str):
-    out = scratch("sources") / "out.parquet"
-    names = f"port, password, out = {table.server.port}, None, {str(out)!r}"
-    return run([sys.executable, "-c", f"{names}\n{REDIS_PEER}"])
+class MongoDocuments:
+    kind = "mongodb"
+    database = "shop"
+
+    def __init__(self, home: pathlib.Path):
+        self.server = Mongo(home, changes=False)
+        self.server.start()
+        orders = self.server.client[self.database]["orders"]
+        day = datetime.datetime(2026, 1, 1)
+        for first in range(0, DOCUMENTS, 10_000):
+            orders.insert_many([{"_id": i, "customer": i * 7919 % 200_000, "sku": f"SKU-{i * 31 % 90_000 + 10_000}",
+                                 "quantity": i % 19 + 1, "price": (i * 37 % 99_991) / 100.0, "paid": i % 14 != 0,
+                                 "city": ("上海", "北京", "Singapore")[i % 3], "at": day + datetime.timedelta(seconds=i * 61),
+                                 "note": f"order {i} 请尽快发货"} for i in range(first, first + 10_000)])
 
 
-def measure_redis(bench) -> None:
-    table = RedisHashes(pathlib.Path(tempfile.mkdtemp(prefix="aimass-bench-")))
-    contenders = {"aimass (reads twice, compares)": collect_redis, "redis-py + pyarrow": redis_peer}
-    seen = {name: [] for name in contenders}
+def peer_of(script: str):
+    def run_peer(table):
+        out = scratch("sources") / "out.parquet"
+        return run([sys.executable, "-c", f"port, password, out = {table.server.port}, None, {str(out)!r}\n{script}"])
+
+    return run_peer
+
+
+def measure_store(bench, label: str, what: str, make, name: str, peer_name: str, script: str) -> None:
+    """Ours beside the usual Python client: `name` is what the table is called."""
+    table = make(pathlib.Path(tempfile.mkdtemp(prefix="aimass-bench-")))
+    contenders = {"aimass (reads twice, compares)": lambda table: collect(table, name), peer_name: peer_of(script)}
+    seen = {contender: [] for contender in contenders}
     try:
         for _ in range(bench.runs):
-            for name, call in contenders.items():
-                seen[name].append(call(table, name))
+            for contender, call in contenders.items():
+                seen[contender].append(call(table))
     finally:
         table.server.remove()
     ours, theirs = seen.values()
-    bench.table(f"Redis 7.0: {ROWS:,} hashes of 5 fields, median of {bench.runs} runs",
+    bench.table(f"{label}: {what}, median of {bench.runs} runs",
                 ["tool", "seconds", "CPU seconds", "peak MB", "its seconds / ours"],
-                [[name, median(c.wall_s for c in costs), median(c.cpu_s for c in costs), max(c.peak_mb for c in costs),
-                  median(c.wall_s / o.wall_s for c, o in zip(costs, ours))] for name, costs in seen.items()])
-    bench.at_least("Redis 7.0: seconds, redis-py + pyarrow / ours",
+                [[tool, median(c.wall_s for c in costs), median(c.cpu_s for c in costs), max(c.peak_mb for c in costs),
+                  median(c.wall_s / o.wall_s for c, o in zip(costs, ours))] for tool, costs in seen.items()])
+    bench.at_least(f"{label}: seconds, {peer_name} / ours",
                    median(c.wall_s / o.wall_s for c, o in zip(theirs, ours)), 3.0)
-    bench.at_most("Redis 7.0: peak MB of ours", max(c.peak_mb for c in ours), 300)
-    bench.figures["Redis 7.0"] = {name: [[c.wall_s, c.cpu_s, c.peak_mb] for c in costs] for name, costs in seen.items()}
+    bench.at_most(f"{label}: peak MB of ours", max(c.peak_mb for c in ours), 300)
+    bench.figures[label] = {tool: [[c.wall_s, c.cpu_s, c.peak_mb] for c in costs] for tool, costs in seen.items()}
 
 
 def collect(table, name: str):
@@ -136,12 +160,13 @@ def collect(table, name: str):
     secret = data.parent / "secret"
     secret.write_text(PASSWORD)
     database = ["--set", f"database={table.database}"] if hasattr(table, "database") else []
+    user = [] if table.kind == "mongodb" else ["--set", "user=reader", "--secret-file", f"password={secret}"]
     run([BINARY, "sources", "add", "erp", "--kind", table.kind, "--set", "host=127.0.0.1", "--set",
-         f"port={table.server.port}", "--set", "user=reader", *database, "--secret-file", f"password={secret}", "--data", data])
+         f"port={table.server.port}", *user, *database, "--data", data])
     what = name if table.kind == "redis" else "orders"
     cost = run([BINARY, "datasets", "add", "orders", "--source", "erp", "--table", what, "--data", data, "--json"])
     shown = run([BINARY, "sql", "SELECT count(*) AS n FROM orders", "--data", data, "--json"]).out
-    assert str(ROWS) in shown, shown
+    assert str(DOCUMENTS if table.kind == "mongodb" else ROWS) in shown, shown
     return cost
 
 
@@ -154,7 +179,7 @@ def peer(table, name: str):
 
 
 def measure(bench) -> None:
-    bench.peers("pandas", "connectorx", "pyarrow", "sqlalchemy", "psycopg2-binary", "pymysql", "redis")
+    bench.peers("pandas", "connectorx", "pyarrow", "sqlalchemy", "psycopg2-binary", "pymysql", "redis", "pymongo")
     for label, kind in (("PostgreSQL 15", PostgresTable), ("MariaDB 10.11", MariaDbTable)):
         home = pathlib.Path(tempfile.mkdtemp(prefix="aimass-bench-"))
         table = kind(home)
@@ -177,5 +202,8 @@ def measure(bench) -> None:
                            median(c.wall_s / o.wall_s for c, o in zip(seen[name], ours)), limit)
         bench.at_most(f"{label}: peak MB of ours", max(c.peak_mb for c in ours), 300)
         bench.figures[label] = {name: [[c.wall_s, c.cpu_s, c.peak_mb] for c in costs] for name, costs in seen.items()}
-    measure_redis(bench)
+    measure_store(bench, "Redis 7.0", f"{ROWS:,} hashes of 5 fields", RedisHashes, "hash user:*", "redis-py + pyarrow",
+                  REDIS_PEER)
+    measure_store(bench, "MongoDB emulator", f"{DOCUMENTS:,} documents of 9 fields", MongoDocuments, "orders",
+                  "pymongo + pyarrow", MONGO_PEER)
     scratch("sources")

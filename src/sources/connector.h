@@ -69,7 +69,10 @@ struct SourceRead {
   std::string query;                 // one SELECT; it can change nothing
   std::vector<std::string> columns;  // of `table`: only these; empty: all
   std::optional<SourceRange> range;  // only these rows; for connectors that can `incremental`
-  std::int64_t limit = 0;            // rows at most; 0: all
+  /// The columns that the dataset has already. Connectors whose tables have no columns of their own
+  /// (documents) give just these, instead of what they would propose; others give what there is.
+  std::optional<Schema> as;
+  std::int64_t limit = 0;  // rows at most; 0: all
   std::size_t batch_rows = 8192;
   std::function<Status(const BadRow&)> reject;  // gets what is no row; none: such a row is an error
   CancelToken cancel;

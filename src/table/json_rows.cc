@@ -5,6 +5,7 @@
 #include <iterator>
 #include <limits>
 
+#include "base/base64.h"
 #include "table/decimal.h"
 
 namespace aimass {
@@ -38,22 +39,6 @@ void AppendFloat(std::string& out, T value) {
   } else {
     Append(out, "{}", value);  // the shortest digits that read back as the same number
   }
-}
-
-void AppendBase64(std::string& out, std::string_view bytes) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  out += '"';
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      out += i + j <= bytes.size() ? kDigits[group >> (18 - 6 * j) & 63] : '=';
-    }
-  }
-  out += '"';
 }
 
 /// Length of the UTF-8 sequence at `text[at]`, 0 where it is none.
@@ -235,7 +220,10 @@ void AppendJsonValue(std::string& out, const ColumnView& column, std::size_t row
     case TypeKind::kText:
       return AppendJsonText(out, column.Bytes(row));
     case TypeKind::kBinary:
-      return AppendBase64(out, column.Bytes(row));
+      out += '"';
+      AppendBase64(out, column.Bytes(row));
+      out += '"';
+      return;
     case TypeKind::kDate:
       out += '"' + DateText(static_cast<std::int32_t>(column.Int64(row))) + '"';
       return;

@@ -4,7 +4,7 @@ from wire_proxy import WireProxy
 
 
 class Proxy(WireProxy):
-    def asked(self, state: dict) -> None:
+    def asked(self, data: bytes, state: dict) -> None:
         state["shift"] = 0  # a command begins a new count
 
     def messages(self, pending: bytes, state: dict) -> tuple[bytes, bytes]:

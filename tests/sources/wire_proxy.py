@@ -35,7 +35,7 @@ class WireProxy:
         """What goes on to the client of `pending`, and what is left of it: the beginning of a message."""
         raise NotImplementedError
 
-    def asked(self, state: dict) -> None:
+    def asked(self, data: bytes, state: dict) -> None:
         """The client has sent something."""
 
     def copies(self, body: bytes, state: dict) -> list[bytes]:
@@ -75,7 +75,7 @@ class WireProxy:
     def _to_server(self, client, server, state) -> None:
         try:
             while data := client.recv(65536):
-                self.asked(state)
+                self.asked(data, state)
                 server.sendall(data)
         except OSError:
             pass

@@ -164,13 +164,16 @@ class Collection {
     start_.reset();
     request_.range.reset();
     request_.columns.clear();
+    request_.as.reset();
+    ASSIGN_OR_RETURN(const std::optional<std::int64_t> position, LastPosition());
+    if (position) request_.as = base_.schema;
     ASSIGN_OR_RETURN(Schema columns, ColumnsOf(reading));
     for (const std::string& column : key_) {
       if (!columns.Find(column)) return NoColumn(column);
     }
-    const auto position = columns.Find(cursor_->column);
-    if (!position) return NoColumn(cursor_->column);
-    const Type type = columns.columns[*position].type;
+    const auto place = columns.Find(cursor_->column);
+    if (!place) return NoColumn(cursor_->column);
+    const Type type = columns.columns[*place].type;
     if (!MayBeCursor(type)) {
       return WithHint(
           Fail(ErrorCode::kUnprocessable, "'{}' cannot be a cursor: it is {}", cursor_->column,
@@ -178,15 +181,10 @@ class Collection {
           Msg("a cursor is a whole number, a date or a timestamp that grows with every change"));
     }
     request_.range = SourceRange{.column = cursor_->column, .type = type, .from = {}};
-    const delta::Log log(folder_);
-    ASSIGN_OR_RETURN(const std::int64_t latest, log.Latest());
-    if (latest < 0 || parameters_.value("anew", false)) return {};
-    ASSIGN_OR_RETURN(base_, log.Read());
-    const auto found = base_.txns.find(Name());
-    if (found == base_.txns.end() || found->second == delta::kNoPosition) return {};
+    if (!position) return {};
     const bool grows = reading.OnlyGrows(request_);
-    start_ = grows ? found->second + 1
-                   : StartOf(type, found->second, cursor_->overlap.value_or(DefaultOverlap(type)));
+    start_ = grows ? *position + 1
+                   : StartOf(type, *position, cursor_->overlap.value_or(DefaultOverlap(type)));
     request_.range->from = start_;
     if (grows) {
       // What its rows hold may differ from one to the next; the dataset's columns stay.
@@ -196,6 +194,18 @@ class Collection {
     RETURN_IF_ERROR(CheckSameColumns(delta::Storable(columns)));
     context_.Log(Msg("reading from {} on: {}", cursor_->column, CursorLiteral(type, *start_)));
     return {};
+  }
+
+  // Where the last run ended, of the dataset that this one changes; none: everything is read.
+  Result<std::optional<std::int64_t>> LastPosition() {
+    const delta::Log log(folder_);
+    ASSIGN_OR_RETURN(const std::int64_t latest, log.Latest());
+    if (latest < 0 || parameters_.value("anew", false)) return std::optional<std::int64_t>();
+    ASSIGN_OR_RETURN(base_, log.Read());
+    const auto found = base_.txns.find(Name());
+    if (found == base_.txns.end() || found->second == delta::kNoPosition)
+      return std::optional<std::int64_t>();
+    return std::optional(found->second);
   }
 
   [[nodiscard]] std::string Name() const {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "native/redis/failure.h"
-#include "native/redis/socket.h"
+#include "native/socket/socket.h"
 
 namespace aimass::redis {
 namespace {
@@ -112,7 +112,12 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 Result<Connection> Connection::Open(const Options& options) {
-  ASSIGN_OR_RETURN(Socket socket, Socket::Open(options));
+  ASSIGN_OR_RETURN(Socket socket, Socket::Open({.host = options.host,
+                                                .port = options.port,
+                                                .tls = options.tls,
+                                                .ca_file = options.ca_file,
+                                                .connect_timeout_s = options.connect_timeout_s,
+                                                .timeout_s = options.timeout_s}));
   socket.SetTimeout(std::min(options.connect_timeout_s, options.timeout_s));
   Connection made(std::make_unique<State>(options, std::move(socket)));
   if (made.state_->reader == nullptr)

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -10,14 +9,11 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "native/redis/reply.h"
+#include "native/socket/socket.h"
 
 namespace aimass::redis {
 
-enum class Tls : std::uint8_t {
-  kOff,
-  kOn,
-  kVerify,  // and the server's certificate must be good and of this host
-};
+using Tls = SocketOptions::Tls;
 
 struct Options {
   std::string host;

@@ -31,8 +31,12 @@ import ctypes
 import datetime
 import decimal
 import io
+import json
 import os
 import struct
+
+import bson
+import mongo_proxy
 
 
 class Mysql:
@@ -249,6 +253,60 @@ class RedisStream(Redis):
         return int(datetime.datetime.fromisoformat(moment + "+00:00").timestamp() * 1000)
 
 
+class Mongodb:
+    """A document per row, whose _id is the row's id; the log is what a proxy before the server was asked."""
+
+    kind = "mongodb"
+    fixture = "mongo"
+    select = "SELECT _id, name, CAST(amount AS DECIMAL(12,2)), strftime(make_timestamp(epoch_us(updated_at)), '%Y-%m-%d %H:%M:%S')"
+    key = ["_id"]
+
+    def __init__(self, server):
+        self.database = server.client["contract"]
+        self.proxy = mongo_proxy.Proxy(server.port)
+
+    def settings(self) -> dict:
+        return {"host": "127.0.0.1", "port": self.proxy.port, "database": "contract"}
+
+    def query(self, table: str) -> str | None:
+        return json.dumps({"aggregate": table, "pipeline": [{"$match": {"_id": {"$gte": 0}}}]})
+
+    def create(self, table: str) -> None:
+        self.database.create_collection(table)
+
+    def insert(self, table: str, rows: list[tuple]) -> None:
+        self.database[table].insert_many([self._document(row) for row in rows])
+
+    def update(self, table: str, row: tuple) -> None:
+        self.database[table].replace_one({"_id": row[0]}, self._document(row))
+
+    def delete(self, table: str, key: int) -> None:
+        self.database[table].delete_one({"_id": key})
+
+    def rows(self, table: str) -> list[tuple]:
+        return sorted((row["_id"], row["name"], row["amount"].to_decimal(), str(row["updated_at"]))
+                      for row in self.database[table].find())
+
+    def log(self) -> int:
+        return len(self.proxy.commands)
+
+    def pushed_down(self, log: int, table: str) -> bool:
+        reads = [command for command in self.proxy.commands[log:] if command.get("find") == table and "sort" not in command]
+        return any("$gte" in (command["filter"].get("updated_at") or ()) for command in reads) and all(
+            "updated_at" in command["filter"] or command.get("limit") == 1 for command in reads)
+
+    def totals(self, log: int, table: str) -> tuple[bool, bool]:
+        groups = [stage["$group"] for command in self.proxy.commands[log:] if command.get("aggregate") == table
+                  for stage in command["pipeline"] if "$group" in stage]
+        return any(group.get("rows") == {"$sum": 1} for group in groups), any("$amount" in str(group) for group in groups)
+
+    @staticmethod
+    def _document(row: tuple) -> dict:
+        key, name, amount, moment = row
+        return {"_id": key, "name": name, "amount": bson.Decimal128(amount),
+                "updated_at": datetime.datetime.fromisoformat(moment)}
+
+
 class Files:
     """A folder of CSV files, some rows in each; the log is what the kernel tells of files that are opened."""
 
@@ -392,4 +450,4 @@ class S3(Files):
         self.server.client.put_object(Bucket=self.bucket, Key=name, Body=text.getvalue().encode())
 
 
-ADAPTERS = [Mysql, Postgres, Redis, RedisStream, Files, S3]
+ADAPTERS = [Mysql, Postgres, Redis, RedisStream, Mongodb, Files, S3]

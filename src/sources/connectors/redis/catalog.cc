@@ -7,6 +7,7 @@
 
 #include "sources/connectors/redis/keys.h"
 #include "sources/connectors/redis/stream.h"
+#include "sources/fields.h"
 
 namespace aimass::connectors::redis {
 namespace {

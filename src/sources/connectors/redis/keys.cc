@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "sources/fields.h"
+
 namespace aimass::connectors::redis {
 namespace {
 

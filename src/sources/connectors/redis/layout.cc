@@ -1,7 +1,5 @@
 #include "sources/connectors/redis/layout.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
@@ -9,14 +7,13 @@
 
 #include "base/id.h"
 #include "sources/database.h"
+#include "sources/fields.h"
 
 namespace aimass::connectors::redis {
 namespace {
 
 constexpr std::size_t kMaxFields = 500;
 constexpr std::size_t kMaxSampledFields = 20'000;
-constexpr std::size_t kMaxNameBytes = 200;
-constexpr std::string_view kRenamed = "_2";
 
 constexpr Type kText{.kind = TypeKind::kText};
 constexpr Type kWhole{.kind = TypeKind::kInt64};
@@ -57,29 +54,15 @@ std::vector<LayoutColumn> OwnColumns(const Place& place, const Sample& sample, b
   return {key};
 }
 
-const LayoutColumn kMoreColumn{{"more_fields", kText}, Role::kMore, {}};
+const LayoutColumn kMoreColumn{{std::string(kMoreFields), kText}, Role::kMore, {}};
 
-// The column for a field; empty where it can have none.
-std::string ColumnName(std::string_view field, const std::vector<LayoutColumn>& own) {
-  if (field.empty() || field.size() > kMaxNameBytes || !IsUtf8(field)) return {};
-  if (std::ranges::any_of(field, [](char c) { return static_cast<unsigned char>(c) < ' '; }))
-    return {};
-  const std::string key = NameKey(field);
-  const bool taken = key == kMoreColumn.info.name ||
-                     std::ranges::any_of(own, [&](const auto& c) { return c.info.name == key; });
-  return taken ? std::string(field) + std::string(kRenamed) : std::string(field);
-}
-
-// The inverse of ColumnName().
-std::string FieldOf(std::string_view column, const std::vector<LayoutColumn>& own) {
-  if (!column.ends_with(kRenamed)) return std::string(column);
-  const std::string_view field = column.substr(0, column.size() - kRenamed.size());
-  return ColumnName(field, own) == column ? std::string(field) : std::string(column);
+std::vector<std::string_view> NamesOf(const std::vector<LayoutColumn>& columns) {
+  std::vector<std::string_view> names;
+  for (const LayoutColumn& column : columns) names.push_back(column.info.name);
+  return names;
 }
 
 }  // namespace
-
-bool IsUtf8(std::string_view bytes) { return simdjson::validate_utf8(bytes.data(), bytes.size()); }
 
 void Sample::AddField(std::string_view name, std::string_view value) {
   auto found = fields.find(name);
@@ -95,6 +78,7 @@ Layout LayoutOf(const Place& place, const Sample& sample, bool expires) {
   Layout layout{.place = place, .columns = OwnColumns(place, sample, expires)};
   if (!HasNamedFields(place.shape)) return layout;
   const std::vector<LayoutColumn> own = layout.columns;
+  const std::vector<std::string_view> own_names = NamesOf(own);
   std::vector<std::pair<std::string_view, const Sample::Field*>> fields;
   for (const auto& [name, field] : sample.fields) fields.emplace_back(name, &field);
   std::ranges::stable_sort(fields, std::greater(),
@@ -103,7 +87,7 @@ Layout LayoutOf(const Place& place, const Sample& sample, bool expires) {
   std::set<std::string> names;
   for (const auto& [name, field] : fields) {
     if (chosen.size() == kMaxFields) break;
-    const std::string column = ColumnName(name, own);
+    const std::string column = ColumnOfField(name, own_names);
     if (column.empty() || !names.insert(NameKey(column)).second) continue;
     chosen.push_back({{column, TextOr(field->binary)}, Role::kNamedField, std::string(name)});
   }
@@ -128,7 +112,8 @@ Result<Layout> Narrowed(const Layout& layout, const SourceRead& request) {
     if (known != layout.columns.end()) {
       narrowed.columns.push_back(*known);
     } else {
-      narrowed.columns.push_back({{name, kText}, Role::kNamedField, FieldOf(name, own)});
+      narrowed.columns.push_back(
+          {{name, kText}, Role::kNamedField, FieldOfColumn(name, NamesOf(own))});
     }
   }
   return narrowed;

@@ -70,6 +70,4 @@ struct Sample {
 /// Errors   kNotFound where a table has no such column.
 [[nodiscard]] Result<Layout> Narrowed(const Layout& layout, const SourceRead& request);
 
-[[nodiscard]] bool IsUtf8(std::string_view bytes);
-
 }  // namespace aimass::connectors::redis

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sources/fields.h"
 #include "table/json_rows.h"
 
 namespace aimass::connectors::redis {

@@ -1,5 +1,5 @@
 // OpenSSL 3.0.
-#include "native/redis/socket.h"
+#include "native/socket/socket.h"
 
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -17,15 +17,17 @@
 #include <string>
 #include <utility>
 
-#include "native/redis/failure.h"
+#include "native/connection_failure.h"
 
-namespace aimass::redis {
+namespace aimass {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 using SslContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 using Ssl = std::unique_ptr<SSL, decltype(&SSL_free)>;
+
+using Tls = SocketOptions::Tls;
 
 constexpr int kLookMs = 250;  // how often a wait looks whether it was cancelled
 
@@ -50,7 +52,7 @@ bool IsAddress(const std::string& host) {
 }  // namespace
 
 struct Socket::State {
-  explicit State(const Options& o) : options(o) {}
+  explicit State(const SocketOptions& o) : options(o) {}
   ~State() { Close(); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -142,16 +144,16 @@ struct Socket::State {
     }
   }
 
-  Status Connect(Clock::time_point deadline);
-  Status StartTls(Clock::time_point deadline);
+  Status Connect(Clock::time_point deadline, const CancelToken& cancel);
+  Status StartTls(Clock::time_point deadline, const CancelToken& cancel);
 
-  Options options;
+  SocketOptions options;
   int fd = -1;
   SslContext context{nullptr, &SSL_CTX_free};
   Ssl ssl{nullptr, &SSL_free};
 };
 
-Status Socket::State::Connect(Clock::time_point deadline) {
+Status Socket::State::Connect(Clock::time_point deadline, const CancelToken& cancel) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
@@ -171,7 +173,7 @@ Status Socket::State::Connect(Clock::time_point deadline) {
       words = SystemWords(errno);
       continue;
     }
-    ASSIGN_OR_RETURN(const bool ready, Await(POLLOUT, deadline, {}));
+    ASSIGN_OR_RETURN(const bool ready, Await(POLLOUT, deadline, cancel));
     int error = ETIMEDOUT;
     socklen_t size = sizeof(error);
     if (ready) getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -186,7 +188,7 @@ Status Socket::State::Connect(Clock::time_point deadline) {
   return Unreachable(options.host, options.port, words);
 }
 
-Status Socket::State::StartTls(Clock::time_point deadline) {
+Status Socket::State::StartTls(Clock::time_point deadline, const CancelToken& cancel) {
   ERR_clear_error();
   context.reset(SSL_CTX_new(TLS_client_method()));
   if (context == nullptr) return Unencrypted(options.host, options.port, TlsWords());
@@ -223,7 +225,7 @@ Status Socket::State::StartTls(Clock::time_point deadline) {
                              ? std::string(X509_verify_cert_error_string(verified))
                              : step.broke);
     }
-    ASSIGN_OR_RETURN(const bool ready, Await(step.wants, deadline, {}));
+    ASSIGN_OR_RETURN(const bool ready, Await(step.wants, deadline, cancel));
     if (!ready) return Unencrypted(options.host, options.port, SystemWords(ETIMEDOUT));
   }
 }
@@ -233,11 +235,11 @@ Socket::Socket(Socket&&) noexcept = default;
 Socket& Socket::operator=(Socket&&) noexcept = default;
 Socket::~Socket() = default;
 
-Result<Socket> Socket::Open(const Options& options) {
+Result<Socket> Socket::Open(const SocketOptions& options, const CancelToken& cancel) {
   Socket made(std::make_unique<State>(options));
   const auto deadline = Clock::now() + std::chrono::seconds(options.connect_timeout_s);
-  RETURN_IF_ERROR(made.state_->Connect(deadline));
-  if (options.tls != Tls::kOff) RETURN_IF_ERROR(made.state_->StartTls(deadline));
+  RETURN_IF_ERROR(made.state_->Connect(deadline, cancel));
+  if (options.tls != Tls::kOff) RETURN_IF_ERROR(made.state_->StartTls(deadline, cancel));
   return made;
 }
 
@@ -264,5 +266,9 @@ Result<std::size_t> Socket::ReadArrived(std::span<char> into) {
 void Socket::Close() { state_->Close(); }
 void Socket::SetTimeout(int timeout_s) { state_->options.timeout_s = timeout_s; }
 bool Socket::encrypted() const { return state_->ssl != nullptr; }
+int Socket::descriptor() const { return state_->fd; }
+bool Socket::has_decrypted() const {
+  return state_->ssl != nullptr && SSL_has_pending(state_->ssl.get()) == 1;
+}
 
-}  // namespace aimass::redis
+}  // namespace aimass
