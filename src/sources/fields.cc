@@ -1,10 +1,9 @@
 #include "sources/fields.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 
 #include "base/id.h"
+#include "base/percent.h"
 
 namespace aimass {
 namespace {
@@ -13,8 +12,6 @@ constexpr std::size_t kMaxNameBytes = 200;
 constexpr std::string_view kRenamed = "_2";
 
 }  // namespace
-
-bool IsUtf8(std::string_view bytes) { return simdjson::validate_utf8(bytes.data(), bytes.size()); }
 
 std::string ColumnOfField(std::string_view field, std::span<const std::string_view> own) {
   if (field.empty() || field.size() > kMaxNameBytes || !IsUtf8(field)) return {};

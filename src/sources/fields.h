@@ -13,8 +13,6 @@ namespace aimass {
 /// The column of all fields that have none of their own: JSON.
 inline constexpr std::string_view kMoreFields = "more_fields";
 
-[[nodiscard]] bool IsUtf8(std::string_view bytes);
-
 /// The column for a field; empty where it can have none: no name, one of more than 200 bytes, with
 /// control characters, no UTF-8. A field that is called like one of the columns `own`, which the
 /// table has anyway and which are written in lower case, or like kMoreFields, gets "_2" behind its

@@ -99,10 +99,10 @@ def test_a_server_that_does_not_tell_of_changes_is_said_to(client, quiet):
 def test_a_test_names_what_is_wrong(client, mongo, shop, change, expected, hint):
     gate = Gate(mongo.port, {"reader": PASSWORD, "lister": PASSWORD, "blind": PASSWORD},
                 denied={"lister": {"find"}, "blind": {"listCollections"}})
-    if "port" in change:
-        change = {"port": free_port()}
-    name = source(client, f"wrong-{time.monotonic_ns()}", change.get("port", gate.port),
-                  **({"user": "reader", "password": PASSWORD} | change))
+    settings = {"user": "reader", "password": PASSWORD} | change
+    port = free_port() if "port" in settings else gate.port
+    settings.pop("port", None)
+    name = source(client, f"wrong-{time.monotonic_ns()}", port, **settings)
     answer = checks(client, name)
     assert answer["ok"] is False, answer
     wrong = [check for check in answer["checks"] if not check["ok"]]

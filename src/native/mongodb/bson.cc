@@ -6,7 +6,6 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <memory>
 
 namespace aimass::mongodb {
 namespace {
@@ -222,13 +221,13 @@ std::int64_t ObjectIdSeconds(std::string_view bytes) {
 
 Result<std::string> BsonFromJson(std::string_view json) {
   bson_error_t error{};
-  const std::unique_ptr<bson_t, decltype(&bson_destroy)> made(
-      bson_new_from_json(reinterpret_cast<const std::uint8_t*>(json.data()),
-                         static_cast<ssize_t>(json.size()), &error),
-      &bson_destroy);
+  bson_t* const made = bson_new_from_json(reinterpret_cast<const std::uint8_t*>(json.data()),
+                                          static_cast<ssize_t>(json.size()), &error);
   if (made == nullptr)
     return Fail(ErrorCode::kInvalidArgument, "it is no Extended JSON: {}", error.message);
-  return std::string(reinterpret_cast<const char*>(bson_get_data(made.get())), made->len);
+  std::string bytes(reinterpret_cast<const char*>(bson_get_data(made)), made->len);
+  bson_destroy(made);
+  return bytes;
 }
 
 }  // namespace aimass::mongodb

@@ -188,6 +188,7 @@ struct Connection::State {
 struct Cursor::Handle {
   Collection collection;
   RawCursor cursor;
+  bool ended = false;  // libmongoc takes it for an error to ask once more
 };
 
 struct ChangeStream::Handle {
@@ -343,11 +344,13 @@ Cursor& Cursor::operator=(Cursor&&) noexcept = default;
 Cursor::~Cursor() = default;
 
 Result<std::optional<std::string_view>> Cursor::Next() {
+  if (handle_->ended) return std::nullopt;
   state_->Begin(cancel_);
   const bson_t* document = nullptr;
   if (mongoc_cursor_next(handle_->cursor.get(), &document)) return BytesOf(*document);
   bson_error_t error{};
   if (mongoc_cursor_error(handle_->cursor.get(), &error)) return state_->Failure(error);
+  handle_->ended = true;
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/percent.h"
 #include "sources/connectors/mongodb/json.h"
 #include "sources/fields.h"
 

@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/excerpt.h"
+#include "base/percent.h"
 #include "sources/fields.h"
 #include "table/json_rows.h"
 

@@ -364,8 +364,9 @@ class Database final : public SourceConnection {
   // The oldest documents, the newest, and some among them. Of a view only the first: to sort it or
   // to choose from it, the server would have to make all of it.
   Status SampleTable(const Table& table, Sample& sample, const CancelToken& cancel) {
-    const auto orders = table.has_id ? std::vector<std::string>{R"({"_id": 1})", R"({"_id": -1})"}
-                                     : std::vector<std::string>{"{}"};
+    const auto orders = table.has_id
+                            ? std::vector<std::string>{R"({"$natural": 1})", R"({"$natural": -1})"}
+                            : std::vector<std::string>{"{}"};
     for (const std::string& order : orders) {
       const std::string options =
           fmt::format(R"({{"limit": {}, "batchSize": 100, "sort": {}}})", kSampledAtEnds, order);

@@ -94,7 +94,7 @@ std::size_t DocumentReader::ColumnOf(std::string_view field, std::size_t place) 
 
 Status DocumentReader::Take(std::string_view document) {
   std::ranges::fill(values_, Value{.kind = Value::Kind::kNull});
-  std::ranges::fill(given_, false);
+  given_.assign(given_.size(), false);
   others_.clear();
   names_.clear();
   spoiled_.reset();

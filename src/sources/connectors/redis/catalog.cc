@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/percent.h"
 #include "sources/connectors/redis/keys.h"
 #include "sources/connectors/redis/stream.h"
 #include "sources/fields.h"

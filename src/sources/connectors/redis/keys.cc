@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "base/percent.h"
 #include "sources/fields.h"
 
 namespace aimass::connectors::redis {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/id.h"
+#include "base/percent.h"
 #include "sources/database.h"
 #include "sources/fields.h"
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
 #include "sources/fields.h"
 #include "table/json_rows.h"
 
