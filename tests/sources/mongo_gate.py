@@ -96,7 +96,8 @@ class Session:
             return refused()
         if digest == "sha1":
             password = hashlib.md5(f"{user}:mongo:{password}".encode()).hexdigest()
-        salt, nonce = os.urandom(16), fields["r"] + base64.b64encode(os.urandom(18)).decode()
+        # As many bytes as the server takes: the digest's size, less what a counter needs.
+        salt, nonce = os.urandom(28 if digest == "sha256" else 16), fields["r"] + base64.b64encode(os.urandom(18)).decode()
         challenge = f"r={nonce},s={base64.b64encode(salt).decode()},i={ITERATIONS}"
         salted = hashlib.pbkdf2_hmac(digest, password.encode(), salt, ITERATIONS)
         self.scram = (user, digest, salted, first[3:], challenge, nonce)

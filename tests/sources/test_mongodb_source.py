@@ -276,8 +276,12 @@ def test_collected_by_the_time_of_its_object_ids(client, docs, mongo, fresh):
 @pytest.mark.parametrize("how, words", [("drop", "missing"), ("double", "doubled"), (("alter", b"row-0041x"), "changed")])
 def test_one_document_that_is_damaged_on_its_way_is_named(client, mongo, shop, how, words):
     proxy = Proxy(mongo.port, b"row-00417", how)
+    proxy.done = True  # not yet
     name = source(client, f"damaged-{words}", proxy.port)
-    job = collect(client, name, name, table="users")
+    green = collect(client, name, name, table="users")
+    assert green["state"] == "succeeded", green
+    proxy.done = False
+    job = refresh(client, name)
     proxy.close()
     assert proxy.done and job["state"] == "failed", job
     run = last_run(client, name)
@@ -290,12 +294,15 @@ def test_one_document_that_is_damaged_on_its_way_is_named(client, mongo, shop, h
 ], ids=["a text that is none", "a field twice"])
 def test_what_no_server_should_send_is_no_row(client, mongo, shop, mark, instead):
     proxy = Proxy(mongo.port, mark, ("alter", instead))
+    proxy.done = True
     name = source(client, f"hostile-{time.monotonic_ns()}", proxy.port)
-    job = collect(client, name, name, table="users")
+    assert collect(client, name, name, table="users")["state"] == "succeeded"
+    proxy.done = False
+    job = refresh(client, name)
     proxy.close()
     assert proxy.done and job["state"] == "failed", job
     run = last_run(client, name)
-    assert run["rejected_rows"] in (1, None) and {"key": '{"_id":417}', "what": "missing"} in run["difference"], run
+    assert {"key": '{"_id":417}', "what": "missing"} in run["difference"], run
 
 
 def test_bytes_that_are_no_bson_are_read_again(client, mongo, shop):
@@ -312,7 +319,7 @@ def test_a_document_that_changes_while_it_is_read_is_no_difference(client, mongo
     proxy = Proxy(mongo.port)
 
     def change():
-        fresh.update_one({"_id": 7}, {"$set": {"v": 1}})
+        fresh.replace_one({"_id": 7}, {"_id": 7, "v": 1})
         fresh.delete_one({"_id": 8})
         fresh.insert_one({"_id": 5000, "v": 2})
 
@@ -321,8 +328,7 @@ def test_a_document_that_changes_while_it_is_read_is_no_difference(client, mongo
     job = collect(client, "live", name, table=fresh.name)
     proxy.close()
     assert job["state"] == "succeeded", job
-    check = last_run(client, "live")
-    assert check["reconciled"] is True, check
+    assert last_run(client, "live")["reconciled"] is True
     assert rows_of(client, "SELECT v FROM live WHERE _id = 7") == [[0]]  # as it was when it was read
 
 
@@ -330,13 +336,14 @@ def test_where_changes_are_not_told_a_difference_counts(client, quiet):
     rows = quiet.client["shop"]["rows"]
     rows.insert_many([{"_id": i, "v": 0} for i in range(1000)])
     proxy = Proxy(quiet.port)
-    proxy.meanwhile = lambda: rows.update_one({"_id": 7}, {"$set": {"v": 1}})
     name = source(client, "untold", proxy.port)
-    job = collect(client, "untold", name, table="rows")
+    assert collect(client, "untold", name, table="rows")["state"] == "succeeded"
+    proxy.meanwhile = lambda: rows.update_one({"_id": 7}, {"$set": {"v": 1}})
+    job = refresh(client, "untold")
     assert job["state"] == "failed", job
     run = last_run(client, "untold")
     assert {"key": '{"_id":7}', "what": "changed"} in run["difference"], run
-    assert collect(client, "untold", name, table="rows")["state"] == "succeeded"
+    assert refresh(client, "untold")["state"] == "succeeded"
     proxy.close()
 
 
@@ -359,7 +366,8 @@ def test_a_connection_that_is_cut_is_an_error_or_made_up_for(client, mongo, shop
     job = collect(client, "cut", name, table="users")
     assert job["state"] == "failed" and "connection to the database broke" in json.dumps(job), job
     proxy.cut_after = None
-    assert collect(client, "cut", name, table="users")["state"] == "succeeded"
+    job = collect(client, "cut", name, table="users")
+    assert job["state"] == "succeeded", job
     proxy.close()
     assert rows_of(client, "SELECT count(*) FROM cut") == [[2000]]
 
@@ -376,7 +384,7 @@ def test_a_collection_is_cancelled_while_the_server_thinks(client, mongo, shop):
     proxy.meanwhile = think
     name = source(client, "slow", proxy.port)
     job = client.post("/api/v1/datasets", json={"name": "slow", "source": name, "table": "users"}).json()["job"]["id"]
-    assert going.wait(30)
+    assert going.wait(90)
     started = time.monotonic()
     client.post(f"/api/v1/jobs/{job}/cancel", json={})
     ended = wait_for_job(client, job)
@@ -432,11 +440,11 @@ def test_a_query_is_a_pipeline(client, docs, fresh):
     assert rows_of(client, "SELECT _id, sum FROM cities ORDER BY sum") == [
         ["上海", sum(range(100, 400, 2))], ["北京", sum(range(101, 400, 2))]]
     some = {"aggregate": fresh.name, "pipeline": [{"$match": {"city": {"$regex": "^北"}}}]}
-    job = collect(client, "some", docs, query=json.dumps(some), mode="incremental", cursor="at", key=["_id"])
+    job = collect(client, "northern", docs, query=json.dumps(some), mode="incremental", cursor="at", key=["_id"])
     assert job["state"] == "succeeded", job
     fresh.insert_one({"_id": 1000, "city": "北京", "n": 1, "at": datetime.datetime(2026, 2, 1)})
-    assert refresh(client, "some")["state"] == "succeeded"
-    assert rows_of(client, "SELECT count(*), max(_id) FROM some") == [[201, 1000]]
+    assert refresh(client, "northern")["state"] == "succeeded"
+    assert rows_of(client, "SELECT count(*), max(_id) FROM northern") == [[201, 1000]]
 
 
 @pytest.mark.parametrize("query, expected", [
