@@ -185,7 +185,14 @@ def test_an_object_that_came_in_parts(client, s3, source, bucket):
     ({"session_token": "a b"}, "'session_token' holds a space", "“session_token”含有空格"),
 ])
 def test_what_is_wrong_is_said(client, s3, bucket, wrong, english, chinese):
-    name = add_source(client, f"{bucket}w", s3.settings(bucket) | wrong)
+    body = {"name": f"{bucket}w", "kind": "s3", "settings": s3.settings(bucket) | wrong}
+    added = client.post("/api/v1/sources", json=body)
+    if added.status_code == 422:  # what no store needs to be asked for
+        assert english in added.text and SECRET not in added.text, added.text
+        assert chinese in client.post("/api/v1/sources", json=body, headers={"Accept-Language": "zh"}).text
+        return
+    assert added.status_code == 201, added.text
+    name = body["name"]
     test = check_of(client, name)
     assert test["ok"] is False and english in text_of(test), test
     assert chinese in text_of(check_of(client, name, **{"Accept-Language": "zh"}))
