@@ -402,34 +402,29 @@ class Collection {
     all.range->from.reset();
     if (!all.table.empty()) all.columns = {cursor_->column};
     ASSIGN_OR_RETURN(const SourceTotals totals, reading.Totals(all));
-    std::int64_t surplus = totals.rows;
-    for (const DataFile& file : after_) surplus -= file.rows;
     const std::string name = SurplusName(Name());
     const auto before = base_.txns.find(name);
-    ASSIGN_OR_RETURN(const bool counted, CountsAreOfOneMoment(reading));
-    if (counted) positions[name] = surplus;
+    const bool compared = start_ && before != base_.txns.end();
+    const std::int64_t known =
+        (compared ? before->second : 0) + rejects_->count() - without_cursor_;
+    std::int64_t surplus = totals.rows;
+    for (const DataFile& file : after_) surplus -= file.rows;
+    if (!moment_ && surplus > known) {
+      // Rows that came since they were read count, and are none of a later run's surplus.
+      ASSIGN_OR_RETURN(const SourceChanges changes, reading.Changes());
+      if (changes.any) surplus = known;
+    }
+    positions[name] = surplus;
     if (totals.ever) positions[EverName(Name())] = *totals.ever;
     if (!start_) return positions;
     RETURN_IF_ERROR(CheckAllCame(totals));
-    if (before == base_.txns.end()) return positions;
-    if (!counted) {  // a later run looks again
-      positions[name] = before->second;
-      return positions;
-    }
-    const std::int64_t late = surplus - before->second - (rejects_->count() - without_cursor_);
-    if (late <= 0) return positions;
+    const std::int64_t late = surplus - known;
+    if (!compared || late <= 0) return positions;
     return WithHint(
         Fail(ErrorCode::kUnprocessable,
              "{} rows came into the source behind the cursor: their '{}' is less than {}", late,
              cursor_->column, CursorLiteral(request_.range->type, *start_)),
         Msg("refresh the dataset with full, and set a greater overlap if that happens again"));
-  }
-
-  // Whether the source counts the rows that were read: without a moment, more may have come since.
-  Result<bool> CountsAreOfOneMoment(SourceConnection& reading) const {
-    if (moment_ || reading.OnlyGrows(request_)) return true;
-    ASSIGN_OR_RETURN(const SourceChanges changes, reading.Changes());
-    return !changes.any;
   }
 
   // Of a table that only grows: whether what it got since the last run is what came.

@@ -20,10 +20,12 @@ std::pair<std::string, std::string> Written(std::string_view json) {
   return written;
 }
 
-TEST(AppendJson, IsRelaxedExtendedJson){const struct {const char * canonical;
-const char* json;
-const char* text;  // empty: as JSON
-} cases[] = {
+TEST(AppendJson, IsRelaxedExtendedJson) {
+  const struct {
+    const char* canonical;
+    const char* json;
+    const char* text;  // empty: as JSON
+  } cases[] = {
       {R"({"v": 7})", "7", ""},
       {R"({"v": {"$numberLong": "-9223372036854775808"}})", "-9223372036854775808", ""},
       {R"({"v": 2.0})", "2.0", ""},
@@ -32,8 +34,8 @@ const char* text;  // empty: as JSON
       {R"({"v": {"$numberDouble": "-Infinity"}})", R"({"$numberDouble":"-Infinity"})", "-Infinity"},
       {R"({"v": true})", "true", ""},
       {R"({"v": "say \"你好\""})", R"("say \"你好\"")", R"(say "你好")"},
-      {R"({"v": {"$oid": "65000000aabbccddeeff0011"}})",
-       R"({"$oid":"65000000aabbccddeeff0011"})", "65000000aabbccddeeff0011"},
+      {R"({"v": {"$oid": "65000000aabbccddeeff0011"}})", R"({"$oid":"65000000aabbccddeeff0011"})",
+       "65000000aabbccddeeff0011"},
       {R"({"v": {"$numberDecimal": "1.50"}})", R"({"$numberDecimal":"1.50"})", "1.50"},
       {R"({"v": {"$date": {"$numberLong": "1500"}}})", R"({"$date":"1970-01-01T00:00:01.500Z"})",
        "1970-01-01T00:00:01.500Z"},
@@ -48,21 +50,21 @@ const char* text;  // empty: as JSON
        R"({"$regularExpression":{"pattern":"^a\"","options":"im"}})", ""},
       {R"({"v": {"$timestamp": {"t": 4294967295, "i": 2}}})",
        R"({"$timestamp":{"t":4294967295,"i":2}})", ""},
-      {R"({"v": {"$code": "f()"}})", R"({"$code":"f()"})", ""},
+      {R"({"v": {"$code": "f;"}})", R"({"$code":"f;"})", ""},
       {
-  R"({"v": {"$code": "f()", "$scope" : {"x" : 1}
+          R"({"v": {"$code": "f;", "$scope" : {"x" : 1}
 }
-})", R"({"$code":"f()","$scope":{"x":1}})", ""},
+})",
+          R"({"$code":"f;","$scope":{"x":1}})", ""},
       {R"({"v": {"$minKey": 1}})", R"({"$minKey":1})", ""},
       {R"({"v": {"$maxKey": 1}})", R"({"$maxKey":1})", ""},
       {R"({"v": {"b": 1, "a": [1, null, {"": []}]}})", R"({"b":1,"a":[1,null,{"":[]}]})", ""},
-}
-;
-for (const auto& one : cases) {
-  const auto [json, text] = Written(one.canonical);
-  EXPECT_EQ(json, one.json);
-  EXPECT_EQ(text, *one.text == '\0' ? one.json : one.text);
-}
+  };
+  for (const auto& one : cases) {
+    const auto [json, text] = Written(one.canonical);
+    EXPECT_EQ(json, one.json);
+    EXPECT_EQ(text, *one.text == '\0' ? one.json : one.text);
+  }
 }
 
 std::string Nested(int depth) {
