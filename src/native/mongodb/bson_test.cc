@@ -36,20 +36,40 @@ TEST(BsonReader, ReadsEveryType) {
   while (reader.Next()) {
     const Element& element = reader.element();
     names.emplace_back(element.name);
-    if (element.name == "double") EXPECT_EQ(element.Double(), 1.5);
-    if (element.name == "text") EXPECT_EQ(element.bytes, std::string_view("a\0b", 3));
-    if (element.name == "document") EXPECT_EQ(Find(element.bytes, "x")->Whole(), 1);
-    if (element.name == "array") EXPECT_EQ(Find(element.bytes, "1")->Whole(), 2);
-    if (element.name == "binary") EXPECT_EQ(element.bytes, std::string_view("\0\xff\x10", 3));
+    if (element.name == "double") {
+      EXPECT_EQ(element.Double(), 1.5);
+    }
+    if (element.name == "text") {
+      EXPECT_EQ(element.bytes, std::string_view("a\0b", 3));
+    }
+    if (element.name == "document") {
+      EXPECT_EQ(Find(element.bytes, "x")->Whole(), 1);
+    }
+    if (element.name == "array") {
+      EXPECT_EQ(Find(element.bytes, "1")->Whole(), 2);
+    }
+    if (element.name == "binary") {
+      EXPECT_EQ(element.bytes, std::string_view("\0\xff\x10", 3));
+    }
     if (element.name == "id") {
       EXPECT_EQ(ObjectIdText(element.bytes), "65000000aabbccddeeff0011");
       EXPECT_EQ(ObjectIdSeconds(element.bytes), 0x65000000);
     }
-    if (element.name == "yes") EXPECT_TRUE(element.Bool());
-    if (element.name == "date") EXPECT_EQ(element.Whole(), -1);
-    if (element.name == "int") EXPECT_EQ(element.Whole(), 7);
-    if (element.name == "long") EXPECT_EQ(element.Whole(), 9'000'000'000);
-    if (element.name == "decimal") EXPECT_EQ(Decimal128Text(element.bytes), "1.50");
+    if (element.name == "yes") {
+      EXPECT_TRUE(element.Bool());
+    }
+    if (element.name == "date") {
+      EXPECT_EQ(element.Whole(), -1);
+    }
+    if (element.name == "int") {
+      EXPECT_EQ(element.Whole(), 7);
+    }
+    if (element.name == "long") {
+      EXPECT_EQ(element.Whole(), 9'000'000'000);
+    }
+    if (element.name == "decimal") {
+      EXPECT_EQ(Decimal128Text(element.bytes), "1.50");
+    }
   }
   EXPECT_FALSE(reader.damaged());
   EXPECT_EQ(names.size(), 17U);

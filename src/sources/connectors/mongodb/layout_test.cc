@@ -84,8 +84,9 @@ TEST(LayoutOf, TakesTheColumnsOfADataset) {
   ASSERT_EQ(Names(again), Names(first));
   for (std::size_t i = 0; i < first.columns.size(); ++i) {
     EXPECT_EQ(again.columns[i].role, first.columns[i].role);
-    if (first.columns[i].role == Role::kField)
+    if (first.columns[i].role == Role::kField) {
       EXPECT_EQ(again.columns[i].field, first.columns[i].field);
+    }
   }
 }
 

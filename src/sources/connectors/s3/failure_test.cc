@@ -77,7 +77,7 @@ TEST(FailureOf, SaysInPlainWordsWhatIsWrong) {
                 "the object store refuses it: its words (NotImplemented)", ""},
            Case{{.status = 418, .body = "<html/>"},
                 false,
-                ErrorCode::kUnavailable,
+                ErrorCode::kUnprocessable,
                 "'http://h' answered with status 418",
                 "S3 API"},
        }) {
