@@ -74,6 +74,22 @@ std::int64_t IntegerAt(const SqlTexts& row, std::size_t column) {
   return value;
 }
 
+std::unexpected<Error> NoTypeFor(const ColumnInfo& column) {
+  return WithHint(Fail(ErrorCode::kUnprocessable, "no column of the database holds '{}': {}",
+                       column.name, TypeName(column.type)),
+                  Msg("make a number or a text of it in SQL first"));
+}
+
+Status DeliveriesMade(Status made, const std::string& sql) {
+  if (!made && made.error().code == ErrorCode::kPermissionDenied) {
+    made.error().hint =
+        Msg("by a table it is known what was appended already; let an administrator of the "
+            "database run: {}",
+            sql);
+  }
+  return made;
+}
+
 Status CheckUniqueKey(const SinkRequest& request,
                       const std::map<std::string, std::vector<std::string>>& indexes,
                       const std::string& cure) {

@@ -38,6 +38,12 @@ using SqlTexts = std::vector<std::optional<std::string>>;
 [[nodiscard]] const std::string& TextAt(const SqlTexts& row, std::size_t column);
 [[nodiscard]] std::int64_t IntegerAt(const SqlTexts& row, std::size_t column);
 
+/// kUnprocessable: no type of the database holds the values of a column that is to be sent there.
+[[nodiscard]] std::unexpected<Error> NoTypeFor(const ColumnInfo& column);
+/// `made`, the outcome of making the table aimass_deliveries by `sql`; where that is not allowed,
+/// with who may do it.
+[[nodiscard]] Status DeliveriesMade(Status made, const std::string& sql);
+
 /// kNotFound, with the nearest of `tables` as hint.
 [[nodiscard]] std::unexpected<Error> NoTable(std::string_view database, std::string_view table,
                                              std::span<const SourceTable> tables);

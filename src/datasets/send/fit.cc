@@ -3,6 +3,7 @@
 #include "base/excerpt.h"
 #include "base/words.h"
 #include "native/duckdb/database.h"
+#include "sources/database.h"
 
 namespace aimass {
 namespace {
@@ -32,11 +33,7 @@ Result<Fit> FitInto(const Schema& dataset, const std::string& table, const SinkT
                       Msg("leave it out or name it otherwise by SQL: a dataset of its own"));
     }
     const Type& type = found->column.type;
-    if (IsNested(column.type) || IsNested(type)) {
-      return WithHint(Fail(ErrorCode::kUnprocessable, "no column of the database holds '{}': {}",
-                           column.name, TypeName(column.type)),
-                      Msg("make a number or a text of it in SQL first"));
-    }
+    if (IsNested(column.type) || IsNested(type)) return NoTypeFor(column);
     const std::string name = duckdb::QuoteName(column.name);
     fit.selected.push_back(type == column.type ? name
                                                : fmt::format("CAST({} AS {}) AS {}", name,

@@ -274,11 +274,7 @@ class Sink final : public SinkConnection {
     for (const ColumnInfo& column : schema.columns) {
       const bool of_key = std::ranges::find(key, column.name) != key.end();
       const std::string type = NativeType(column.type, of_key);
-      if (type.empty()) {
-        return WithHint(Fail(ErrorCode::kUnprocessable, "no column of the database holds '{}': {}",
-                             column.name, TypeName(column.type)),
-                        Msg("make a number or a text of it in SQL first"));
-      }
+      if (type.empty()) return NoTypeFor(column);
       columns += fmt::format("{}{} {}{}", columns.empty() ? "" : ", ", QuotedName(column.name),
                              type, of_key ? " NOT NULL" : "");
     }
@@ -318,14 +314,7 @@ class Sink final : public SinkConnection {
   Status MakeDeliveries() {
     ASSIGN_OR_RETURN(const bool there, HasDeliveries());
     if (there) return {};
-    auto made = connection_.Execute(kMakeDeliveries);
-    if (!made && made.error().code == ErrorCode::kPermissionDenied) {
-      made.error().hint =
-          Msg("by a table it is known what was appended already; let an administrator of the "
-              "database run: {}",
-              kMakeDeliveries);
-    }
-    return made;
+    return DeliveriesMade(connection_.Execute(kMakeDeliveries), std::string(kMakeDeliveries));
   }
 
   Status CheckTransactions(const std::string& table) {

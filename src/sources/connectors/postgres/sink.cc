@@ -247,11 +247,7 @@ class Sink final : public SinkConnection {
     std::string columns;
     for (const ColumnInfo& column : schema.columns) {
       const std::string type = NativeType(column.type);
-      if (type.empty()) {
-        return WithHint(Fail(ErrorCode::kUnprocessable, "no column of the database holds '{}': {}",
-                             column.name, TypeName(column.type)),
-                        Msg("make a number or a text of it in SQL first"));
-      }
+      if (type.empty()) return NoTypeFor(column);
       columns += fmt::format("{}{} {}", columns.empty() ? "" : ", ", QuotedName(column.name), type);
     }
     if (!key.empty()) columns += fmt::format(", PRIMARY KEY ({})", NamesOf(key));
@@ -305,14 +301,7 @@ class Sink final : public SinkConnection {
     const std::string sql = fmt::format(
         "CREATE TABLE IF NOT EXISTS {}.{} (id text PRIMARY KEY, delivered_at timestamptz NOT NULL)",
         QuotedName(schema_), kDeliveries);
-    auto made = connection_.Execute(sql);
-    if (!made && made.error().code == ErrorCode::kPermissionDenied) {
-      made.error().hint =
-          Msg("by a table it is known what was appended already; let an administrator of the "
-              "database run: {}",
-              sql);
-    }
-    return made;
+    return DeliveriesMade(connection_.Execute(sql), sql);
   }
 
   Connection connection_;
