@@ -1,8 +1,10 @@
 """The command line without any data: help, wrong usage, languages, completion."""
 
 import json
+import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness import BINARY, clean_environment, run_aimass
@@ -39,6 +41,21 @@ def test_every_verb_explains_itself(language):
         assert usage + " ".join(["aimass", *words]) in run.out, words
         chinese = re.search(r"[\u4e00-\u9fff]", run.out.replace("上海", ""))  # a value in an example
         assert bool(chinese) == (language == "zh"), (words, chinese)
+
+
+def test_shared_memory_of_a_dead_process_is_not_spoken_of():
+    """libmongoc makes a block of shared memory named by the process id, and a killed process leaves it."""
+    def leave_block():
+        Path(f"/dev/shm/mongoc-{os.getpid()}").write_bytes(b"left by the process that had this id before")
+
+    run = subprocess.run([BINARY, "version"], capture_output=True, text=True, env=clean_environment(),
+                         preexec_fn=leave_block)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_killed_server_leaves_no_shared_memory(server):
+    assert Path(f"/proc/{server.process.pid}").exists()
+    assert not Path(f"/dev/shm/mongoc-{server.process.pid}").exists()
 
 
 def test_main_verbs_teach_by_examples():

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <mutex>
 #include <utility>
 
 #include "native/mongodb/bson.h"
 #include "native/mongodb/failure.h"
+#include "native/mongodb/library.h"
 #include "native/mongodb/stream.h"
 
 namespace aimass::mongodb {
@@ -37,14 +37,6 @@ using RawChangeStream =
                     Freed<mongoc_change_stream_t, mongoc_change_stream_destroy>>;
 using ReadPreference =
     std::unique_ptr<mongoc_read_prefs_t, Freed<mongoc_read_prefs_t, mongoc_read_prefs_destroy>>;
-
-void StartLibrary() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    mongoc_log_set_handler(nullptr, nullptr);
-    mongoc_init();
-  });
-}
 
 // A document of ours as libmongoc takes it.
 class Argument {
