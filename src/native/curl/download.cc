@@ -14,11 +14,10 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
-#include <memory>
-#include <mutex>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "native/curl/handle.h"
 
 namespace aimass::curl {
 namespace {
@@ -154,11 +153,6 @@ curl_socket_t OnSocket(void* user, curlsocktype /*purpose*/, curl_sockaddr* addr
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-void InitializeOnce() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
-
 // All but what is to be done with the answer.
 void SetUp(CURL* handle, const std::string& url, const DownloadOptions& options,
            Transfer& transfer) {
@@ -281,9 +275,7 @@ std::string WithoutSecrets(const std::string& url) {
 
 Result<Download> Look(const std::string& url, const DownloadOptions& options,
                       const CancelToken& cancel) {
-  InitializeOnce();
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
-                                                                   &curl_easy_cleanup);
+  const Handle handle = NewHandle();
   const std::function<void(std::int64_t, std::int64_t)> nobody;
   Transfer transfer{
       .handle = handle.get(), .options = &options, .cancel = &cancel, .progress = &nobody};
@@ -302,11 +294,9 @@ Result<Download> Fetch(const std::string& url, const std::string& path,
                        const std::string& validator, const DownloadOptions& options,
                        const CancelToken& cancel,
                        const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
-  InitializeOnce();
   const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(SystemError(errno, "create", path));
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
-                                                                   &curl_easy_cleanup);
+  const Handle handle = NewHandle();
   Transfer transfer{.handle = handle.get(),
                     .fd = fd.get(),
                     .options = &options,
@@ -318,8 +308,7 @@ Result<Download> Fetch(const std::string& url, const std::string& path,
     transfer.start = lseek(fd.get(), 0, SEEK_END);
     transfer.written = transfer.start;
   }
-  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr,
-                                                                      &curl_slist_free_all);
+  HeaderList headers(nullptr, &curl_slist_free_all);
   if (transfer.start > 0) {
     headers.reset(curl_slist_append(nullptr, fmt::format("If-Range: {}", validator).c_str()));
     curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
