@@ -3,7 +3,8 @@
 
     fetch_deps.py --into BUILD_DIR [--copy]     parts: BUILD_DIR/lib, BUILD_DIR/deps/include, BUILD_DIR/deps/licences
     fetch_deps.py --node                        prints the path of a node >= 20.19 (the system's, or the locked wheel's)
-    fetch_deps.py --data NAME                   prints the folder of a data set that a demonstration or a test loads
+    fetch_deps.py --data NAME                   prints the folder of a data set, or of a server, that a demonstration or a
+                                                test needs
     fetch_deps.py --program NAME                prints the path of a program of a Go module, a server for tests
     fetch_deps.py --server NAME                 prints the class path of a server in Java that tests start
 
@@ -100,8 +101,8 @@ def class_path(server: dict, tools: dict) -> str:
 
 
 def read_members(archive: pathlib.Path):
-    """Yields (name, mode, open function) of every file in a wheel or an npm tarball."""
-    if archive.suffix == ".whl":
+    """Yields (name, mode, open function) of every file in a wheel, a zip file or an npm tarball."""
+    if archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as wheel:
             for info in wheel.infolist():
                 if not info.is_dir():
@@ -224,7 +225,7 @@ def main() -> None:
     parser.add_argument("--into", type=pathlib.Path, help="build tree")
     parser.add_argument("--copy", action="store_true", help="copy libraries instead of linking to the cache")
     parser.add_argument("--node", action="store_true", help="print the path of a node new enough for the console")
-    parser.add_argument("--data", help="print the folder of this data set")
+    parser.add_argument("--data", help="print the folder of this data set or server")
     parser.add_argument("--program", help="print the path of this program")
     parser.add_argument("--server", help="print the class path of this server")
     options = parser.parse_args()

@@ -10,6 +10,7 @@
     redis          a private Redis server (harness.Redis)
     s3             a private S3 server (object_store.ObjectStore)
     mongo          a private MongoDB server (harness.Mongo)
+    elasticsearch  a private Elasticsearch server (elasticsearch_server.Elasticsearch)
 """
 
 import pathlib
@@ -18,6 +19,7 @@ import subprocess
 
 import pytest
 
+from elasticsearch_server import Elasticsearch
 from harness import BINARY, ROOT, MariaDb, Mongo, Postgres, Redis, Run, Server, run_aimass
 from object_store import ObjectStore
 
@@ -117,6 +119,14 @@ def s3(tmp_path_factory):
 @pytest.fixture(scope="session")
 def mongo(tmp_path_factory):
     server = Mongo(tmp_path_factory.mktemp("mongo"))
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(tmp_path_factory):
+    server = Elasticsearch(tmp_path_factory.mktemp("elasticsearch"))
     server.start()
     yield server
     server.remove()

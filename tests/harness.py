@@ -126,6 +126,14 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def hand_over(home: pathlib.Path, account: str) -> None:
+    """Gives a folder of pytest's to the account as which a server runs that refuses to be root."""
+    owner = pwd.getpwnam(account)
+    os.chown(home, owner.pw_uid, owner.pw_gid)
+    for folder in [home, *home.parents][:3]:  # pytest makes them 0700
+        folder.chmod(folder.stat().st_mode | 0o055 if folder != home else 0o700)
+
+
 class Postgres:
     """A private PostgreSQL server on 127.0.0.1, in `home`. It refuses to run as root, so then it is user postgres."""
 
@@ -140,10 +148,7 @@ class Postgres:
         self.prefix: list[str] = []
         self.process: subprocess.Popen | None = None
         if os.geteuid() == 0:
-            account = pwd.getpwnam("postgres")
-            os.chown(home, account.pw_uid, account.pw_gid)
-            for folder in [home, *home.parents][:3]:  # pytest makes them 0700
-                folder.chmod(folder.stat().st_mode | 0o055 if folder != home else 0o700)
+            hand_over(home, "postgres")
             self.prefix = ["runuser", "-u", "postgres", "--"]
         subprocess.run([*self.prefix, self.programs / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust",
                         "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, cwd="/")

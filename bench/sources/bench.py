@@ -1,5 +1,6 @@
 """Collection of 1 million rows × 12 columns from PostgreSQL and MariaDB beside pandas and ConnectorX; of 1 million hashes
-from Redis beside redis-py and pyarrow; of 200,000 documents from MongoDB (an emulator of it) beside pymongo and pyarrow.
+from Redis beside redis-py and pyarrow; of 200,000 documents from MongoDB (an emulator of it) beside pymongo and pyarrow,
+and from Elasticsearch beside elasticsearch-py and pyarrow.
 
 Ours is `aimass datasets add` from a stopped server to the committed Delta version, and it reads the table **twice** by
 design: once to write it, and once more on a second connection at the same moment to compare every row, the count and
@@ -14,6 +15,7 @@ import sys
 import tempfile
 
 from bench import BINARY, median, run, scratch
+from elasticsearch_server import Elasticsearch
 from harness import MariaDb, Mongo, Postgres, Redis
 
 ROWS = 1_000_000
@@ -115,6 +117,7 @@ class MongoDocuments:
     def __init__(self, home: pathlib.Path):
         self.server = Mongo(home, changes=False)
         self.server.start()
+        self.settings = ["host=127.0.0.1", f"port={self.server.port}"]
         orders = self.server.client[self.database]["orders"]
         day = datetime.datetime(2026, 1, 1)
         for first in range(0, DOCUMENTS, 10_000):
@@ -124,10 +127,39 @@ class MongoDocuments:
                                  "note": f"order {i} 请尽快发货"} for i in range(first, first + 10_000)])
 
 
+# helpers.scan scrolls a thousand documents at a time, as it does unless told.
+ELASTICSEARCH_PEER = """import elasticsearch, elasticsearch.helpers, pyarrow, pyarrow.parquet
+client = elasticsearch.Elasticsearch(f'http://127.0.0.1:{port}', request_timeout=60, basic_auth=('tests', password))
+rows = [{'_id': hit['_id']} | hit['_source'] for hit in elasticsearch.helpers.scan(client, index='orders')]
+pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), out)
+"""
+
+
+class ElasticsearchIndex:
+    kind = "elasticsearch"
+    password = Elasticsearch.ADMIN[1]
+
+    def __init__(self, home: pathlib.Path):
+        self.server = Elasticsearch(home, heap_mb=1024)
+        self.server.start()
+        self.settings = [f"address={self.server.address}", "user=tests"]
+        self.server.create("orders", {
+            "id": {"type": "long"}, "customer": {"type": "keyword"}, "city": {"type": "keyword"}, "price": {"type": "double"},
+            "quantity": {"type": "short"}, "paid": {"type": "boolean"}, "at": {"type": "date"}, "note": {"type": "text"}})
+        self.server.ask("PUT", "/orders/_settings", {"index.search.slowlog.threshold.query.warn": "-1"})
+        self.server.put("orders", ((i, {
+            "id": i, "customer": f"客户 {i * 7919 % 20000}", "city": ("上海", "北京", "Singapore")[i % 3],
+            "price": i * 37 % 99991 / 100, "quantity": i % 19 + 1, "paid": i % 14 != 0,
+            "at": f"2026-{i % 12 + 1:02d}-{i % 28 + 1:02d}T08:{i % 60:02d}:00Z", "note": f"order {i} 请尽快发货"})
+            for i in range(DOCUMENTS)))
+        self.server.ask("POST", "/orders/_forcemerge?max_num_segments=1")
+
+
 def peer_of(script: str):
     def run_peer(table):
         out = scratch("sources") / "out.parquet"
-        return run([sys.executable, "-c", f"port, password, out = {table.server.port}, None, {str(out)!r}\n{script}"])
+        names = f"port, password, out = {table.server.port}, {getattr(table, 'password', None)!r}, {str(out)!r}"
+        return run([sys.executable, "-c", f"{names}\n{script}"])
 
     return run_peer
 
@@ -158,15 +190,16 @@ def collect(table, name: str):
     """Adding the source is not measured; collecting is."""
     data = scratch("sources") / "data"
     secret = data.parent / "secret"
-    secret.write_text(PASSWORD)
-    database = ["--set", f"database={table.database}"] if hasattr(table, "database") else []
-    user = [] if table.kind == "mongodb" else ["--set", "user=reader", "--secret-file", f"password={secret}"]
-    run([BINARY, "sources", "add", "erp", "--kind", table.kind, "--set", "host=127.0.0.1", "--set",
-         f"port={table.server.port}", *user, *database, "--data", data])
+    secret.write_text(getattr(table, "password", PASSWORD))
+    settings = getattr(table, "settings", ["host=127.0.0.1", f"port={table.server.port}", "user=reader"])
+    settings = settings + ([f"database={table.database}"] if hasattr(table, "database") else [])
+    signs_in = [] if table.kind == "mongodb" else ["--secret-file", f"password={secret}"]
+    run([BINARY, "sources", "add", "erp", "--kind", table.kind, *[word for one in settings for word in ("--set", one)],
+         *signs_in, "--data", data])
     what = name if table.kind == "redis" else "orders"
     cost = run([BINARY, "datasets", "add", "orders", "--source", "erp", "--table", what, "--data", data, "--json"])
     shown = run([BINARY, "sql", "SELECT count(*) AS n FROM orders", "--data", data, "--json"]).out
-    assert str(DOCUMENTS if table.kind == "mongodb" else ROWS) in shown, shown
+    assert str(DOCUMENTS if table.kind in ("mongodb", "elasticsearch") else ROWS) in shown, shown
     return cost
 
 
@@ -179,7 +212,7 @@ def peer(table, name: str):
 
 
 def measure(bench) -> None:
-    bench.peers("pandas", "connectorx", "pyarrow", "sqlalchemy", "psycopg2-binary", "pymysql", "redis", "pymongo")
+    bench.peers("pandas", "connectorx", "pyarrow", "sqlalchemy", "psycopg2-binary", "pymysql", "redis", "pymongo", "elasticsearch")
     for label, kind in (("PostgreSQL 15", PostgresTable), ("MariaDB 10.11", MariaDbTable)):
         home = pathlib.Path(tempfile.mkdtemp(prefix="aimass-bench-"))
         table = kind(home)
@@ -206,4 +239,6 @@ def measure(bench) -> None:
                   REDIS_PEER)
     measure_store(bench, "MongoDB emulator", f"{DOCUMENTS:,} documents of 9 fields", MongoDocuments, "orders",
                   "pymongo + pyarrow", MONGO_PEER)
+    measure_store(bench, "Elasticsearch 8.19", f"{DOCUMENTS:,} documents of 8 fields", ElasticsearchIndex, "orders",
+                  "elasticsearch-py + pyarrow", ELASTICSEARCH_PEER)
     scratch("sources")

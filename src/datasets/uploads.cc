@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -21,27 +22,6 @@ namespace {
 constexpr std::int64_t kLifeMs = 24 * 3'600'000;
 constexpr std::size_t kMaxMetadata = 4096;
 constexpr std::size_t kCopyBlock = std::size_t{1} << 20;
-
-std::optional<std::string> DecodeBase64(std::string_view text) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::string bytes;
-  unsigned buffer = 0;
-  int bits = 0;
-  while (text.ends_with('=')) text.remove_suffix(1);
-  for (const char c : text) {
-    const std::size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    buffer = buffer << 6 | static_cast<unsigned>(value);
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes += static_cast<char>(buffer >> bits & 0xff);
-    }
-  }
-  return bytes;
-}
 
 // Appends the file `from` to `to`, synced. On an error `to` is cut back to `offset`.
 Status AppendFile(const std::string& from, int to, const std::string& to_path,
@@ -110,7 +90,7 @@ Result<std::map<std::string, std::string>> ParseUploadMetadata(std::string_view 
     while (pair.starts_with(' ')) pair.remove_prefix(1);
     const std::size_t space = pair.find(' ');
     const std::string_view key = pair.substr(0, space);
-    const auto value = space == std::string_view::npos ? "" : DecodeBase64(pair.substr(space + 1));
+    const auto value = space == std::string_view::npos ? "" : FromBase64(pair.substr(space + 1));
     const auto is_text = [](std::string_view text) {
       return simdjson::validate_utf8(text.data(), text.size());
     };

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/file.h"
 
 namespace aimass {
@@ -15,7 +16,6 @@ constexpr std::string_view kFormat = "1:";
 constexpr std::size_t kKeyBytes = crypto_aead_xchacha20poly1305_ietf_KEYBYTES;
 constexpr std::size_t kNonceBytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 constexpr std::size_t kTagBytes = crypto_aead_xchacha20poly1305_ietf_ABYTES;
-constexpr int kBase64 = sodium_base64_VARIANT_ORIGINAL;
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -38,23 +38,6 @@ Result<std::string> FromHex(std::string_view hex, std::string_view where) {
     return Fail(ErrorCode::kInvalidArgument, "the key in {} must be {} hex digits, found {} bytes",
                 where, kKeyBytes * 2, hex.size());
   }
-  return bytes;
-}
-
-std::string ToBase64(std::string_view bytes) {
-  std::string text(sodium_base64_encoded_len(bytes.size(), kBase64), '\0');
-  sodium_bin2base64(text.data(), text.size(), Bytes(bytes), bytes.size(), kBase64);
-  text.pop_back();
-  return text;
-}
-
-std::string FromBase64(std::string_view text) {  // empty where it is none
-  std::string bytes(text.size(), '\0');
-  std::size_t length = 0;
-  const char* end = nullptr;
-  const int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(),
-                                       text.data(), text.size(), nullptr, &length, &end, kBase64);
-  bytes.resize(failed == 0 && end == text.data() + text.size() ? length : 0);
   return bytes;
 }
 
@@ -110,7 +93,7 @@ Result<std::string> SecretBox::Open(std::string_view sealed, std::string_view pl
     return failure();
   }
   if (!sealed.starts_with(kFormat)) return failure();
-  const std::string bytes = FromBase64(sealed.substr(kFormat.size()));
+  const std::string bytes = FromBase64(sealed.substr(kFormat.size())).value_or("");
   if (bytes.size() < kNonceBytes + kTagBytes) return failure();
   std::string secret(bytes.size() - kNonceBytes - kTagBytes, '\0');
   unsigned long long length = 0;  // NOLINT(google-runtime-int): the library's type

@@ -5,52 +5,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/base64.h"
 #include "base/file.h"
 
 namespace aimass::report {
 namespace {
 
 constexpr std::size_t kMaxRows = 500'000;
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string Base64(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += i + k > bytes.size() ? '=' : kAlphabet[group >> (18 - 6 * k) & 63u];
-    }
-  }
-  return text;
-}
-
-std::optional<std::string> FromBase64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    std::uint32_t group = 0;
-    std::size_t padding = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      const char c = text[i + k];
-      const std::size_t value = kAlphabet.find(c);
-      if (c == '=' && i + 4 == text.size() && k >= 2) {
-        ++padding;
-      } else if (value == std::string_view::npos || padding > 0) {
-        return std::nullopt;
-      }
-      group = group << 6 | (c == '=' ? 0u : static_cast<std::uint32_t>(value));
-    }
-    for (std::size_t k = 0; k < 3 - padding; ++k)
-      bytes += static_cast<char>(group >> (16 - 8 * k) & 255u);
-  }
-  return bytes;
-}
 
 void AppendFloat(std::string& bytes, double value) {
   const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
@@ -89,8 +50,8 @@ Json EncodeScored(const ReportInput& input) {
                          {"actual", Sha256(actual)}};
   return {{"rows", rows},
           {"fingerprint", Sha256(identity.dump())},
-          {"actual", Base64(actual)},
-          {"predicted", Base64(predicted)}};
+          {"actual", ToBase64(actual)},
+          {"predicted", ToBase64(predicted)}};
 }
 
 Result<std::optional<Scored>> DecodeScored(const Json& report) {

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t kMaxErrorBytes = std::size_t{64} << 10;
 
+using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
+using Words = std::array<char, CURL_ERROR_SIZE>;
+
 struct Transfer {
   const Request* request = nullptr;
   const CancelToken* cancel = nullptr;
@@ -22,7 +25,7 @@ struct Transfer {
   bool enough = false;     // of what an error says
 };
 
-bool Good(int status) { return status == 200 || status == 206; }
+bool Good(int status) { return status >= 200 && status < 300; }
 
 // "HTTP/1.1 206 Partial Content", "HTTP/2 404"
 int StatusIn(std::string_view line) {
@@ -81,10 +84,71 @@ bool IsOutOfReach(CURLcode code) {
   return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
 }
 
+// A port for encrypted connections hangs up on others, or sends what is no HTTP.
+bool MayBeTls(CURLcode code) {
+  return code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+         code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY;
+}
+
+std::unexpected<Error> FailureOf(CURLcode code, const Gate& gate, const Words& words,
+                                 const std::string& url, bool answered) {
+  const std::string address = WithoutSecrets(url);
+  if (IsTls(code) && !gate.refused) {
+    return WithHint(
+        Fail(ErrorCode::kUnavailable, "no encrypted connection to '{}': {}", address,
+             words.front() != 0 ? words.data() : curl_easy_strerror(code)),
+        Msg("give ca_file: the authority that signed the server's certificate; where the port is "
+            "for connections that are not encrypted, write http://"));
+  }
+  Error failure = CheckTransfer(code, gate, address).error();
+  if (gate.refused) return std::unexpected(std::move(failure));
+  if (IsOutOfReach(code)) {
+    failure.hint =
+        Msg("check host and port, that the server runs, and that no firewall is between");
+  } else if (!answered && url.starts_with("http://") && MayBeTls(code)) {
+    failure.hint = Msg("if it is a port for encrypted connections, write https://");
+  }
+  return std::unexpected(std::move(failure));
+}
+
+HeaderList HeadersOf(const Request& request) {
+  HeaderList headers(nullptr, &curl_slist_free_all);
+  for (const std::string& header : request.headers)
+    headers.reset(curl_slist_append(headers.release(), header.c_str()));
+  if (!request.body.empty()) headers.reset(curl_slist_append(headers.release(), "Expect:"));
+  return headers;
+}
+
+void SetUpServer(CURL* handle, const ClientOptions& options) {
+  if (!options.use_proxy) curl_easy_setopt(handle, CURLOPT_PROXY, "");
+  curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, options.verify ? 1L : 0L);
+  curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, options.verify ? 2L : 0L);
+  if (!options.ca_file.empty()) {
+    curl_easy_setopt(handle, CURLOPT_CAINFO, options.ca_file.c_str());
+    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
+  }
+  if (options.user.empty()) return;
+  curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+  curl_easy_setopt(handle, CURLOPT_USERNAME, options.user.c_str());
+  curl_easy_setopt(handle, CURLOPT_PASSWORD, options.password.c_str());
+}
+
+void SetUpRequest(CURL* handle, const Request& request) {
+  curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
+  if (request.method == "GET") return;
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                   static_cast<curl_off_t>(request.body.size()));
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.c_str());
+  curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
 }  // namespace
 
 struct Client::State {
   Handle handle = NewHandle();
+  bool answered = false;  // at least once
 };
 
 std::string_view Answer::Header(std::string_view name) const {
@@ -98,19 +162,17 @@ Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
-Result<Answer> Client::Get(const Request& request, const CancelToken& cancel) {
+Result<Answer> Client::Send(const Request& request, const CancelToken& cancel) {
+  RETURN_IF_ERROR(cancel.Check());
   CURL* const handle = state_->handle.get();
   Transfer transfer{.request = &request, .cancel = &cancel};
   transfer.gate.public_only = options_.public_only;
-  std::array<char, CURL_ERROR_SIZE> words{};
-  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr,
-                                                                      &curl_slist_free_all);
-  for (const std::string& header : request.headers)
-    headers.reset(curl_slist_append(headers.release(), header.c_str()));
-
-  SetUpTransfer(handle, request.url, options_.stall_ms, options_.time_limit_ms, transfer.gate);
-  curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
+  Words words{};
+  const HeaderList headers = HeadersOf(request);
+  SetUpTransfer(handle, request.url, request.stall_ms > 0 ? request.stall_ms : options_.stall_ms,
+                options_.time_limit_ms, transfer.gate);
+  SetUpServer(handle, options_);
+  SetUpRequest(handle, request);
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &OnHeader);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, &transfer);
@@ -120,33 +182,35 @@ Result<Answer> Client::Get(const Request& request, const CancelToken& cancel) {
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &OnProgress);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &transfer);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, words.data());
-  if (!options_.ca_file.empty()) {
-    curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
-    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
-  }
   const CURLcode code = curl_easy_perform(handle);
   curl_easy_reset(handle);  // nothing of this request stays, but for its connection
 
   RETURN_IF_ERROR(cancel.Check());
   RETURN_IF_ERROR(transfer.taken);
-  const std::string address = WithoutSecrets(request.url);
   if (transfer.too_large) {
     return Fail(ErrorCode::kPayloadTooLarge, "'{}' is larger than the {} bytes that are allowed",
-                address, request.max_body_bytes);
+                WithoutSecrets(request.url), request.max_body_bytes);
   }
-  if (transfer.enough) return std::move(transfer.answer);
-  if (IsTls(code) && !transfer.gate.refused) {
-    return WithHint(Fail(ErrorCode::kUnavailable, "no encrypted connection to '{}': {}", address,
-                         words[0] != '\0' ? words.data() : curl_easy_strerror(code)),
-                    Msg("give ca_file: the authority that signed the server's certificate"));
+  if (code == CURLE_OK || transfer.enough) {
+    state_->answered = true;
+    return std::move(transfer.answer);
   }
-  Status arrived = CheckTransfer(code, transfer.gate, address);
-  if (arrived) return std::move(transfer.answer);
-  if (IsOutOfReach(code) && !transfer.gate.refused) {
-    arrived.error().hint =
-        Msg("check host and port, that the server runs, and that no firewall is between");
+  return FailureOf(code, transfer.gate, words, request.url, state_->answered);
+}
+
+std::string EscapedPart(std::string_view text) {
+  constexpr std::string_view kPlain = "-_.~*,";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       kPlain.contains(c);
+    if (plain) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
   }
-  return std::unexpected(std::move(arrived).error());
+  return out;
 }
 
 }  // namespace aimass::curl

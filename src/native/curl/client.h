@@ -17,7 +17,11 @@ struct ClientOptions {
   std::int64_t stall_ms = 60'000;  // give up after this long without a byte
   std::int64_t time_limit_ms = std::int64_t{6} * 3600 * 1000;  // of one request with its answer
   bool public_only = false;  // refuse addresses of this machine and of private networks
-  std::string ca_file;       // who signs for https servers; empty: the system's authorities
+  bool use_proxy = true;     // that of the environment, where it is not for `public_only`
+  bool verify = true;        // of https: the certificate must be good and name the host
+  std::string ca_file = {};  // who signs for https servers; empty: the system's authorities
+  std::string user = {};     // who signs in (Basic); empty: nobody
+  std::string password = {};
 };
 
 struct Answer {
@@ -30,11 +34,14 @@ struct Answer {
 };
 
 struct Request {
+  std::string method = "GET";
   std::string url;                                     // percent-encoded; sent exactly so
-  std::vector<std::string> headers;                    // "Range: bytes=0-9"
+  std::vector<std::string> headers = {};               // "Range: bytes=0-9"
+  std::string body = {};                               // not sent by GET
+  std::int64_t stall_ms = 0;                           // 0: the client's
   std::size_t max_body_bytes = std::size_t{16} << 20;  // of an Answer::body
-  /// Gets the body of an answer with status 200 or 206 instead, piece by piece; its error ends the
-  /// transfer.
+  /// Gets the body of an answer with a status of 200 to 299 instead, piece by piece; its error ends
+  /// the transfer.
   std::function<Status(const Answer& answer, std::string_view bytes)> sink = {};
 };
 
@@ -48,17 +55,21 @@ class Client {
   Client& operator=(Client&&) noexcept;
   ~Client();
 
-  /// GET. Whatever status comes is an answer; no redirect is followed, so that nothing goes to a
-  /// host that was not asked for.
+  /// Whatever status comes is an answer; no redirect is followed, so that nothing goes to a host
+  /// that was not asked for.
   /// Errors   kUnavailable (no answer, or not all of it), kTimeout, kPermissionDenied (the address
   ///          is not public), kInvalidArgument (not http or https), kPayloadTooLarge (more than
   ///          max_body_bytes), kCancelled; those of the sink.
-  [[nodiscard]] Result<Answer> Get(const Request& request, const CancelToken& cancel);
+  [[nodiscard]] Result<Answer> Send(const Request& request, const CancelToken& cancel);
 
  private:
   struct State;
   ClientOptions options_;
   std::unique_ptr<State> state_;
 };
+
+/// `text` as one part of the path of an address: all but letters, digits and "-_.~*," is written
+/// as %XX. Threads: pure function.
+[[nodiscard]] std::string EscapedPart(std::string_view text);
 
 }  // namespace aimass::curl

@@ -85,17 +85,17 @@ TEST(Client, TakesEveryStatusForAnAnswer) {
   Server server({Said("200 OK", "hello", "ETag: \"x\"\r\n"), Said("404 Not Found", "no such"),
                  Said("302 Found", "", "Location: http://127.0.0.1:1/elsewhere\r\n")});
   Client client({});
-  const auto good = client.Get({.url = server.url() + "/a/../b%20c?q=%2F"}, {});
+  const auto good = client.Send({.url = server.url() + "/a/../b%20c?q=%2F"}, {});
   ASSERT_TRUE(good.has_value());
   EXPECT_EQ(good->status, 200);
   EXPECT_EQ(good->body, "hello");
   EXPECT_EQ(good->Header("etag"), "\"x\"");
   EXPECT_EQ(good->Header("none"), "");
-  const auto missing = client.Get({.url = server.url() + "/b"}, {});
+  const auto missing = client.Send({.url = server.url() + "/b"}, {});
   ASSERT_TRUE(missing.has_value());
   EXPECT_EQ(missing->status, 404);
   EXPECT_EQ(missing->body, "no such");
-  const auto moved = client.Get({.url = server.url() + "/c"}, {});
+  const auto moved = client.Send({.url = server.url() + "/c"}, {});
   ASSERT_TRUE(moved.has_value());
   EXPECT_EQ(moved->status, 302);  // and nobody went there
   EXPECT_EQ(server.asked(), "GET /a/../b%20c?q=%2F HTTP/1.1\nGET /b HTTP/1.1\nGET /c HTTP/1.1\n");
@@ -110,13 +110,13 @@ TEST(Client, GivesOnlyGoodBodiesToTheSink) {
                     taken += fmt::format("{} {};", answer.status, bytes);
                     return Status{};
                   }};
-  EXPECT_EQ(client.Get(request, {}).value().body, "");
-  EXPECT_EQ(client.Get(request, {}).value().body, "secret words");
+  EXPECT_EQ(client.Send(request, {}).value().body, "");
+  EXPECT_EQ(client.Send(request, {}).value().body, "secret words");
   EXPECT_EQ(taken, "206 abc;");
   request.sink = [](const Answer&, std::string_view) -> Status {
     return Fail(ErrorCode::kConflict, "enough");
   };
-  EXPECT_EQ(client.Get(request, {}).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(client.Send(request, {}).error().code, ErrorCode::kConflict);
 }
 
 TEST(Client, SaysWhatKeepsAnAnswerFromComing) {
@@ -124,15 +124,15 @@ TEST(Client, SaysWhatKeepsAnAnswerFromComing) {
                  "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
                  Said("500 Oops", std::string(1 << 20, 'x'))});
   Client client({});
-  EXPECT_EQ(client.Get({.url = server.url(), .max_body_bytes = 99}, {}).error().code,
+  EXPECT_EQ(client.Send({.url = server.url(), .max_body_bytes = 99}, {}).error().code,
             ErrorCode::kPayloadTooLarge);
-  EXPECT_EQ(client.Get({.url = server.url()}, {}).error().code, ErrorCode::kUnavailable);
-  const auto error = client.Get({.url = server.url()}, {});
+  EXPECT_EQ(client.Send({.url = server.url()}, {}).error().code, ErrorCode::kUnavailable);
+  const auto error = client.Send({.url = server.url()}, {});
   ASSERT_TRUE(error.has_value());
   EXPECT_EQ(error->status, 500);
   EXPECT_EQ(error->body.size(), std::size_t{64} << 10);
-  EXPECT_EQ(client.Get({.url = "ftp://127.0.0.1/"}, {}).error().code, ErrorCode::kInvalidArgument);
-  const auto closed = client.Get({.url = "http://127.0.0.1:1/x?secret=1"}, {});
+  EXPECT_EQ(client.Send({.url = "ftp://127.0.0.1/"}, {}).error().code, ErrorCode::kInvalidArgument);
+  const auto closed = client.Send({.url = "http://127.0.0.1:1/x?secret=1"}, {});
   ASSERT_FALSE(closed.has_value());
   EXPECT_EQ(closed.error().code, ErrorCode::kUnavailable);
   EXPECT_TRUE(closed.error().ToString().starts_with("cannot fetch 'http://127.0.0.1:1/x': "));
@@ -142,7 +142,7 @@ TEST(Client, SaysWhatKeepsAnAnswerFromComing) {
 TEST(Client, KeepsOutOfPrivateNetworksWhereThatIsWanted) {
   Server server({Said("200 OK", "hello")});
   Client client({.public_only = true});
-  EXPECT_EQ(client.Get({.url = server.url()}, {}).error().code, ErrorCode::kPermissionDenied);
+  EXPECT_EQ(client.Send({.url = server.url()}, {}).error().code, ErrorCode::kPermissionDenied);
   EXPECT_EQ(server.asked(), "");
 }
 
@@ -155,9 +155,40 @@ TEST(Client, CanBeCancelledWhileNothingComes) {
     cancel.Cancel();
   });
   const std::int64_t started = SteadyMs();
-  EXPECT_EQ(client.Get({.url = server.url()}, cancel).error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(client.Send({.url = server.url()}, cancel).error().code, ErrorCode::kCancelled);
   EXPECT_LT(SteadyMs() - started, 2000);
   later.join();
+}
+
+TEST(Client, SendsABodyAndSignsIn) {
+  Server server({Said("201 Created", "made"), Said("200 OK", "")});
+  Client client({.user = "me", .password = "secret"});
+  const auto made = client.Send({.method = "POST",
+                                 .url = server.url() + "/a",
+                                 .headers = {"Content-Type: application/json"},
+                                 .body = "{}"},
+                                {});
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(made->status, 201);
+  EXPECT_EQ(made->body, "made");
+  EXPECT_EQ(client.Send({.method = "DELETE", .url = server.url() + "/a"}, {}).value().status, 200);
+  EXPECT_EQ(server.asked(), "POST /a HTTP/1.1\nDELETE /a HTTP/1.1\n");
+  const auto closed = client.Send({.url = "http://127.0.0.1:1/x"}, {});
+  EXPECT_FALSE(closed.error().ToString().contains("secret"));
+}
+
+TEST(Client, DoesNotBeginWhatIsCancelled) {
+  Client client({});
+  const CancelToken cancel;
+  cancel.Cancel();
+  EXPECT_EQ(client.Send({.url = "http://127.0.0.1:1/"}, cancel).error().code,
+            ErrorCode::kCancelled);
+}
+
+TEST(EscapedPart, StaysOnePart) {
+  EXPECT_EQ(EscapedPart("logs-2026.*,orders_1"), "logs-2026.*,orders_1");
+  EXPECT_EQ(EscapedPart("../_cluster?x#y z"), "..%2F_cluster%3Fx%23y%20z");
+  EXPECT_EQ(EscapedPart("订单"), "%E8%AE%A2%E5%8D%95");
 }
 
 }  // namespace

@@ -248,8 +248,7 @@ Result<Download> Fetch(const std::string& url, const std::string& path,
     transfer.start = lseek(fd.get(), 0, SEEK_END);
     transfer.written = transfer.start;
   }
-  std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(nullptr,
-                                                                      &curl_slist_free_all);
+  HeaderList headers(nullptr, &curl_slist_free_all);
   if (transfer.start > 0) {
     headers.reset(curl_slist_append(nullptr, fmt::format("If-Range: {}", validator).c_str()));
     curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());

@@ -450,4 +450,56 @@ class S3(Files):
         self.server.client.put_object(Bucket=self.bucket, Key=name, Body=text.getvalue().encode())
 
 
-ADAPTERS = [Mysql, Postgres, Redis, RedisStream, Mongodb, Files, S3]
+class Elasticsearch:
+    """A document per row, whose _id is the row's id."""
+
+    kind = "elasticsearch"
+    fixture = "elasticsearch"
+    select = ("SELECT id, name, CAST(amount AS DECIMAL(12,2)), "
+              "strftime(make_timestamp(epoch_us(updated_at)), '%Y-%m-%d %H:%M:%S')")
+    key = ["_id"]
+    SAMPLED = 500  # documents that may be looked at from either end to learn where lists are
+
+    def __init__(self, server):
+        self.server = server
+
+    def settings(self) -> dict:
+        user, password = self.server.READER
+        return {"address": self.server.address, "user": user, "password": password}
+
+    def query(self, table: str) -> str | None:
+        return json.dumps({"index": table, "query": {"match_all": {}}})
+
+    def create(self, table: str) -> None:
+        self.server.create(table, {"id": {"type": "long"}, "name": {"type": "keyword"},
+                                   "amount": {"type": "double"}, "updated_at": {"type": "date"}})
+
+    def insert(self, table: str, rows: list[tuple]) -> None:
+        self.server.put(table, ((key, {"id": key, "name": name, "amount": float(amount),
+                                       "updated_at": moment.replace(" ", "T") + "Z"}) for key, name, amount, moment in rows))
+
+    def update(self, table: str, row: tuple) -> None:
+        self.insert(table, [row])
+
+    def delete(self, table: str, key: int) -> None:
+        self.server.remove_documents(table, key)
+
+    def rows(self, table: str) -> list[tuple]:
+        return sorted((row["id"], row["name"], decimal.Decimal(str(row["amount"])).quantize(decimal.Decimal("0.01")),
+                       row["updated_at"].rstrip("Z").replace("T", " ")) for row in self.server.documents(table).values())
+
+    def log(self) -> int:
+        return len(self.server.searches())
+
+    def pushed_down(self, log: int, table: str) -> bool:
+        """Besides the sample, documents were asked for by their range only, and no more than the columns."""
+        reads = [body for index, body in self.server.searches()[log:] if index == table and body["size"] > 0]
+        whole = [body["size"] for body in reads if "updated_at" not in json.dumps(body["query"])]
+        return any("gte" in json.dumps(body["query"]) for body in reads) and sum(whole) <= 2 * self.SAMPLED
+
+    def totals(self, log: int, table: str) -> tuple[bool, bool]:
+        asked = [body for index, body in self.server.searches()[log:] if index == table and body["size"] == 0]
+        return bool(asked), any('{"field": "id"}' in json.dumps(body.get("aggregations")) for body in asked)
+
+
+ADAPTERS = [Mysql, Postgres, Redis, RedisStream, Mongodb, Elasticsearch, Files, S3]

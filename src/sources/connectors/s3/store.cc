@@ -111,7 +111,7 @@ Result<curl::Answer> Store::Ask(const Question& question, const CancelToken& can
         return question.sink(answer, bytes);
       };
     }
-    auto answer = client_.Get(request, cancel);
+    auto answer = client_.Send(request, cancel);
     if (!answer) {
       const bool again = answer.error().code == ErrorCode::kUnavailable && answered_ && !taken &&
                          attempt < kBrokenAttempts;
