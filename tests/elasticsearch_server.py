@@ -27,6 +27,7 @@ class Elasticsearch:
 reader: {cluster: [monitor], indices: [{names: ["*"], privileges: [read, view_index_metadata]}]}
 narrow: {cluster: [monitor], indices: [{names: ["*"], privileges: [view_index_metadata]}]}
 stranger: {cluster: [monitor]}
+writer: {cluster: [monitor], indices: [{names: ["*"], privileges: [read, view_index_metadata, write, create_index, manage]}]}
 blind: {indices: [{names: ["*"], privileges: [read, view_index_metadata]}]}
 """
 

@@ -1,7 +1,6 @@
 """Datasets on their way back into databases: all rows at once, once, and as they were sent, or none."""
 
 import decimal
-import json
 import threading
 import time
 
@@ -11,6 +10,7 @@ import mysql_proxy
 import postgres_proxy
 from collecting import rows_of
 from harness import MariaDb, Postgres, wait_for_job
+from sending import dataset_of, start, table_name, text_of, until_running, write
 
 ROWS = 30_000
 
@@ -77,33 +77,7 @@ def source(client, shop):
 
 @pytest.fixture
 def dataset(client):
-    """Makes a dataset by SQL, and gives its name."""
-    def make(sql):
-        name = f"d{time.monotonic_ns()}"
-        answer = client.post("/api/v1/datasets", json={"name": name, "sql": sql})
-        assert answer.status_code == 202, answer.text
-        job = wait_for_job(client, answer.json()["job"]["id"])
-        assert job["state"] == "succeeded", job
-        return name
-    return make
-
-
-def start(client, source, dataset, table, **how):
-    answer = client.post(f"/api/v1/sources/{source}/write", json={"dataset": dataset, "table": table} | how)
-    assert answer.status_code == 202, answer.text
-    return answer.json()["job"]["id"]
-
-
-def write(client, source, dataset, table, **how):
-    return wait_for_job(client, start(client, source, dataset, table, **how))
-
-
-def table_name():
-    return f"t{time.monotonic_ns()}"
-
-
-def text_of(job):
-    return json.dumps(job, ensure_ascii=False).replace('\\"', '"')
+    return lambda sql: dataset_of(client, sql)
 
 
 def test_every_type_comes_back_as_it_was_sent(client, shop, source, dataset):
@@ -249,8 +223,7 @@ def test_rows_are_appended_once_whatever_is_killed(shop, start_server, tmp_path)
     for kill in range(4):
         table = table_name()
         job = start(client, source, "rows", table)
-        while client.get(f"/api/v1/jobs/{job}").json()["state"] == "queued":
-            time.sleep(0.01)
+        until_running(client, job)
         time.sleep(0.15 * kill)
         server.kill()
         server = start_server(tmp_path / "data")
@@ -270,8 +243,7 @@ def test_a_job_that_died_behind_its_commit_appends_nothing_more(shop, start_serv
     answer = client.post("/api/v1/datasets", json={"name": "rows", "sql": f"SELECT CAST(i AS INT) AS id FROM range({ROWS}) t(i)"})
     assert wait_for_job(client, answer.json()["job"]["id"])["state"] == "succeeded"
     job = start(client, source, "rows", table)
-    while client.get(f"/api/v1/jobs/{job}").json()["state"] == "queued":
-        time.sleep(0.005)
+    until_running(client, job)
     server.kill()  # its jobs end with it
     if int(shop.run(f"SELECT COUNT(*) FROM {table}")[0][0]) == 0:  # as if it had come to its commit
         shop.run(f"INSERT INTO {table} VALUES (1)", "CREATE TABLE IF NOT EXISTS aimass_deliveries "
@@ -317,8 +289,7 @@ def test_a_cancelled_job_leaves_nothing(client, shop, source, dataset):
     shop.run(f"CREATE TABLE {table} (id INT, note TEXT)")
     rows = dataset("SELECT CAST(i AS INT) AS id, repeat('x', 500) AS note FROM range(300000) t(i)")
     job = start(client, source, rows, table)
-    while client.get(f"/api/v1/jobs/{job}").json()["state"] == "queued":
-        time.sleep(0.01)
+    until_running(client, job)
     time.sleep(0.3)
     assert client.post(f"/api/v1/jobs/{job}/cancel").status_code in (200, 202)
     assert wait_for_job(client, job)["state"] == "cancelled"

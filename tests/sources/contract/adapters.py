@@ -23,6 +23,7 @@ Where a source is not like an SQL database, an adapter says so:
     select              the four columns of insert() by SQL over a dataset, before FROM
     cursor              what the table is collected by; None: such a table is not, whatever else the source can
     key                 the columns that tell its rows apart
+    sent                what a row that is sent there has beside the four columns, as SQL
     updates             False: a change makes another row of it, which a collection by the cursor cannot know
 """
 
@@ -458,14 +459,15 @@ class Elasticsearch:
     select = ("SELECT id, name, CAST(amount AS DECIMAL(12,2)), "
               "strftime(make_timestamp(epoch_us(updated_at)), '%Y-%m-%d %H:%M:%S')")
     key = ["_id"]
+    sent = "CAST(id AS VARCHAR) AS _id, "
     SAMPLED = 500  # documents that may be looked at from either end to learn where lists are
 
     def __init__(self, server):
         self.server = server
 
     def settings(self) -> dict:
-        user, password = self.server.READER
-        return {"address": self.server.address, "user": user, "password": password}
+        return {"address": self.server.address, "user": "writer", "password": self.server.READER[1],
+                "writable": True}
 
     def query(self, table: str) -> str | None:
         return json.dumps({"index": table, "query": {"match_all": {}}})

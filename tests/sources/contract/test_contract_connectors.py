@@ -175,7 +175,7 @@ def test_write(client, adapter, source, can, table):
     values = ", ".join(f"({key}, '{name}', {amount}, TIMESTAMP '{moment}')" for key, name, amount, moment in rows)
     dataset = f"out_{table}"
     job = run(client, "/api/v1/datasets", {"name": dataset, "sql": (
-        "SELECT CAST(id AS BIGINT) AS id, name, CAST(amount AS DECIMAL(12,2)) AS amount, updated_at "
+        f"SELECT {getattr(adapter, 'sent', '')}CAST(id AS BIGINT) AS id, name, CAST(amount AS DECIMAL(12,2)) AS amount, updated_at "
         f"FROM (VALUES {values}) v(id, name, amount, updated_at)")})
     assert job["state"] == "succeeded", job
     if not can["write"]:

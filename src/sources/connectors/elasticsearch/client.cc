@@ -121,7 +121,9 @@ Client::Client(Options options)
 
 Asked Client::About(std::string_view table) const {
   const bool by_key = options_.user.empty() && !options_.api_key.empty();
-  return {.user = by_key ? std::string_view("api_key") : options_.user, .table = table};
+  return {.user = by_key ? std::string_view("api_key") : options_.user,
+          .table = table,
+          .writes = options_.writes};
 }
 
 Result<Server> Client::Greet() {
@@ -190,7 +192,7 @@ void Client::Tell(std::string_view method, const std::string& path, const Json& 
   const curl::Request request{.method = std::string(method),
                               .url = address() + path,
                               .headers = headers_,
-                              .body = body.dump(),
+                              .body = body.is_null() ? std::string() : body.dump(),
                               .stall_ms = kTellTimeout * kMsPerSecond};
   static_cast<void>(http_.Send(request, CancelToken()));
 }

@@ -18,7 +18,8 @@ struct Options {
   std::string api_key;  // as the server gave it ("encoded"), or "id:key"
   bool verify = true;   // of https: the certificate must be good and name the host
   std::string ca_file;
-  int timeout_s = 60;  // longest wait for the next bytes of an answer
+  int timeout_s = 60;   // longest wait for the next bytes of an answer
+  bool writes = false;  // more than reading is asked for, so errors name that role
 };
 
 /// From a text with commas. Errors: kUnprocessable for what is no address, or holds a password.
@@ -40,7 +41,8 @@ struct Server {
 [[nodiscard]] Result<Server> ServerOf(const Json& answer);
 
 /// Requests to a cluster, any node of it: where one does not answer the next is asked, and where it
-/// is busy the same is asked again, a few seconds long. All of them only read.
+/// is busy the same is asked again, a few seconds long: whatever is asked must come to the same
+/// when it is asked twice.
 ///
 /// Errors   as SourceConnection's (sources/connector.h).
 /// Threads  one at a time.

@@ -9,6 +9,7 @@
 #include "sources/connectors/elasticsearch/moment.h"
 #include "sources/connectors/elasticsearch/reader.h"
 #include "sources/connectors/elasticsearch/request.h"
+#include "sources/connectors/elasticsearch/sink.h"
 
 namespace aimass::connectors::elasticsearch {
 namespace {
@@ -35,6 +36,10 @@ constexpr std::array kFields = {
           .default_value = "60",
           .min = 1,
           .max = 3600},
+    Field{.name = "writable",
+          .label = {"Rows may be sent there", "允许写入"},
+          .kind = FieldKind::kBool,
+          .default_value = "false"},
 };
 
 class Database final : public SourceConnection {
@@ -130,7 +135,7 @@ class Database final : public SourceConnection {
   std::shared_ptr<Moments> moments_;
 };
 
-Result<std::unique_ptr<SourceConnection>> Connect(const Settings& settings) {
+Result<Options> OptionsOf(const Settings& settings) {
   Options options{.addresses = {},
                   .user = settings.at("user"),
                   .password = settings.at("password"),
@@ -143,19 +148,34 @@ Result<std::unique_ptr<SourceConnection>> Connect(const Settings& settings) {
                 "a source signs in either with user and password or with an api_key");
   }
   ASSIGN_OR_RETURN(options.addresses, AddressesOf(settings.at("address")));
+  return options;
+}
+
+Result<std::unique_ptr<SourceConnection>> Connect(const Settings& settings) {
+  ASSIGN_OR_RETURN(Options options, OptionsOf(settings));
   Client client(std::move(options));
   ASSIGN_OR_RETURN(Server server, client.Greet());
   return std::make_unique<Database>(std::move(client), std::move(server));
 }
 
+Result<std::unique_ptr<SinkConnection>> ConnectSink(const Settings& settings) {
+  ASSIGN_OR_RETURN(Options options, OptionsOf(settings));
+  options.writes = true;
+  Client client(std::move(options));
+  ASSIGN_OR_RETURN(Server server, client.Greet());
+  return SinkOf(std::move(client), std::move(server));
+}
+
 }  // namespace
 
 void Register(ConnectorRegistry& registry) {
-  registry.Add({.name = "elasticsearch",
-                .label = {"Elasticsearch and OpenSearch", "Elasticsearch 与 OpenSearch"},
-                .fields = kFields,
-                .can = {.query = true, .incremental = true, .count = true, .sums = true},
-                .connect = Connect});
+  registry.Add(
+      {.name = "elasticsearch",
+       .label = {"Elasticsearch and OpenSearch", "Elasticsearch 与 OpenSearch"},
+       .fields = kFields,
+       .can = {.query = true, .incremental = true, .count = true, .sums = true, .write = true},
+       .connect = Connect,
+       .connect_sink = ConnectSink});
 }
 
 }  // namespace aimass::connectors::elasticsearch

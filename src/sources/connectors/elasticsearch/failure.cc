@@ -53,9 +53,15 @@ const Json& MemberOf(const Json& json, std::string_view name) {
   return found == json.end() ? kNone : *found;
 }
 
-std::string RoleFor(std::string_view table) {
-  const Json indices = {{"names", Json::array({table.empty() ? std::string_view("*") : table})},
-                        {"privileges", Json::array({"read", "view_index_metadata"})}};
+std::string RoleFor(std::string_view table, bool writes) {
+  Json names = Json::array({table.empty() ? std::string_view("*") : table});
+  Json privileges = Json::array({"read", "view_index_metadata"});
+  if (writes) {
+    if (!table.empty()) names.push_back(fmt::format("{}{}*", table, kStageMark));
+    if (!table.empty()) names.push_back(kDeliveries);
+    for (const char* more : {"write", "create_index", "manage"}) privileges.push_back(more);
+  }
+  const Json indices = {{"names", std::move(names)}, {"privileges", std::move(privileges)}};
   const Json role = {{"cluster", Json::array({"monitor"})}, {"indices", Json::array({indices})}};
   return "PUT /_security/role/aimass " + role.dump();
 }
@@ -71,8 +77,9 @@ std::unexpected<Error> FailureOf(int status, std::string_view body, const Asked&
         Msg("check user and password, or api_key"));
   }
   if (status == 403) {
-    return WithHint(Fail(ErrorCode::kPermissionDenied, "the database refuses it: {}", reason.words),
-                    Msg("let an administrator of the database run: {}", RoleFor(asked.table)));
+    return WithHint(
+        Fail(ErrorCode::kPermissionDenied, "the database refuses it: {}", reason.words),
+        Msg("let an administrator of the database run: {}", RoleFor(asked.table, asked.writes)));
   }
   if (reason.type == "search_context_missing_exception") {
     return WithHint(Fail(ErrorCode::kUnavailable,

@@ -14,10 +14,15 @@ namespace aimass::connectors::elasticsearch {
 /// A member of an object; null where there is none, whatever `json` is.
 [[nodiscard]] const Json& MemberOf(const Json& json, std::string_view name);
 
+/// What sending makes beside a table: indices of "orders" are called "orders-aimass-…".
+constexpr std::string_view kStageMark = "-aimass-";
+constexpr std::string_view kDeliveries = "aimass-deliveries";
+
 /// Who asks for what, for errors.
 struct Asked {
   std::string_view user;   // empty: nobody has signed in
   std::string_view table;  // empty: the cluster
+  bool writes = false;     // wants to change it as well
 };
 
 /// Of an answer with a status of 300 and more.
@@ -31,7 +36,8 @@ struct Asked {
 /// Of an answer to a search that is not whole: a shard failed, or time was up. Ok: it is whole.
 [[nodiscard]] Status CheckWhole(const Json& answer);
 
-/// What an administrator sends to the server, so that the tables may be read.
-[[nodiscard]] std::string RoleFor(std::string_view table);
+/// What an administrator sends to the server, so that the table may be read, or written as well.
+/// `table` empty: all tables.
+[[nodiscard]] std::string RoleFor(std::string_view table, bool writes = false);
 
 }  // namespace aimass::connectors::elasticsearch
