@@ -116,18 +116,21 @@ Result<FileOptions> FileOptionsOf(const Json& body) {
   return options;
 }
 
-// mode, cursor, key, overlap: nothing for mode full.
-Result<std::optional<Cursor>> CursorOf(const Json& body) {
-  ASSIGN_OR_RETURN(const std::string mode, TextMember(body, "mode", "full"));
-  if (mode != "full" && mode != "incremental") {
-    return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "mode",
-                "full incremental", mode);
-  }
+// "full", "incremental" or "changes".
+Result<std::string> ModeOf(const Json& body) {
+  ASSIGN_OR_RETURN(std::string mode, TextMember(body, "mode", "full"));
+  if (mode == "full" || mode == "incremental" || mode == "changes") return mode;
+  return Fail(ErrorCode::kUnprocessable, "'{}' must be one of {}, found '{}'", "mode",
+              "full incremental changes", mode);
+}
+
+// cursor, key, overlap: nothing unless mode is incremental.
+Result<std::optional<Cursor>> CursorOf(const Json& body, std::string_view mode) {
   const auto given = [&](const char* field) {
     const auto at = body.find(field);
     return at != body.end() && !at->is_null();
   };
-  if (mode == "full") {
+  if (mode != "incremental") {
     for (const char* field : {"cursor", "key", "overlap"}) {
       if (given(field))
         return Fail(ErrorCode::kUnprocessable, "'{}' goes with mode incremental", field);
@@ -157,7 +160,9 @@ Result<Response> PostCollected(const Parts& parts, const Request& request, const
                          .idempotency_key = std::string(request.Header("idempotency-key"))};
   ASSIGN_OR_RETURN(collect.table, TextMember(body, "table", ""));
   ASSIGN_OR_RETURN(collect.query, TextMember(body, "query", ""));
-  ASSIGN_OR_RETURN(collect.cursor, CursorOf(body));
+  ASSIGN_OR_RETURN(const std::string mode, ModeOf(body));
+  ASSIGN_OR_RETURN(collect.cursor, CursorOf(body, mode));
+  collect.changes = mode == "changes";
   ASSIGN_OR_RETURN(collect.files, FileOptionsOf(body));
   ASSIGN_OR_RETURN(collect.allow_empty, GetBool(body, "allow_empty", false));
   ASSIGN_OR_RETURN(collect.schedule, CarriedSchedule(parts.schedules, request.caller, name, body));

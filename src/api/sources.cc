@@ -72,7 +72,8 @@ Json ConnectorJson(const Connector& connector, Language language) {
             {"sums", connector.can.sums},
             {"moment", connector.can.moment},
             {"files", connector.can.files},
-            {"write", connector.can.write}}}};
+            {"write", connector.can.write},
+            {"changes", connector.can.changes}}}};
 }
 
 // Secrets are only said to be there.

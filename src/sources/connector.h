@@ -27,6 +27,7 @@ struct Abilities {
   bool moment = true;        // shows its rows as they are at one moment, however long it takes
   bool files = false;        // hands over files instead of rows: `connect_files`
   bool write = false;        // takes rows as well: `connect_sink`
+  bool changes = false;      // knows from a log of its own which rows changed: `KeysSince`
 };
 
 struct SourceTable {
@@ -63,12 +64,21 @@ struct BadRow {
   std::string raw;  // JSON of its values as the source gave them
 };
 
+/// Some rows of a table by their primary key: rows [first, first + count) of `batch`, which has
+/// just its columns.
+struct SourceKeys {
+  std::shared_ptr<const Batch> batch;
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
 /// Which rows. Exactly one of `table` and `query`.
 struct SourceRead {
   std::string table;
   std::string query;                 // one SELECT; it can change nothing
   std::vector<std::string> columns;  // of `table`: only these; empty: all
   std::optional<SourceRange> range;  // only these rows; for connectors that can `incremental`
+  std::optional<SourceKeys> keys;    // only these rows; for connectors that can `changes`
   /// The columns that the dataset has already. Connectors whose tables have no columns of their own
   /// (documents) give just these, instead of what they would propose; others give what there is.
   std::optional<Schema> as;
@@ -100,6 +110,20 @@ struct SourceChanges {
   std::function<bool(const Json& key)> touched;
 };
 
+/// A place in a source's log of changes.
+struct ChangePosition {
+  std::int64_t at = 0;    // later ones are greater
+  std::int64_t mark = 0;  // by what the connector notices a log that was begun anew
+};
+
+/// Keys of rows that changed, came or went; one may come several times.
+class ChangedKeys : public BatchReader {
+ public:
+  /// Why any row may be another: the table was altered or truncated. Known at the end; none: only
+  /// those with these keys.
+  [[nodiscard]] virtual const std::optional<Message>& everything() const = 0;
+};
+
 /// An open connection. Whatever it is asked for ends by a time-out; a broken connection is
 /// kUnavailable and the object is useless then.
 ///
@@ -127,6 +151,15 @@ class SourceConnection {
   /// Of sources without a moment: what changed since Freeze() until now, by the source's own word.
   /// A row that differs from what was read before is an error of ours unless it is among this.
   [[nodiscard]] virtual Result<SourceChanges> Changes() { return SourceChanges{}; }
+  /// Of connectors that can `changes`: where in its log the moment of Freeze() is.
+  /// Errors   kUnprocessable where the source keeps no such log, with what to set there.
+  [[nodiscard]] virtual Result<ChangePosition> Position();
+  /// The primary keys of the rows of `table` that changed behind `from` until Position(). What it
+  /// gives has a connection of its own.
+  /// Errors   kUnprocessable where the log does not reach back so far, or tells too little.
+  [[nodiscard]] virtual Result<std::unique_ptr<ChangedKeys>> KeysSince(const std::string& table,
+                                                                       const ChangePosition& from,
+                                                                       const CancelToken& cancel);
   /// Whether rows of the request's table never change, and each that comes has a greater cursor
   /// than all before it. The table was read or described before.
   [[nodiscard]] virtual bool OnlyGrows(const SourceRead& /*request*/) const { return false; }

@@ -92,6 +92,13 @@ std::string PositionName(const std::string& source_id, const std::string& table,
   return fmt::format("{}{}", delta::kPositionPrefix, Sha256(what.dump()).substr(0, 32));
 }
 
+std::string ChangesName(const std::string& source_id, const std::string& table) {
+  const Json what{source_id, table, "changes"};
+  return fmt::format("{}{}", delta::kPositionPrefix, Sha256(what.dump()).substr(0, 32));
+}
+
+std::string MarkName(const std::string& position_name) { return position_name + ".mark"; }
+
 std::string SurplusName(const std::string& position_name) { return position_name + ".surplus"; }
 
 std::string EverName(const std::string& position_name) { return position_name + ".ever"; }

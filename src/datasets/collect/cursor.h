@@ -38,6 +38,10 @@ struct Cursor {
 /// table or query, one column and one key.
 [[nodiscard]] std::string PositionName(const std::string& source_id, const std::string& table,
                                        const std::string& query, const Cursor& cursor);
+/// Of a collection by the source's log of changes.
+[[nodiscard]] std::string ChangesName(const std::string& source_id, const std::string& table);
+/// And ChangePosition::mark there.
+[[nodiscard]] std::string MarkName(const std::string& position_name);
 /// And by how many rows the source had more than the dataset, when that was last counted.
 [[nodiscard]] std::string SurplusName(const std::string& position_name);
 /// And how many rows it had ever got by then, where it says so.

@@ -10,6 +10,7 @@
 #include "datasets/collect/attempts.h"
 #include "datasets/collect/cursor.h"
 #include "datasets/collect/files_job.h"
+#include "datasets/collect/keyed.h"
 #include "datasets/collect/keys.h"
 #include "datasets/collect/merge.h"
 #include "datasets/collect/reconcile.h"
@@ -27,7 +28,8 @@ namespace aimass {
 namespace {
 
 constexpr double kCollected = 0.8;
-constexpr int kFreezeAttempts = 5;  // until two connections see the same moment
+constexpr std::string_view kTouched = "touched";  // what our SQL calls the keys that changed
+constexpr int kFreezeAttempts = 5;                // until two connections see the same moment
 
 // One collection, from its parameters to files that equal the source.
 class Collection {
@@ -45,6 +47,7 @@ class Collection {
     if (parameters_.contains("cursor")) {
       ASSIGN_OR_RETURN(cursor_, CursorFromJson(parameters_));
     }
+    changes_ = parameters_.value("changes", false);
     secrets_.emplace(data_folder);
     RETURN_IF_ERROR(MakeFolder(folder_));
     return WithAttempts(context_, [this](bool) { return Attempt(); });
@@ -69,22 +72,30 @@ class Collection {
                      moment_ ? FreezeBoth(*reading, *checking) : reading->Freeze(nullptr));
     RETURN_IF_ERROR(FindKey(*reading));
     if (cursor_) RETURN_IF_ERROR(FindStart(*reading));
-    const std::string fresh = start_ ? FreshFolder() : folder_;
-    ASSIGN_OR_RETURN(auto rows, OpenRows(*reading));
-    Reconciliation comparison(schema_, key_, checking ? *checking : *reading, request_, moment_);
-    if (checking && !same_moment) comparison.DecideBy(*reading);
-    if (checking) comparison.Begin();
+    if (changes_) RETURN_IF_ERROR(FindChanges(*reading));
+    // Rows by their keys are read twice on one connection rather than at two moments.
+    if (touched_ && !same_moment) checking.reset();
+    const auto touched = OnlyTouched(reading.get());
+    const auto touched_beside = OnlyTouched(checking.get());
+    SourceConnection* const from = touched ? touched.get() : reading.get();
+    SourceConnection* const beside = touched_beside ? touched_beside.get() : checking.get();
+    const std::string fresh = Later() ? FreshFolder() : folder_;
+    ASSIGN_OR_RETURN(auto rows, OpenRows(*from));
+    Reconciliation comparison(schema_, key_, beside != nullptr ? *beside : *from, request_,
+                              moment_);
+    if (beside != nullptr && !same_moment) comparison.DecideBy(*from);
+    if (beside != nullptr) comparison.Begin();
     RETURN_IF_ERROR(Write(std::move(rows), fresh));
     if (cursor_) RETURN_IF_ERROR(SetAsideWithoutCursor(*reading));
     RETURN_IF_ERROR(rejects_->Flush());
-    if (!start_ && written_ == 0 && rejects_->count() == 0 &&
+    if (!Later() && written_ == 0 && rejects_->count() == 0 &&
         !parameters_.value("allow_empty", false)) {
       return WithHint(Fail(ErrorCode::kUnprocessable, "the source gave no rows"),
                       Msg("if that may be, set allow_empty"));
     }
     if (cursor_) RETURN_IF_ERROR(CheckKeys(fresh));
     Json output = Json::object();
-    if (start_) {
+    if (Later()) {
       ASSIGN_OR_RETURN(output["merge"], MergeFresh(fresh));
     } else {
       files_ = written_files_;
@@ -94,9 +105,13 @@ class Collection {
     ASSIGN_OR_RETURN(Json checked,
                      comparison.Compare([this](const auto& use) { return EachOfFiles(use); },
                                         rejects_->count() - without_cursor_));
-    checked["own_connection"] = comparison.source() != reading.get();
+    checked["own_connection"] = comparison.source() != from;
     if (cursor_) {
       ASSIGN_OR_RETURN(output["positions"], Positions(*reading, fresh));
+    }
+    if (changes_) {
+      ASSIGN_OR_RETURN(output["positions"], PositionsInLog(*reading));
+      output["advance"] = Advances();
     }
     ASSIGN_OR_RETURN(std::string schema, delta::SchemaToDelta(schema_));
     Json files = Json::array();
@@ -196,19 +211,89 @@ class Collection {
     return {};
   }
 
+  // Which rows come: all, or those that the source's log says have changed since the last run.
+  Status FindChanges(SourceConnection& reading) {
+    touched_.reset();
+    request_.columns.clear();
+    if (key_.empty()) {
+      return WithHint(Fail(ErrorCode::kUnprocessable,
+                           "'{}' has no primary key, by which changes are told", From()),
+                      Msg("collect the table with mode full"));
+    }
+    ASSIGN_OR_RETURN(position_, reading.Position());
+    ASSIGN_OR_RETURN(const std::optional<std::int64_t> last, LastPosition());
+    if (!last) return {};
+    last_ = {.at = *last, .mark = Txn(MarkName(Name())).value_or(0)};
+    ASSIGN_OR_RETURN(columns_, ColumnsOf(reading));
+    if (const Status same = CheckSameColumns(delta::Storable(columns_)); !same) {
+      context_.Log(same.error().message);
+      return {};
+    }
+    ASSIGN_OR_RETURN(const auto keys, reading.KeysSince(request_.table, *last_, context_.cancel()));
+    context_.Report({.fraction = 0.0, .step = Msg("reading the source's log of changes")});
+    ASSIGN_OR_RETURN(std::vector<DataFile> files, WriteKeys(*keys));
+    if (keys->everything()) {
+      context_.Log(
+          Msg("everything is read anew: {}", Render(*keys->everything(), Language::kEnglish)));
+      return {};
+    }
+    key_schema_ = keys->schema();
+    touched_ = std::move(files);
+    return {};
+  }
+
+  Result<std::vector<DataFile>> WriteKeys(BatchReader& keys) {
+    const std::string folder = context_.spec().work_folder + "/keys";
+    RETURN_IF_ERROR(MakeFolder(folder));
+    ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(WriterOptions(folder)));
+    std::vector<DataFile> files;
+    RETURN_IF_ERROR(writer.Write(
+        keys, keys.schema(),
+        {.progress = {}, .mark = {}, .done = [&](const WrittenFile& file, const Json&) -> Status {
+           files.push_back(InFolder(folder, file));
+           return {};
+         }}));
+    return files;
+  }
+
+  // Of a connection just the rows that changed; nothing where all are wanted.
+  std::unique_ptr<SourceConnection> OnlyTouched(SourceConnection* connection) {
+    if (!touched_ || connection == nullptr) return nullptr;
+    return std::make_unique<KeyedConnection>(
+        *connection,
+        [this] {
+          std::string list;
+          for (const ColumnInfo& column : key_schema_.columns)
+            list += (list.empty() ? "" : ", ") + duckdb::QuoteName(column.name);
+          ReadRequest request = Limits();
+          request.datasets.push_back(TouchedKeys());
+          request.sql = fmt::format("SELECT DISTINCT {} FROM {}", list, kTouched);
+          return Read(context_.spec().caller.For("collect"), request);
+        },
+        columns_);
+  }
+
+  // Whether it changes a dataset, rather than to make it.
+  [[nodiscard]] bool Later() const { return start_ || touched_; }
+
   // Where the last run ended, of the dataset that this one changes; none: everything is read.
   Result<std::optional<std::int64_t>> LastPosition() {
     const delta::Log log(folder_);
     ASSIGN_OR_RETURN(const std::int64_t latest, log.Latest());
     if (latest < 0 || parameters_.value("anew", false)) return std::optional<std::int64_t>();
     ASSIGN_OR_RETURN(base_, log.Read());
-    const auto found = base_.txns.find(Name());
-    if (found == base_.txns.end() || found->second == delta::kNoPosition)
-      return std::optional<std::int64_t>();
-    return std::optional(found->second);
+    return Txn(Name());
+  }
+
+  // What the dataset's log has by this name.
+  [[nodiscard]] std::optional<std::int64_t> Txn(const std::string& name) const {
+    const auto found = base_.txns.find(name);
+    if (found == base_.txns.end() || found->second == delta::kNoPosition) return std::nullopt;
+    return found->second;
   }
 
   [[nodiscard]] std::string Name() const {
+    if (changes_) return ChangesName(source_.id, request_.table);
     return PositionName(source_.id, request_.table, request_.query, *cursor_);
   }
   [[nodiscard]] std::string From() const {
@@ -299,6 +384,7 @@ class Collection {
                                              std::string sql) const {
     ReadRequest request = Limits();
     request.datasets.push_back(SnapshotOf(context_.spec().caller, "collected", schema_, files));
+    if (touched_) request.datasets.push_back(TouchedKeys());
     request.sql = std::move(sql);
     return Read(context_.spec().caller.For("collect"), request);
   }
@@ -308,6 +394,11 @@ class Collection {
             .memory_bytes = MemoryOf(context_.spec()),
             .temp_folder = context_.spec().work_folder + "/spill",
             .cancel = context_.cancel()};
+  }
+
+  [[nodiscard]] DatasetSnapshot TouchedKeys() const {
+    return SnapshotOf(context_.spec().caller, std::string(kTouched), delta::Storable(key_schema_),
+                      *touched_);
   }
 
   static DataFile InFolder(const std::string& folder, const WrittenFile& file) {
@@ -335,9 +426,11 @@ class Collection {
                          .writer = WriterOptions(folder_),
                          .schema = base_.schema,
                          .key = key_,
-                         .touched = Touched("s."),
+                         .touched = Touched(),
+                         .beside = {},
                          .stored = {},
                          .fresh = FreshFiles(fresh)};
+    if (touched_) request.beside.push_back(TouchedKeys());
     for (const delta::FileEntry& file : base_.files) {
       request.stored.push_back(
           {.path = folder_ + "/" + file.path, .rows = file.rows, .bytes = file.bytes});
@@ -360,9 +453,43 @@ class Collection {
                 {"dropped_rows", merged.dropped}};
   }
 
-  // The condition of SQL over the dataset that the rows of this run fulfil.
-  [[nodiscard]] std::string Touched(std::string_view prefix) const {
-    return fmt::format("{}{} >= {}", prefix, duckdb::QuoteName(cursor_->column), Literal(*start_));
+  // The condition of SQL over the dataset, as "s", that the rows of this run fulfil.
+  [[nodiscard]] std::string Touched() const {
+    if (!touched_) {
+      return fmt::format("s.{} >= {}", duckdb::QuoteName(cursor_->column), Literal(*start_));
+    }
+    std::string same;
+    for (const ColumnInfo& column : key_schema_.columns) {
+      same += fmt::format("{}k.{} = s.{}", same.empty() ? "" : " AND ",
+                          duckdb::QuoteName(column.name), duckdb::QuoteName(column.name));
+    }
+    return fmt::format("EXISTS (SELECT 1 FROM {} AS k WHERE {})", kTouched, same);
+  }
+
+  // Where in the source's log it is read to now, and by how many rows the source has more.
+  Result<Json> PositionsInLog(SourceConnection& reading) {
+    SourceRead all = request_;
+    all.columns = {key_.front()};
+    ASSIGN_OR_RETURN(const SourceTotals totals, reading.Totals(all));
+    std::int64_t surplus = totals.rows;
+    for (const DataFile& file : after_) surplus -= file.rows;
+    const std::string name = SurplusName(Name());
+    const bool compared = Later() && Txn(name) == 0 && rejects_->count() == 0;
+    if (compared && surplus != 0) {
+      return WithHint(Fail(ErrorCode::kUnprocessable,
+                           "the source has {} rows, and the dataset {}: its log does not say of "
+                           "every change",
+                           totals.rows, totals.rows - surplus),
+                      Msg("refresh the dataset with full"));
+    }
+    return Json{{Name(), position_.at}, {MarkName(Name()), position_.mark}, {name, surplus}};
+  }
+
+  // Whether the position is kept although no row changed: else the log would be read anew from
+  // there each time, and end by reaching back no further than the server keeps it.
+  [[nodiscard]] bool Advances() const {
+    constexpr std::int64_t kReadAnew = std::int64_t{64} << 20;
+    return !last_ || position_.at - last_->at > kReadAnew;
   }
 
   // The greatest cursor of these rows that is not of the future; nothing where there is none.
@@ -494,8 +621,9 @@ class Collection {
   // get them.
   Status EachOfFiles(const std::function<void(const Batch&)>& use) {
     if (after_.empty()) return {};
-    ASSIGN_OR_RETURN(const auto rows,
-                     Query(after_, start_ ? "SELECT * FROM collected WHERE " + Touched("") : ""));
+    ASSIGN_OR_RETURN(
+        const auto rows,
+        Query(after_, Later() ? "SELECT * FROM collected AS s WHERE " + Touched() : ""));
     for (;;) {
       ASSIGN_OR_RETURN(const auto batch, rows->Next());
       if (!batch) return {};
@@ -508,6 +636,7 @@ class Collection {
     RemoveParts(folder_, context_.spec().id);
     std::error_code ignored;
     std::filesystem::remove_all(FreshFolder(), ignored);
+    std::filesystem::remove_all(context_.spec().work_folder + "/keys", ignored);
     written_files_.clear();
     files_.clear();
     after_.clear();
@@ -524,7 +653,13 @@ class Collection {
   std::optional<SecretBox> secrets_;
   std::optional<Cursor> cursor_;       // of an incremental collection
   std::optional<std::int64_t> start_;  // where its second and later runs begin
-  delta::State base_;                  // the dataset that these change
+  bool changes_ = false;               // a collection by the source's log
+  ChangePosition position_;            // in it, of this run
+  std::optional<ChangePosition> last_;
+  std::optional<std::vector<DataFile>> touched_;  // the keys of rows that changed since the last
+  Schema key_schema_;                             // of these
+  Schema columns_;                                // of the table
+  delta::State base_;                             // the dataset that these change
   std::vector<std::string> key_;
   std::string candidates_;  // for a cursor
   bool unique_ = false;     // the source sees to it that the key is one

@@ -61,6 +61,7 @@ class Merging {
                                                            std::string sql) const {
     ReadRequest read = request_.limits;
     read.datasets = std::move(datasets);
+    read.datasets.insert(read.datasets.end(), request_.beside.begin(), request_.beside.end());
     read.sql = std::move(sql);
     return Read(request_.caller, read);
   }

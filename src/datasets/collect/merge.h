@@ -12,13 +12,14 @@ namespace aimass {
 /// A run of rows of a source, and the dataset in which they take their place.
 struct MergeRequest {
   Caller caller;
-  ReadRequest limits;            // threads, memory, spill folder, cancel
-  TableWriter::Options writer;   // where the new files go
-  Schema schema;                 // of both
-  std::vector<std::string> key;  // no two rows of either have the same; none is NULL
-  std::string touched;           // the condition that all of `fresh` fulfil, over "s"
-  std::vector<DataFile> stored;  // of the dataset
-  std::vector<DataFile> fresh;   // what the source has for `touched`, all of it
+  ReadRequest limits;                        // threads, memory, spill folder, cancel
+  TableWriter::Options writer;               // where the new files go
+  Schema schema;                             // of both
+  std::vector<std::string> key;              // no two rows of either have the same; none is NULL
+  std::string touched;                       // the condition that all of `fresh` fulfil, over "s"
+  std::vector<DatasetSnapshot> beside = {};  // what `touched` names besides
+  std::vector<DataFile> stored;              // of the dataset
+  std::vector<DataFile> fresh;               // what the source has for `touched`, all of it
 };
 
 struct Merged {

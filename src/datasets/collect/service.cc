@@ -123,6 +123,7 @@ Result<Job> CollectService::Collect(const Caller& caller, const CollectRequest& 
   ASSIGN_OR_RETURN(const Json of_files, FileParameters(request, *connector));
   const bool by_cursor = request.cursor && !connector->can.files;
   if (by_cursor) RETURN_IF_ERROR(CheckCursor(caller, request, *connector));
+  if (request.changes) RETURN_IF_ERROR(CheckChanges(request, *connector));
   ASSIGN_OR_RETURN(const WriteTarget target,
                    TargetOf(catalog_, caller, request.name, WriteMode::kReplace));
   if (target.existing && target.existing->origin.value("kind", "") != "source") {
@@ -140,7 +141,8 @@ Result<Job> CollectService::Collect(const Caller& caller, const CollectRequest& 
       {"allow_empty", request.allow_empty}};
   parameters.update(of_files);
   if (by_cursor) parameters.update(ToJson(*request.cursor));
-  if (request.cursor) parameters["anew"] = request.anew;
+  if (request.changes) parameters["changes"] = true;
+  if (request.cursor || request.changes) parameters["anew"] = request.anew;
   if (!request.schedule.is_null()) parameters["schedule"] = request.schedule;
   return queue_.Submit(
       caller.For("collect"), "collect", std::move(parameters),
@@ -166,6 +168,16 @@ Result<Json> CollectService::FileParameters(const CollectRequest& request,
                   {"private_addresses", sources_.surroundings().private_addresses}};
   if (request.cursor) parameters["incremental"] = true;
   return parameters;
+}
+
+Status CollectService::CheckChanges(const CollectRequest& request, const Connector& connector) {
+  if (!connector.can.changes) {
+    return Fail(ErrorCode::kUnprocessable, "a source of kind '{}' does not tell which rows changed",
+                connector.name);
+  }
+  if (request.table.empty())
+    return Fail(ErrorCode::kUnprocessable, "mode changes is for a 'table', not for a 'query'");
+  return {};
 }
 
 // What can be said before the source is asked for rows.
@@ -210,6 +222,7 @@ Result<Job> CollectService::Refresh(const Caller& caller, const DatasetInfo& dat
                           .table = origin.value("table", ""),
                           .query = origin.value("query", ""),
                           .cursor = std::move(cursor),
+                          .changes = origin.value("mode", "") == "changes",
                           .files = FileOptionsFromJson(origin.value("files", Json::object())),
                           .anew = anew,
                           .allow_empty = origin.value("allow_empty", false),
@@ -268,6 +281,7 @@ Result<Json> CollectService::CommitJob(const Job& job, const Json& output) {
     commit.origin["mode"] = "incremental";
     commit.origin.update(ToJson(cursor));
   }
+  if (parameters.value("changes", false)) commit.origin["mode"] = "changes";
   if (parameters.contains("files")) {
     commit.origin["files"] = parameters["files"];
     if (parameters.value("incremental", false)) commit.origin["mode"] = "incremental";
@@ -281,7 +295,10 @@ Result<Json> CollectService::CommitJob(const Job& job, const Json& output) {
                     .removed = output["merge"].at("removed").get<std::vector<std::string>>()};
   }
   commit.details = {{"warnings", output.value("warnings", Json::array())}, {"check", check}};
-  ASSIGN_OR_RETURN(auto unchanged, Unchanged(job, commit));
+  std::optional<DatasetVersion> unchanged;
+  if (!output.value("advance", false)) {
+    ASSIGN_OR_RETURN(unchanged, Unchanged(job, commit));
+  }
   DatasetVersion version;
   if (unchanged) {
     version = std::move(*unchanged);

@@ -21,8 +21,9 @@ struct CollectRequest {
   std::string query;  // one SELECT in the source's own language
   /// Incremental: after the first run only what came since. Of files: without a column.
   std::optional<Cursor> cursor;
+  bool changes = false;      // after the first run what the source's log says has changed
   FileOptions files;         // how files are to be read
-  bool anew = false;         // this time everything, in spite of the cursor
+  bool anew = false;         // this time everything, in spite of cursor or log
   bool allow_empty = false;  // no rows are a success
   Json schedule;             // of CollectSchedules::Carried(); null: none
   std::string idempotency_key;
@@ -74,6 +75,8 @@ class CollectService {
  private:
   [[nodiscard]] Status CheckCursor(const Caller& caller, const CollectRequest& request,
                                    const Connector& connector) const;
+  [[nodiscard]] static Status CheckChanges(const CollectRequest& request,
+                                           const Connector& connector);
   /// What the job of a source of files needs beside the rest; nothing for others.
   [[nodiscard]] Result<Json> FileParameters(const CollectRequest& request,
                                             const Connector& connector) const;

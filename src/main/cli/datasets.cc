@@ -233,8 +233,9 @@ void AddCollected(Verb& noun) {
               Msg("a table or view of the source; of files a pattern: orders/*.csv"))
       .Option("--query", "SELECT", given->query, Msg("or a query in the source's own language"))
       .Option("--mode", "MODE", given->mode,
-              Msg("full, or incremental: after the first run only rows (or files) that came or "
-                  "changed since"))
+              Msg("full; incremental: after the first run only rows (or files) that came or changed "
+                  "since; or changes: what the source's own log says"))
+      .Choices({"full", "incremental", "changes"})
       .Option("--cursor", "COLUMN", given->cursor,
               Msg("a column that grows with every change of a row, for mode incremental"))
       .Option(
@@ -259,6 +260,10 @@ void AddCollected(Verb& noun) {
           "aimass datasets add orders --source erp --table orders --mode incremental --cursor "
           "updated_at --key id",
           Msg("then only what changes"))
+      .Example(
+          "aimass datasets add orders --source erp --table orders --mode changes --schedule "
+          "'every 10s'",
+          Msg("deletions too, by the log of the database"))
       .Example("aimass datasets add orders --source erp --table orders --schedule '*/5 * * * *'",
                Msg("and again every five minutes"))
       .Example("aimass datasets add sales --source drop --table 'sales/*.csv' --mode incremental",

@@ -91,6 +91,7 @@ class Connection {
 
  private:
   friend class Answer;
+  friend class Binlog;
   struct State;
   explicit Connection(std::shared_ptr<State> state) : state_(std::move(state)) {}
   std::shared_ptr<State> state_;

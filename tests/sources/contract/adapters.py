@@ -50,7 +50,8 @@ class Mysql:
         server.run(f"CREATE DATABASE IF NOT EXISTS {self.database}",
                    "CREATE USER IF NOT EXISTS contract@'127.0.0.1' IDENTIFIED BY 'p'",
                    "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, CREATE TEMPORARY TABLES "
-                   f"ON {self.database}.* TO contract@'127.0.0.1'")
+                   f"ON {self.database}.* TO contract@'127.0.0.1'",
+                   "GRANT REPLICATION SLAVE ON *.* TO contract@'127.0.0.1'")
 
     def settings(self) -> dict:
         return {"host": "127.0.0.1", "port": self.server.port, "user": "contract", "password": "p",

@@ -77,7 +77,7 @@ def stored(client, adapter, table):
 
 
 def test_a_connector_declares_what_the_contract_knows(can):
-    assert set(can) == {"query", "incremental", "count", "sums", "moment", "files", "write"}
+    assert set(can) == {"query", "incremental", "count", "sums", "moment", "files", "write", "changes"}
 
 
 def test_full_and_reconciled(client, adapter, source, table):
@@ -159,11 +159,27 @@ def test_the_source_counts_and_adds_up_itself_where_that_is_declared(client, ada
     assert adapter.totals(log, table) == (can["count"], can["sums"])
 
 
-@pytest.mark.parametrize("mode", ["changes", "append"])
-def test_a_mode_that_no_connector_has_is_refused(client, adapter, source, table, mode):
+def test_changes(client, adapter, source, can, table):
+    what = {"table": named(adapter, table), "mode": "changes"}
+    if not can["changes"]:
+        answer = client.post("/api/v1/datasets", json={"name": table, "source": source} | what)
+        assert answer.status_code == 422 and "does not tell which rows changed" in answer.text, answer.text
+        return
+    add(client, source, table, **what)
+    adapter.update(table, (3, "x", decimal.Decimal("7.00"), LATER))
+    adapter.insert(table, [(600, "new", decimal.Decimal("1.00"), LATER)])
+    adapter.delete(table, 4)
+    second = refresh(client, table)
+    assert (second["rows_read"], second["rows_written"], second["reconciled"], second["version"]) == (2, 2, True, 1)
+    assert stored(client, adapter, table) == adapter.rows(table)
+    nothing = refresh(client, table)
+    assert (nothing["rows_read"], nothing["reconciled"], nothing["version"]) == (0, True, 1)
+
+
+def test_a_mode_that_no_connector_has_is_refused(client, adapter, source, table):
     answer = client.post("/api/v1/datasets", json={
-        "name": table, "source": source, "table": named(adapter, table), "mode": mode})
-    assert answer.status_code == 422 and "full incremental" in json.dumps(answer.json()), answer.text
+        "name": table, "source": source, "table": named(adapter, table), "mode": "append"})
+    assert answer.status_code == 422 and "full incremental changes" in json.dumps(answer.json()), answer.text
 
 
 def write(client, source, dataset, table, **how):

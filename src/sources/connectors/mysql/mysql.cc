@@ -6,6 +6,7 @@
 
 #include "sources/connector.h"
 #include "sources/connectors/mysql/catalog.h"
+#include "sources/connectors/mysql/changes.h"
 #include "sources/connectors/mysql/reader.h"
 #include "sources/connectors/mysql/sink.h"
 
@@ -53,10 +54,10 @@ mariadb::Tls TlsOf(std::string_view name) {
 
 class Database : public SourceConnection {
  public:
-  Database(mariadb::Connection connection, std::string user, std::string database)
+  Database(mariadb::Connection connection, mariadb::Options options)
       : connection_(std::move(connection)),
-        user_(std::move(user)),
-        catalog_(connection_, std::move(database)) {}
+        options_(std::move(options)),
+        catalog_(connection_, options_.database) {}
 
   [[nodiscard]] Result<std::vector<Check>> Test() override {
     std::vector<Check> checks;
@@ -69,7 +70,7 @@ class Database : public SourceConnection {
                                   ? Message{}
                                   : Msg("in a network that others use, set tls to on or verify")});
     ASSIGN_OR_RETURN(const auto who, connection_.Select("SELECT CURRENT_USER()"));
-    const std::string account = who.empty() ? user_ : TextAt(who.front(), 0);
+    const std::string account = who.empty() ? options_.user : TextAt(who.front(), 0);
     checks.push_back({.ok = true, .message = Msg("signed in as {}", account), .hint = {}});
     ASSIGN_OR_RETURN(const auto tables, ListTables());
     if (tables.empty()) {
@@ -137,17 +138,28 @@ class Database : public SourceConnection {
   [[nodiscard]] Result<bool> Freeze(const SourceConnection* beside) override {
     RETURN_IF_ERROR(connection_.Execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"));
     // MariaDB with a binary log says which moment it is.
-    moment_.clear();
+    moment_ = {};
     ASSIGN_OR_RETURN(const auto rows,
                      connection_.Select("SHOW STATUS LIKE 'binlog\\_snapshot\\_%'"));
     for (const auto& row : rows) {
-      const std::string& name = TextAt(row, 0);
-      if (name == "Binlog_snapshot_file" || name == "Binlog_snapshot_position")
-        moment_ += TextAt(row, 1) + " ";
+      if (TextAt(row, 0) == "Binlog_snapshot_file") moment_.file = TextAt(row, 1);
+      if (TextAt(row, 0) == "Binlog_snapshot_position")
+        moment_.at = static_cast<std::uint64_t>(IntegerAt(row, 1));
     }
-    if (moment_ == "none 0 " || moment_ == " 0 ") moment_.clear();
+    if (moment_.at == 0) moment_.file.clear();
     const auto* const other = dynamic_cast<const Database*>(beside);
-    return other != nullptr && !moment_.empty() && moment_ == other->moment_;
+    return other != nullptr && !moment_.file.empty() && moment_.file == other->moment_.file &&
+           moment_.at == other->moment_.at;
+  }
+
+  [[nodiscard]] Result<ChangePosition> Position() override {
+    return PositionOf(connection_, moment_);
+  }
+
+  [[nodiscard]] Result<std::unique_ptr<ChangedKeys>> KeysSince(const std::string& table,
+                                                               const ChangePosition& from,
+                                                               const CancelToken& cancel) override {
+    return KeysOfLog(connection_, options_, catalog_, table, from, moment_, cancel);
   }
 
  private:
@@ -172,6 +184,7 @@ class Database : public SourceConnection {
       });
       sql = "SELECT " + ListOf(fields) + " FROM " + QuotedName(request.table);
     }
+    if (request.keys) sql += " WHERE " + KeyCondition(connection_, *request.keys);
     if (request.range)
       sql += " WHERE " + RangeCondition(*request.range, QuotedName(request.range->column));
     if (request.limit > 0) sql += fmt::format(" LIMIT {}", request.limit);
@@ -179,45 +192,49 @@ class Database : public SourceConnection {
   }
 
   mariadb::Connection connection_;
-  std::string user_;
+  mariadb::Options options_;
   Catalog catalog_;
-  std::string moment_;  // of the snapshot; empty: the server does not say
+  mariadb::BinlogPlace moment_;  // of the snapshot; no file: the server does not say
 };
 
-Result<mariadb::Connection> Open(const Settings& settings, bool read_only) {
-  return mariadb::Connection::Open(
-      {.host = settings.at("host"),
-       .port = static_cast<int>(IntegerOf(settings, "port")),
-       .user = settings.at("user"),
-       .password = settings.at("password"),
-       .database = settings.at("database"),
-       .tls = TlsOf(settings.at("tls")),
-       .ca_file = settings.at("ca_file"),
-       .read_timeout_s = static_cast<int>(IntegerOf(settings, "timeout_s")),
-       .read_only = read_only});
+mariadb::Options OptionsOf(const Settings& settings, bool read_only) {
+  return {.host = settings.at("host"),
+          .port = static_cast<int>(IntegerOf(settings, "port")),
+          .user = settings.at("user"),
+          .password = settings.at("password"),
+          .database = settings.at("database"),
+          .tls = TlsOf(settings.at("tls")),
+          .ca_file = settings.at("ca_file"),
+          .read_timeout_s = static_cast<int>(IntegerOf(settings, "timeout_s")),
+          .read_only = read_only};
 }
 
 Result<std::unique_ptr<SourceConnection>> Connect(const Settings& settings) {
-  ASSIGN_OR_RETURN(mariadb::Connection connection, Open(settings, true));
-  return std::make_unique<Database>(std::move(connection), settings.at("user"),
-                                    settings.at("database"));
+  mariadb::Options options = OptionsOf(settings, true);
+  ASSIGN_OR_RETURN(mariadb::Connection connection, mariadb::Connection::Open(options));
+  return std::make_unique<Database>(std::move(connection), std::move(options));
 }
 
 Result<std::unique_ptr<SinkConnection>> ConnectSink(const Settings& settings) {
-  ASSIGN_OR_RETURN(mariadb::Connection connection, Open(settings, false));
-  return SinkOf(std::move(connection), settings.at("database"));
+  const mariadb::Options options = OptionsOf(settings, false);
+  ASSIGN_OR_RETURN(mariadb::Connection connection, mariadb::Connection::Open(options));
+  return SinkOf(std::move(connection), options.database);
 }
 
 }  // namespace
 
 void Register(ConnectorRegistry& registry) {
-  registry.Add(
-      {.name = "mysql",
-       .label = {"MySQL and MariaDB", "MySQL 与 MariaDB"},
-       .fields = kFields,
-       .can = {.query = true, .incremental = true, .count = true, .sums = true, .write = true},
-       .connect = Connect,
-       .connect_sink = ConnectSink});
+  registry.Add({.name = "mysql",
+                .label = {"MySQL and MariaDB", "MySQL 与 MariaDB"},
+                .fields = kFields,
+                .can = {.query = true,
+                        .incremental = true,
+                        .count = true,
+                        .sums = true,
+                        .write = true,
+                        .changes = true},
+                .connect = Connect,
+                .connect_sink = ConnectSink});
 }
 
 }  // namespace aimass::connectors::mysql
