@@ -14,6 +14,7 @@
 #include "datasets/collect/keys.h"
 #include "datasets/collect/merge.h"
 #include "datasets/collect/reconcile.h"
+#include "datasets/collect/touched.h"
 #include "datasets/delta/log.h"
 #include "datasets/import/parts.h"
 #include "datasets/import/rejects.h"
@@ -28,8 +29,7 @@ namespace aimass {
 namespace {
 
 constexpr double kCollected = 0.8;
-constexpr std::string_view kTouched = "touched";  // what our SQL calls the keys that changed
-constexpr int kFreezeAttempts = 5;                // until two connections see the same moment
+constexpr int kFreezeAttempts = 5;  // until two connections see the same moment
 
 // One collection, from its parameters to files that equal the source.
 class Collection {
@@ -222,7 +222,11 @@ class Collection {
     }
     ASSIGN_OR_RETURN(position_, reading.Position());
     ASSIGN_OR_RETURN(const std::optional<std::int64_t> last, LastPosition());
-    if (!last) return {};
+    if (!last) {  // what would keep the next run from going on is said now
+      ASSIGN_OR_RETURN(const auto none,
+                       reading.KeysSince(request_.table, position_, context_.cancel()));
+      return {};
+    }
     last_ = {.at = *last, .mark = Txn(MarkName(Name())).value_or(0)};
     ASSIGN_OR_RETURN(columns_, ColumnsOf(reading));
     if (const Status same = CheckSameColumns(delta::Storable(columns_)); !same) {
@@ -231,29 +235,14 @@ class Collection {
     }
     ASSIGN_OR_RETURN(const auto keys, reading.KeysSince(request_.table, *last_, context_.cancel()));
     context_.Report({.fraction = 0.0, .step = Msg("reading the source's log of changes")});
-    ASSIGN_OR_RETURN(std::vector<DataFile> files, WriteKeys(*keys));
+    ASSIGN_OR_RETURN(TouchedKeys touched, TouchedKeys::Write(*keys, WriterOptions(KeysFolder())));
     if (keys->everything()) {
       context_.Log(
           Msg("everything is read anew: {}", Render(*keys->everything(), Language::kEnglish)));
       return {};
     }
-    key_schema_ = keys->schema();
-    touched_ = std::move(files);
+    touched_ = std::move(touched);
     return {};
-  }
-
-  Result<std::vector<DataFile>> WriteKeys(BatchReader& keys) {
-    const std::string folder = context_.spec().work_folder + "/keys";
-    RETURN_IF_ERROR(MakeFolder(folder));
-    ASSIGN_OR_RETURN(TableWriter writer, TableWriter::Open(WriterOptions(folder)));
-    std::vector<DataFile> files;
-    RETURN_IF_ERROR(writer.Write(
-        keys, keys.schema(),
-        {.progress = {}, .mark = {}, .done = [&](const WrittenFile& file, const Json&) -> Status {
-           files.push_back(InFolder(folder, file));
-           return {};
-         }}));
-    return files;
   }
 
   // Of a connection just the rows that changed; nothing where all are wanted.
@@ -261,15 +250,7 @@ class Collection {
     if (!touched_ || connection == nullptr) return nullptr;
     return std::make_unique<KeyedConnection>(
         *connection,
-        [this] {
-          std::string list;
-          for (const ColumnInfo& column : key_schema_.columns)
-            list += (list.empty() ? "" : ", ") + duckdb::QuoteName(column.name);
-          ReadRequest request = Limits();
-          request.datasets.push_back(TouchedKeys());
-          request.sql = fmt::format("SELECT DISTINCT {} FROM {}", list, kTouched);
-          return Read(context_.spec().caller.For("collect"), request);
-        },
+        [this] { return touched_->Read(context_.spec().caller.For("collect"), Limits()); },
         columns_);
   }
 
@@ -300,6 +281,7 @@ class Collection {
     return request_.table.empty() ? "query" : request_.table;
   }
   [[nodiscard]] std::string FreshFolder() const { return context_.spec().work_folder + "/fresh"; }
+  [[nodiscard]] std::string KeysFolder() const { return context_.spec().work_folder + "/keys"; }
 
   [[nodiscard]] Status NoColumn(const std::string& column) const {
     auto failure =
@@ -384,7 +366,7 @@ class Collection {
                                              std::string sql) const {
     ReadRequest request = Limits();
     request.datasets.push_back(SnapshotOf(context_.spec().caller, "collected", schema_, files));
-    if (touched_) request.datasets.push_back(TouchedKeys());
+    if (touched_) request.datasets.push_back(touched_->Snapshot(context_.spec().caller));
     request.sql = std::move(sql);
     return Read(context_.spec().caller.For("collect"), request);
   }
@@ -394,11 +376,6 @@ class Collection {
             .memory_bytes = MemoryOf(context_.spec()),
             .temp_folder = context_.spec().work_folder + "/spill",
             .cancel = context_.cancel()};
-  }
-
-  [[nodiscard]] DatasetSnapshot TouchedKeys() const {
-    return SnapshotOf(context_.spec().caller, std::string(kTouched), delta::Storable(key_schema_),
-                      *touched_);
   }
 
   static DataFile InFolder(const std::string& folder, const WrittenFile& file) {
@@ -430,7 +407,7 @@ class Collection {
                          .beside = {},
                          .stored = {},
                          .fresh = FreshFiles(fresh)};
-    if (touched_) request.beside.push_back(TouchedKeys());
+    if (touched_) request.beside.push_back(touched_->Snapshot(spec.caller));
     for (const delta::FileEntry& file : base_.files) {
       request.stored.push_back(
           {.path = folder_ + "/" + file.path, .rows = file.rows, .bytes = file.bytes});
@@ -455,15 +432,8 @@ class Collection {
 
   // The condition of SQL over the dataset, as "s", that the rows of this run fulfil.
   [[nodiscard]] std::string Touched() const {
-    if (!touched_) {
-      return fmt::format("s.{} >= {}", duckdb::QuoteName(cursor_->column), Literal(*start_));
-    }
-    std::string same;
-    for (const ColumnInfo& column : key_schema_.columns) {
-      same += fmt::format("{}k.{} = s.{}", same.empty() ? "" : " AND ",
-                          duckdb::QuoteName(column.name), duckdb::QuoteName(column.name));
-    }
-    return fmt::format("EXISTS (SELECT 1 FROM {} AS k WHERE {})", kTouched, same);
+    if (touched_) return touched_->Condition();
+    return fmt::format("s.{} >= {}", duckdb::QuoteName(cursor_->column), Literal(*start_));
   }
 
   // Where in the source's log it is read to now, and by how many rows the source has more.
@@ -636,7 +606,7 @@ class Collection {
     RemoveParts(folder_, context_.spec().id);
     std::error_code ignored;
     std::filesystem::remove_all(FreshFolder(), ignored);
-    std::filesystem::remove_all(context_.spec().work_folder + "/keys", ignored);
+    std::filesystem::remove_all(KeysFolder(), ignored);
     written_files_.clear();
     files_.clear();
     after_.clear();
@@ -656,10 +626,9 @@ class Collection {
   bool changes_ = false;               // a collection by the source's log
   ChangePosition position_;            // in it, of this run
   std::optional<ChangePosition> last_;
-  std::optional<std::vector<DataFile>> touched_;  // the keys of rows that changed since the last
-  Schema key_schema_;                             // of these
-  Schema columns_;                                // of the table
-  delta::State base_;                             // the dataset that these change
+  std::optional<TouchedKeys> touched_;  // what changed since the last run
+  Schema columns_;                      // of the table
+  delta::State base_;                   // the dataset that these change
   std::vector<std::string> key_;
   std::string candidates_;  // for a cursor
   bool unique_ = false;     // the source sees to it that the key is one
