@@ -1,7 +1,10 @@
 // MariaDB Connector/C 3.3.
 #include "native/mariadb/binlog.h"
 
+// clang-format off: the second needs the first
+#include <mysql.h>
 #include <mariadb_rpl.h>
+// clang-format on
 
 #include <algorithm>
 #include <array>
@@ -150,8 +153,7 @@ Result<bool> Binlog::Next() {
     MARIADB_RPL_EVENT* const event = mariadb_rpl_fetch(state.rpl.get(), nullptr);
     state.event.reset(event);
     if (event == nullptr) {
-      const bool failed = mariadb_rpl_errno(state.rpl.get()) != 0 ||
-                          mysql_errno(state.mysql) != 0;
+      const bool failed = mariadb_rpl_errno(state.rpl.get()) != 0 || mysql_errno(state.mysql) != 0;
       if (failed) return state.Failed();
       // The server has nothing more although it told of a later place.
       return Fail(ErrorCode::kUnavailable, "the binary log ends before the moment that is read");
