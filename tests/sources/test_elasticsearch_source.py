@@ -384,7 +384,7 @@ def test_a_cursor_that_the_index_holds_otherwise_is_refused(client, search, shop
     job = collect(client, "filled", search, table="filled", mode="incremental", cursor="at")
     assert job["state"] == "failed" and "null_value" in json.dumps(job), job
     assert collect(client, "filled", search, table="filled")["state"] == "succeeded"
-    assert rows_of(client, "SELECT count(*), count(at) FROM filled") == [[2, 1]]
+    assert rows_of(client, "SELECT count(*), count(\"at\") FROM filled") == [[2, 1]]
 
 
 def test_sums_are_the_servers_only_where_they_are_exact(client, search, shop):
@@ -493,7 +493,7 @@ def test_large_documents_come_a_few_at_a_time(client, server, search, shop):
     assert wait_for_job(client, job)["state"] == "succeeded"
     assert rows_of(client, "SELECT count(*), sum(n), min(length(blob)), max(length(blob)) FROM large") == [
         [24, 276, 8 << 20, 8 << 20]]
-    assert 0 < most < 600, most
+    assert 0 < most < 1500, most  # a row group, which is all of them, is held while it is packed
     shop.ask("DELETE", "/large")
 
 

@@ -109,7 +109,7 @@ class Collection {
     if (cursor_) {
       ASSIGN_OR_RETURN(output["positions"], Positions(*reading, fresh));
     }
-    if (changes_) {
+    if (changes_ && checked["equal"].get<bool>()) {
       ASSIGN_OR_RETURN(output["positions"], PositionsInLog(*reading));
       output["advance"] = Advances();
     }

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxErrorBytes = std::size_t{64} << 10;
 
-using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 using Words = std::array<char, CURL_ERROR_SIZE>;
 
 struct Transfer {

@@ -21,6 +21,7 @@ struct Gate {
 };
 
 using Handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 [[nodiscard]] Handle NewHandle();
 
 /// Only http and https, time-outs, no signals, and `gate`, which is asked for each address that is

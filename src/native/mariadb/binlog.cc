@@ -2,6 +2,7 @@
 #include "native/mariadb/binlog.h"
 
 // clang-format off: the second needs the first
+#include <errmsg.h>
 #include <mysql.h>
 #include <mariadb_rpl.h>
 // clang-format on
@@ -9,6 +10,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -68,28 +71,38 @@ unsigned AnyServerId() {
 }  // namespace
 
 struct Binlog::State {
-  State(Connection c, Request r)
-      : connection(std::move(c)), request(std::move(r)), file(request.from.file) {}
+  State(Options o, Request r) : options(std::move(o)), request(std::move(r)) {}
 
+  Status Begin(const BinlogPlace& place);
   [[nodiscard]] std::unexpected<Error> Failed() const;
   [[nodiscard]] bool AtEnd() const {
     const std::uint64_t here = BinlogNumber(file);
     const std::uint64_t end = BinlogNumber(request.until.file);
     return here > end || (here == end && at >= request.until.at);
   }
+  Status Fetch();
   Result<bool> Take();
+  Status GoOn();
+  Status MoveTo(Connection other, const std::string& name);
+  [[nodiscard]] std::string FileOf(std::uint64_t number) const {
+    return fmt::format("{}{:06}", file.substr(0, file.rfind('.') + 1), number);
+  }
+  Status TakeRotate();
+  Status TakeTable();
   void TakeStatement(std::string_view sql) {
     if (Concerns(sql, request.database, request.table)) statement = Excerpt(sql, kShownBytes);
   }
 
-  Connection connection;
-  MYSQL* mysql = nullptr;  // of the connection
-  std::string user;
+  Options options;
   Request request;
+  std::optional<Connection> connection;
+  MYSQL* mysql = nullptr;  // of the connection
   std::unique_ptr<MARIADB_RPL, CloseRpl> rpl;
   std::unique_ptr<MARIADB_RPL_EVENT, FreeEvent> event;
   std::string file;
   std::uint64_t at = 0;
+  std::uint64_t began = 0;                    // where in the file
+  std::map<std::uint32_t, std::string> seen;  // the last transaction of each domain, in the file
   std::string statement;
   bool known = false;  // the table has a number
   std::uint64_t table_id = 0;
@@ -111,9 +124,9 @@ std::unexpected<Error> Binlog::State::Failed() const {
     return WithHint(Fail(ErrorCode::kPermissionDenied, "the database refuses it: {}", words),
                     Msg("let an administrator of the database run: GRANT REPLICATION SLAVE ON *.* "
                         "TO '{}'",
-                        user));
+                        options.user));
   }
-  if (mysql_errno(mysql) != 0) return Failure(mysql, user);
+  if (mysql_errno(mysql) != 0) return Failure(mysql, options.user);
   return Fail(ErrorCode::kUnavailable, "the binary log cannot be read: {}", words);
 }
 
@@ -122,48 +135,63 @@ Binlog::Binlog(Binlog&&) noexcept = default;
 Binlog& Binlog::operator=(Binlog&&) noexcept = default;
 Binlog::~Binlog() = default;
 
-Result<Binlog> Binlog::Open(Connection connection, Request request) {
+void* Binlog::HandleOf(const Connection& connection) { return connection.state_->mysql; }
+
+Result<Binlog> Binlog::Open(const Options& options, Request request) {
+  Binlog log(std::make_unique<State>(options, std::move(request)));
+  State& state = *log.state_;
+  ASSIGN_OR_RETURN(state.connection, Connection::Open(options));
+  state.mysql = static_cast<MYSQL*>(HandleOf(*state.connection));
+  RETURN_IF_ERROR(state.Begin(state.request.from));
+  RETURN_IF_ERROR(state.Fetch());  // the name of the file, or why there is nothing
+  ASSIGN_OR_RETURN([[maybe_unused]] const bool rows, state.Take());
+  return log;
+}
+
+Status Binlog::State::Begin(const BinlogPlace& place) {
   for (const std::string_view sql : {"SET @master_binlog_checksum = @@global.binlog_checksum",
                                      "SET @mariadb_slave_capability = 4"}) {
-    RETURN_IF_ERROR(connection.Execute(sql));
+    RETURN_IF_ERROR(connection->Execute(sql));
   }
-  Binlog log(std::make_unique<State>(std::move(connection), std::move(request)));
-  State& state = *log.state_;
-  state.mysql = state.connection.state_->mysql;
-  state.user = state.connection.state_->user;
-  state.rpl.reset(mariadb_rpl_init(state.mysql));
-  if (state.rpl == nullptr)
-    return Fail(ErrorCode::kResourceExhausted, "no memory for a connection");
-  MARIADB_RPL* const rpl = state.rpl.get();
-  const BinlogPlace& from = state.request.from;
-  mariadb_rpl_optionsv(rpl, MARIADB_RPL_FILENAME, from.file.c_str(), from.file.size());
-  mariadb_rpl_optionsv(rpl, MARIADB_RPL_START, static_cast<unsigned long>(from.at));  // NOLINT
-  mariadb_rpl_optionsv(rpl, MARIADB_RPL_SERVER_ID, AnyServerId());
-  mariadb_rpl_optionsv(rpl, MARIADB_RPL_FLAGS, unsigned{MARIADB_RPL_BINLOG_DUMP_NON_BLOCK});
-  mariadb_rpl_optionsv(rpl, MARIADB_RPL_VERIFY_CHECKSUM, 1U);
-  mariadb_rpl_optionsv(rpl, MARIADB_RPL_UNCOMPRESS, 1U);
-  if (mariadb_rpl_open(rpl) != 0) return state.Failed();
-  return log;
+  file = place.file;
+  at = began = place.at;
+  seen.clear();
+  rpl.reset(mariadb_rpl_init(mysql));
+  if (rpl == nullptr) return Fail(ErrorCode::kResourceExhausted, "no memory for a connection");
+  mariadb_rpl_optionsv(rpl.get(), MARIADB_RPL_FILENAME, file.c_str(), file.size());
+  mariadb_rpl_optionsv(rpl.get(), MARIADB_RPL_START, static_cast<unsigned long>(at));  // NOLINT
+  mariadb_rpl_optionsv(rpl.get(), MARIADB_RPL_SERVER_ID, AnyServerId());
+  mariadb_rpl_optionsv(rpl.get(), MARIADB_RPL_FLAGS, unsigned{MARIADB_RPL_BINLOG_DUMP_NON_BLOCK});
+  mariadb_rpl_optionsv(rpl.get(), MARIADB_RPL_VERIFY_CHECKSUM, 1U);
+  mariadb_rpl_optionsv(rpl.get(), MARIADB_RPL_UNCOMPRESS, 1U);
+  if (mariadb_rpl_open(rpl.get()) != 0) return Failed();
+  return {};
 }
 
 Result<bool> Binlog::Next() {
   State& state = *state_;
   while (!state.AtEnd()) {
     RETURN_IF_ERROR(state.request.cancel.Check());
-    MARIADB_RPL_EVENT* const event = mariadb_rpl_fetch(state.rpl.get(), nullptr);
-    state.event.reset(event);
-    if (event == nullptr) {
-      const bool failed = mariadb_rpl_errno(state.rpl.get()) != 0 || mysql_errno(state.mysql) != 0;
-      if (failed) return state.Failed();
-      // The server has nothing more although it told of a later place.
-      return Fail(ErrorCode::kUnavailable, "the binary log ends before the moment that is read");
-    }
-    if (event->next_event_pos > 0) state.at = event->next_event_pos;
-    state.statement.clear();
+    RETURN_IF_ERROR(state.Fetch());
     ASSIGN_OR_RETURN(const bool rows, state.Take());
     if (rows || !state.statement.empty()) return true;
   }
   return false;
+}
+
+Status Binlog::State::Fetch() {
+  event.reset(mariadb_rpl_fetch(rpl.get(), nullptr));
+  statement.clear();
+  if (event != nullptr) {
+    if (event->next_event_pos > 0) at = event->next_event_pos;
+    return {};
+  }
+  if (mysql_errno(mysql) == CR_BINLOG_ERROR &&
+      BinlogNumber(file) < BinlogNumber(request.until.file))
+    return GoOn();
+  if (mariadb_rpl_errno(rpl.get()) != 0 || mysql_errno(mysql) != 0) return Failed();
+  // The server has nothing more although it told of a later place.
+  return Fail(ErrorCode::kUnavailable, "the binary log ends before the moment that is read");
 }
 
 // Whether the event is rows of the table.
@@ -171,9 +199,14 @@ Result<bool> Binlog::State::Take() {
   const MARIADB_RPL_EVENT& one = *event;
   switch (one.event_type) {
     case ROTATE_EVENT:
-      file = TextOf(one.event.rotate.filename);
-      at = one.event.rotate.position;
+      RETURN_IF_ERROR(TakeRotate());
       return false;
+    case GTID_EVENT: {
+      const auto& gtid = one.event.gtid;
+      seen[gtid.domain_id] =
+          fmt::format("{}-{}-{}", gtid.domain_id, one.server_id, gtid.sequence_nr);
+      return false;
+    }
     case QUERY_EVENT:
     case QUERY_COMPRESSED_EVENT:
       TakeStatement(TextOf(one.event.query.statement));
@@ -184,20 +217,9 @@ Result<bool> Binlog::State::Take() {
     case INCIDENT_EVENT:
       statement = "INCIDENT";
       return false;
-    case TABLE_MAP_EVENT: {
-      const auto& table = one.event.table_map;
-      const bool ours = SameName(TextOf(table.database), request.database) &&
-                        SameName(TextOf(table.table), request.table);
-      if (ours) {
-        ASSIGN_OR_RETURN(columns,
-                         LoggedColumns(TextOf(table.column_types), TextOf(table.metadata)));
-        table_id = table.table_id;
-        known = true;
-      } else if (known && table.table_id == table_id) {
-        known = false;
-      }
+    case TABLE_MAP_EVENT:
+      RETURN_IF_ERROR(TakeTable());
       return false;
-    }
     case WRITE_ROWS_EVENT_V1:
     case UPDATE_ROWS_EVENT_V1:
     case DELETE_ROWS_EVENT_V1:
@@ -214,6 +236,64 @@ Result<bool> Binlog::State::Take() {
     default:
       return false;
   }
+}
+
+// Behind the last event of a file that ends as the server stops, or dies, the library makes nothing
+// of what follows. That it was the last is what the next file says of the transactions before it.
+Status Binlog::State::GoOn() {
+  const auto transactions = [](Connection& other, const std::string& name, std::uint64_t place) {
+    return other.Select(fmt::format("SELECT BINLOG_GTID_POS({}, {})", other.Quoted(name), place));
+  };
+  const std::string next = FileOf(BinlogNumber(file) + 1);
+  ASSIGN_OR_RETURN(Connection other, Connection::Open(options));
+  ASSIGN_OR_RETURN(const auto before, transactions(other, file, began));
+  ASSIGN_OR_RETURN(const auto after, transactions(other, next, 4));
+  if (before.empty() || !before.front()[0] || after.empty() || !after.front()[0]) return Failed();
+  const std::string known_before = "," + *before.front()[0] + ",";
+  for (std::string_view left = *after.front()[0]; !left.empty();) {
+    const std::size_t comma = std::min(left.find(','), left.size());
+    const std::string one(left.substr(0, comma));
+    left.remove_prefix(std::min(comma + 1, left.size()));
+    const bool seen_here =
+        std::ranges::any_of(seen, [&one](const auto& last) { return last.second == one; });
+    if (!seen_here && !known_before.contains("," + one + ",")) return Failed();
+  }
+  RETURN_IF_ERROR(MoveTo(std::move(other), next));
+  return Fetch();
+}
+
+Status Binlog::State::MoveTo(Connection other, const std::string& name) {
+  event.reset();
+  rpl.reset();
+  known = false;
+  connection = std::move(other);
+  mysql = static_cast<MYSQL*>(HandleOf(*connection));
+  return Begin({.file = name});
+}
+
+// The server names the file that it begins to send. Of one that comes behind another, named by the
+// log itself or not, the library makes nothing of what follows: it is asked for anew.
+Status Binlog::State::TakeRotate() {
+  const bool by_server = (event->flags & LOG_EVENT_ARTIFICIAL_F) != 0;
+  const std::uint64_t number =
+      by_server ? BinlogNumber(TextOf(event->event.rotate.filename)) : BinlogNumber(file) + 1;
+  if (by_server && number == BinlogNumber(file)) return {};
+  ASSIGN_OR_RETURN(Connection other, Connection::Open(options));
+  return MoveTo(std::move(other), FileOf(number));
+}
+
+Status Binlog::State::TakeTable() {
+  const auto& table = event->event.table_map;
+  const bool ours = SameName(TextOf(table.database), request.database) &&
+                    SameName(TextOf(table.table), request.table);
+  if (ours) {
+    ASSIGN_OR_RETURN(columns, LoggedColumns(TextOf(table.column_types), TextOf(table.metadata)));
+    table_id = table.table_id;
+    known = true;
+  } else if (known && table.table_id == table_id) {
+    known = false;
+  }
+  return {};
 }
 
 const std::string& Binlog::statement() const { return state_->statement; }

@@ -32,8 +32,8 @@ class Binlog {
     BinlogPlace until;  // a place between two transactions
     CancelToken cancel;
   };
-  /// The connection is the log's from now on.
-  [[nodiscard]] static Result<Binlog> Open(Connection connection, Request request);
+  /// Opens a connection of its own, and another one for each further file of the log.
+  [[nodiscard]] static Result<Binlog> Open(const Options& options, Request request);
   Binlog(Binlog&&) noexcept;
   Binlog& operator=(Binlog&&) noexcept;
   ~Binlog();
@@ -49,6 +49,7 @@ class Binlog {
  private:
   struct State;
   explicit Binlog(std::unique_ptr<State> state);
+  static void* HandleOf(const Connection& connection);
   std::unique_ptr<State> state_;
 };
 

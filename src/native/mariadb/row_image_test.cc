@@ -5,6 +5,7 @@
 namespace aimass::mariadb {
 namespace {
 
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 constexpr std::string_view kAll = "\xff\xff"sv;

@@ -36,7 +36,9 @@ TEST(ServerOf, KnowsWhatEachCan) {
         Case{"2.19.1", "opensearch", true, false}, Case{"3.3.0", "opensearch", true, true}}) {
     const auto server = ServerOf(Answer(one.number, one.distribution));
     EXPECT_EQ(server.has_value(), one.good) << one.number;
-    if (server) EXPECT_EQ(server->HasShardDoc(), one.shard_doc) << one.number;
+    if (server) {
+      EXPECT_EQ(server->HasShardDoc(), one.shard_doc) << one.number;
+    }
   }
   EXPECT_EQ(ServerOf(Answer("2.19.1", "opensearch"))->Name(), "OpenSearch 2.19.1");
   EXPECT_EQ(ServerOf(Json()).error().code, ErrorCode::kUnprocessable);

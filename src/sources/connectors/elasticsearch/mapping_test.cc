@@ -48,7 +48,7 @@ TEST(FieldsOf, KnowsWhatTheIndexHoldsOtherwise) {
   EXPECT_EQ(Shown(FieldsOf(Mapping(R"({
       "a": {"type": "long", "null_value": -1}, "b": {"type": "long", "copy_to": ["c"]},
       "c": {"type": "long"}, "d": {"type": "long", "doc_values": false},
-      "e": {"type": "long", "script": {"source": "emit(1)"}
+      "e": {"type": "long", "script": {"source": "emit(1);"}
 }
 })"))
                       .value()),

@@ -23,7 +23,8 @@ constexpr std::size_t kBatchKeys = 8192;
 constexpr int kFileBits = 31;  // of a position; the others are the place within the file
 
 std::int64_t At(const BinlogPlace& place) {
-  return static_cast<std::int64_t>(BinlogNumber(place.file) << (63 - kFileBits) | place.at);
+  return static_cast<std::int64_t>(mariadb::BinlogNumber(place.file) << (63 - kFileBits) |
+                                   place.at);
 }
 
 std::unexpected<Error> NoChanges(Message why, Message cure) {
@@ -66,6 +67,18 @@ Result<Writer> WriterOf(mariadb::Connection& connection) {
     left.remove_prefix(std::min(comma + 1, left.size()));
   }
   return writer;
+}
+
+// Whether the server still has the file.
+Status CheckHas(mariadb::Connection& connection, const BinlogPlace& place) {
+  const auto rows = connection.Select(
+      fmt::format("SELECT BINLOG_GTID_POS({}, 4)", connection.Quoted(place.file)));
+  if (rows && !rows->empty() && rows->front()[0]) return {};
+  if (!rows && rows.error().code != ErrorCode::kUnprocessable) return std::unexpected(rows.error());
+  return NoChanges(
+      Msg("the binary log no longer has the place where the last run ended: {}", place.file),
+      Msg("refresh the dataset with full; then collect more often, or have the server keep its "
+          "log longer (binlog_expire_logs_seconds)"));
 }
 
 // The keys' columns, as the table and its log have them.
@@ -118,23 +131,32 @@ Result<std::vector<KeyColumn>> KeyColumnsOf(mariadb::Connection& connection, Cat
 
 // Rows that a foreign key deletes or changes stand in no binary log.
 Status CheckCascades(mariadb::Connection& connection, const std::string& table) {
-  ASSIGN_OR_RETURN(
-      const auto rules,
-      connection.Select("SELECT constraint_name, delete_rule, update_rule FROM "
-                        "information_schema.referential_constraints WHERE constraint_schema = "
-                        "DATABASE() AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR "
-                        "update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) AND table_name = " +
-                        connection.Quoted(table)));
-  if (rules.empty()) return {};
-  return NoChanges(Msg("rows of '{}' are changed by the foreign key '{}' ({}), of which the binary "
-                       "log says nothing",
-                       table, TextAt(rules.front(), 0), TextAt(rules.front(), 1)),
-                   Msg("collect the table with mode full or incremental"));
+  ASSIGN_OR_RETURN(const auto rows, connection.Select("SHOW CREATE TABLE " + QuotedName(table)));
+  if (rows.empty() || rows.front().size() < 2) return {};
+  const std::string& sql = TextAt(rows.front(), 1);
+  for (const std::string_view rule : {" CASCADE", " SET NULL", " SET DEFAULT"}) {
+    for (const std::string_view when : {" ON DELETE", " ON UPDATE"}) {
+      const std::size_t at = sql.find(std::string(when) + std::string(rule));
+      const std::size_t line = at == std::string::npos ? at : sql.rfind('\n', at);
+      if (line == std::string::npos || !sql.substr(line, at - line).contains(" FOREIGN KEY "))
+        continue;
+      return NoChanges(
+          Msg("rows of '{}' are changed by a foreign key ({}), of which the binary log "
+              "says nothing",
+              table, sql.substr(at + 1, when.size() + rule.size() - 1)),
+          Msg("collect the table with mode full or incremental"));
+    }
+  }
+  return {};
 }
 
 class LoggedKeys final : public ChangedKeys {
  public:
-  LoggedKeys(Binlog log, std::vector<KeyColumn> key) : log_(std::move(log)), key_(std::move(key)) {
+  LoggedKeys(Binlog log, std::vector<KeyColumn> key)
+      : log_(std::move(log)),
+        key_(std::move(key)),
+        texts_(key_.size()),
+        values_(key_.size(), Value{.kind = Value::Kind::kNull}) {
     std::vector<FieldInfo> fields;
     for (const KeyColumn& column : key_) fields.push_back(column.field);
     schema_ = std::make_shared<const Schema>(SchemaOf(fields));
@@ -167,32 +189,26 @@ class LoggedKeys final : public ChangedKeys {
  private:
   Status TakeKey(const std::vector<LoggedColumn>& columns, const RowImages& image,
                  BatchBuilder& builder, std::size_t& rows) {
-    if (everything_) return {};
-    // An update that leaves the key as it was need not repeat it (binlog_row_image).
-    const bool has = std::ranges::all_of(key_, [&](const KeyColumn& column) {
-      return column.place < columns.size() && image.has(column.place);
-    });
-    if (!has) return {};
-    std::vector<Value> values;
-    texts_.clear();
-    texts_.reserve(key_.size());
-    for (std::size_t i = 0; i < key_.size(); ++i) {
+    for (std::size_t i = 0; i < key_.size() && !everything_; ++i) {
       const KeyColumn& column = key_[i];
-      const auto& bytes = image.value(column.place);
+      // What an update leaves as it was stands only in the image before it (binlog_row_image).
+      if (column.place < columns.size() && !image.has(column.place)) continue;
+      const auto bytes = column.place < columns.size() ? image.value(column.place) : std::nullopt;
       auto text = bytes ? LoggedText(columns[column.place], *bytes, column.field.is_unsigned)
                         : std::nullopt;
       std::optional<Value> value;
       if (text) {
-        texts_.push_back(std::move(*text));
-        value = Decode(column.field, schema_->columns[i].type, texts_.back());
+        texts_[i] = std::move(*text);
+        value = Decode(column.field, schema_->columns[i].type, texts_[i]);
       }
-      if (!value) {  // the table was another then, or holds what no date is
+      if (value) {
+        values_[i] = *value;
+      } else {  // the table was another then, or holds what no date is
         everything_ = Msg("a key of the binary log cannot be read: column '{}'", column.field.name);
-        return {};
       }
-      values.push_back(*value);
     }
-    for (std::size_t i = 0; i < values.size(); ++i) Append(builder, i, values[i]);
+    if (everything_) return {};
+    for (std::size_t i = 0; i < values_.size(); ++i) Append(builder, i, values_[i]);
     ++rows;
     return {};
   }
@@ -201,7 +217,8 @@ class LoggedKeys final : public ChangedKeys {
   std::vector<KeyColumn> key_;
   std::shared_ptr<const Schema> schema_;
   std::optional<Message> everything_;
-  std::vector<std::string> texts_;  // that values of the row point into
+  std::vector<std::string> texts_;  // that values of the last key point into
+  std::vector<Value> values_;
 };
 
 void AppendKeyLiteral(std::string& out, const mariadb::Connection& connection,
@@ -264,12 +281,12 @@ Result<std::unique_ptr<ChangedKeys>> KeysOfLog(mariadb::Connection& connection,
   const Writer then = Writer::Of(from.mark);
   if (At(begin) > At(until) || now.server != then.server || now.transactions < then.transactions)
     return BegunAnew();
-  ASSIGN_OR_RETURN(mariadb::Connection other, mariadb::Connection::Open(options));
-  ASSIGN_OR_RETURN(Binlog log, Binlog::Open(std::move(other), {.database = catalog.database(),
-                                                               .table = table,
-                                                               .from = begin,
-                                                               .until = until,
-                                                               .cancel = cancel}));
+  RETURN_IF_ERROR(CheckHas(connection, begin));
+  ASSIGN_OR_RETURN(Binlog log, Binlog::Open(options, {.database = catalog.database(),
+                                                      .table = table,
+                                                      .from = begin,
+                                                      .until = until,
+                                                      .cancel = cancel}));
   return std::make_unique<LoggedKeys>(std::move(log), std::move(key));
 }
 
