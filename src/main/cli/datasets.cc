@@ -232,9 +232,10 @@ void AddCollected(Verb& noun) {
       .Option("--table", "TABLE", given->table,
               Msg("a table or view of the source; of files a pattern: orders/*.csv"))
       .Option("--query", "SELECT", given->query, Msg("or a query in the source's own language"))
-      .Option("--mode", "MODE", given->mode,
-              Msg("full; incremental: after the first run only rows (or files) that came or changed "
-                  "since; or changes: what the source's own log says"))
+      .Option(
+          "--mode", "MODE", given->mode,
+          Msg("full; incremental: after the first run only rows (or files) that came or changed "
+              "since; or changes: what the source's own log says"))
       .Choices({"full", "incremental", "changes"})
       .Option("--cursor", "COLUMN", given->cursor,
               Msg("a column that grows with every change of a row, for mode incremental"))
