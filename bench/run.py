@@ -13,7 +13,7 @@ import time
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER / "shared"), str(FOLDER.parent / "tests")]
-ORDER = ("rest", "row", "csv", "batch", "train", "start", "growth", "sources")
+ORDER = ("rest", "row", "csv", "batch", "train", "start", "growth", "sources", "changes")
 
 import bench as shared  # noqa: E402
 
