@@ -89,8 +89,13 @@ struct Binlog::State {
   }
   Status TakeRotate();
   Status TakeTable();
+  void TakeTransaction();
   void TakeStatement(std::string_view sql) {
     if (Concerns(sql, request.database, request.table)) statement = Excerpt(sql, kShownBytes);
+    if (alone || LowerCase(sql) == "commit") EndTransaction();
+  }
+  void EndTransaction() {
+    if (!transaction.empty()) seen[domain] = std::exchange(transaction, {});
   }
 
   Options options;
@@ -103,6 +108,9 @@ struct Binlog::State {
   std::uint64_t at = 0;
   std::uint64_t began = 0;                    // where in the file
   std::map<std::uint32_t, std::string> seen;  // the last transaction of each domain, in the file
+  std::string transaction;                    // that has begun: "0-1-1234"
+  std::uint32_t domain = 0;                   // of it
+  bool alone = false;                         // it is one statement
   std::string statement;
   bool known = false;  // the table has a number
   std::uint64_t table_id = 0;
@@ -156,6 +164,7 @@ Status Binlog::State::Begin(const BinlogPlace& place) {
   file = place.file;
   at = began = place.at;
   seen.clear();
+  transaction.clear();
   rpl.reset(mariadb_rpl_init(mysql));
   if (rpl == nullptr) return Fail(ErrorCode::kResourceExhausted, "no memory for a connection");
   mariadb_rpl_optionsv(rpl.get(), MARIADB_RPL_FILENAME, file.c_str(), file.size());
@@ -201,12 +210,13 @@ Result<bool> Binlog::State::Take() {
     case ROTATE_EVENT:
       RETURN_IF_ERROR(TakeRotate());
       return false;
-    case GTID_EVENT: {
-      const auto& gtid = one.event.gtid;
-      seen[gtid.domain_id] =
-          fmt::format("{}-{}-{}", gtid.domain_id, one.server_id, gtid.sequence_nr);
+    case GTID_EVENT:
+      TakeTransaction();
       return false;
-    }
+    case XID_EVENT:
+    case XA_PREPARE_LOG_EVENT:
+      EndTransaction();
+      return false;
     case QUERY_EVENT:
     case QUERY_COMPRESSED_EVENT:
       TakeStatement(TextOf(one.event.query.statement));
@@ -280,6 +290,13 @@ Status Binlog::State::TakeRotate() {
   if (by_server && number == BinlogNumber(file)) return {};
   ASSIGN_OR_RETURN(Connection other, Connection::Open(options));
   return MoveTo(std::move(other), FileOf(number));
+}
+
+void Binlog::State::TakeTransaction() {
+  const auto& gtid = event->event.gtid;
+  domain = gtid.domain_id;
+  transaction = fmt::format("{}-{}-{}", domain, event->server_id, gtid.sequence_nr);
+  alone = (gtid.flags & FL_STANDALONE) != 0;
 }
 
 Status Binlog::State::TakeTable() {
