@@ -47,7 +47,8 @@ class Changes(threading.Thread):
 
 @pytest.mark.soak
 def test_dataset_equals_table_after_30_kills_and_30_cuts(start_server, tmp_path):
-    shop = MariaDb(tmp_path)
+    (tmp_path / "mariadb").mkdir()
+    shop = MariaDb(tmp_path / "mariadb")
     shop.start()
     shop.run("CREATE DATABASE shop", "CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'p'",
              "GRANT SELECT ON shop.* TO reader@'127.0.0.1'", "GRANT REPLICATION SLAVE ON *.* TO reader@'127.0.0.1'")
@@ -55,7 +56,7 @@ def test_dataset_equals_table_after_30_kills_and_30_cuts(start_server, tmp_path)
              "CREATE TABLE other (id INT PRIMARY KEY, v INT)",
              f"INSERT INTO orders SELECT seq, CONCAT('客户 ', seq), seq / 4 FROM seq_1_to_{ROWS}", database="shop")
     proxy = Proxy(shop.port)
-    server = start_server(tmp_path / "data")
+    server = start_server(tmp_path / "aimass")
     client = server.client()
     dice = random.Random(4)
     try:
@@ -77,7 +78,7 @@ def test_dataset_equals_table_after_30_kills_and_30_cuts(start_server, tmp_path)
                 time.sleep(dice.random() * 1.5)
                 server.kill()
                 kills += 1
-                server = start_server(tmp_path / "data")
+                server = start_server(tmp_path / "aimass")
                 client = server.client()
             state = wait_for_job(client, job)
             assert state["state"] == "succeeded" or (cut and state["error"]["code"] == "unavailable"), state
