@@ -1,12 +1,14 @@
 #include "datasets/collect/attempts.h"
 
-#include <chrono>
-#include <thread>
+#include <cstdint>
+
+#include "base/wait.h"
 
 namespace aimass {
 namespace {
 
 constexpr int kAttempts = 3;
+constexpr std::int64_t kMsPerSecond = 1000;
 
 }  // namespace
 
@@ -18,8 +20,7 @@ Result<Json> WithAttempts(JobContext& context,
       return output;
     context.Log(Msg("{}; from the beginning, attempt {}",
                     Render(output.error().message, Language::kEnglish), number + 1));
-    std::this_thread::sleep_for(std::chrono::seconds(number));
-    RETURN_IF_ERROR(context.cancel().Check());
+    RETURN_IF_ERROR(Wait(number * kMsPerSecond, context.cancel()));
   }
 }
 

@@ -1,9 +1,8 @@
 #include "sources/connectors/elasticsearch/bulk.h"
 
-#include <chrono>
-#include <thread>
 #include <utility>
 
+#include "base/wait.h"
 #include "table/json_rows.h"
 
 namespace aimass::connectors::elasticsearch {
@@ -13,11 +12,6 @@ constexpr std::size_t kBulkBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20;
 constexpr int kAttempts = 6;
 constexpr int kFirstPauseMs = 250;
-
-std::string TextAt(const Json& json, std::string_view name) {
-  const Json& member = MemberOf(json, name);
-  return member.is_string() ? member.get<std::string>() : std::string();
-}
 
 // "failed to parse field [paid] of type [boolean]: Failed to parse value [x]"
 std::string WordsOf(const Json& error) {
@@ -43,13 +37,12 @@ Status Bulk::Add(std::string_view id, std::string_view document) {
 Status Bulk::Flush() {
   if (lines_.empty()) return {};
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    RETURN_IF_ERROR(cancel_.Check());
     ASSIGN_OR_RETURN(const bool taken, Send());
     if (taken) {
       lines_.clear();
       return {};
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(kFirstPauseMs << attempt));
+    RETURN_IF_ERROR(Wait(kFirstPauseMs << attempt, cancel_));
   }
   return Fail(ErrorCode::kUnavailable, "the database is too busy to take rows");
 }

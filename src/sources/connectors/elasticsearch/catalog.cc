@@ -11,11 +11,6 @@ constexpr std::size_t kMaxTables = 10'000;
 constexpr std::size_t kTried = 20;  // tables that a test of the source looks into
 constexpr std::size_t kNamed = 5;
 
-std::string TextAt(const Json& json, std::string_view name) {
-  const Json& member = MemberOf(json, name);
-  return member.is_string() ? member.get<std::string>() : std::string();
-}
-
 bool Holds(const Json& list, std::string_view word) {
   return list.is_array() && std::ranges::any_of(list, [word](const Json& one) {
            return one.is_string() && one.get_ref<const std::string&>() == word;

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
-#include <thread>
 #include <utility>
 
 #include "base/base64.h"
+#include "base/wait.h"
 #include "native/curl/download.h"
 
 namespace aimass::connectors::elasticsearch {
@@ -41,15 +40,6 @@ std::vector<std::string> HeadersOf(const Options& options) {
 }
 
 bool IsBusy(int status) { return status == 429 || status == 502 || status == 503 || status == 504; }
-
-Status Pause(int attempt, const CancelToken& cancel) {
-  constexpr int kStepMs = 100;
-  for (int left_ms = kFirstPauseMs << attempt; left_ms > 0; left_ms -= kStepMs) {
-    RETURN_IF_ERROR(cancel.Check());
-    std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
-  }
-  return {};
-}
 
 int NumberAt(std::string_view version, int part) {
   for (; part > 0 && version.contains('.'); --part) version.remove_prefix(version.find('.') + 1);
@@ -98,13 +88,10 @@ bool Server::AtLeast(int major, int minor) const {
 bool Server::HasShardDoc() const { return opensearch ? AtLeast(3, 3) : AtLeast(7, 12); }
 
 Result<Server> ServerOf(const Json& answer) {
-  const auto text = [](const Json& json) {
-    return json.is_string() ? json.get<std::string>() : std::string();
-  };
   const Json& version = MemberOf(answer, "version");
-  Server server{.cluster = text(MemberOf(answer, "cluster_name")),
-                .version = text(MemberOf(version, "number")),
-                .opensearch = text(MemberOf(version, "distribution")) == "opensearch"};
+  Server server{.cluster = TextAt(answer, "cluster_name"),
+                .version = TextAt(version, "number"),
+                .opensearch = TextAt(version, "distribution") == "opensearch"};
   if (server.version.empty()) {
     return WithHint(
         Fail(ErrorCode::kUnprocessable, "what answers there is no Elasticsearch and no OpenSearch"),
@@ -173,7 +160,7 @@ Result<std::string> Client::AskText(std::string_view method, const std::string& 
     const bool again = failure.error().code == ErrorCode::kUnavailable &&
                        (answer ? IsBusy(answer->status) : reached_);
     if (!again || attempt + 1 == kAttempts) return failure;
-    RETURN_IF_ERROR(Pause(attempt, cancel));
+    RETURN_IF_ERROR(Wait(kFirstPauseMs << attempt, cancel));
   }
 }
 

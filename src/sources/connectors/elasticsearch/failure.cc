@@ -14,11 +14,6 @@ struct Reason {
   std::string words;
 };
 
-std::string TextAt(const Json& json, std::string_view name) {
-  const Json& member = MemberOf(json, name);
-  return member.is_string() ? member.get<std::string>() : std::string();
-}
-
 // The innermost that says something: of a search it stands with the shard that failed.
 Reason ReasonOf(const Json& error) {
   if (error.is_string()) return {.type = {}, .words = error.get<std::string>()};
@@ -51,6 +46,11 @@ const Json& MemberOf(const Json& json, std::string_view name) {
   if (!json.is_object()) return kNone;
   const auto found = json.find(name);
   return found == json.end() ? kNone : *found;
+}
+
+std::string TextAt(const Json& json, std::string_view name) {
+  const Json& member = MemberOf(json, name);
+  return member.is_string() ? member.get<std::string>() : std::string();
 }
 
 std::string RoleFor(std::string_view table, bool writes) {

@@ -14,6 +14,9 @@ namespace aimass::connectors::elasticsearch {
 /// A member of an object; null where there is none, whatever `json` is.
 [[nodiscard]] const Json& MemberOf(const Json& json, std::string_view name);
 
+/// Such a member where it is a text; empty otherwise.
+[[nodiscard]] std::string TextAt(const Json& json, std::string_view name);
+
 /// What sending makes beside a table: indices of "orders" are called "orders-aimass-…".
 constexpr std::string_view kStageMark = "-aimass-";
 constexpr std::string_view kDeliveries = "aimass-deliveries";

@@ -45,12 +45,6 @@ const std::array<Scalar, 22> kScalars = {{
     {"binary", Form::kBinary, {.kind = TypeKind::kBinary}},
 }};
 
-std::string TextOf(const Json& definition, const char* name) {
-  const auto found = definition.find(name);
-  return found != definition.end() && found->is_string() ? found->get<std::string>()
-                                                         : std::string();
-}
-
 bool IsFalse(const Json& definition, const char* name) {
   const auto found = definition.find(name);
   return found != definition.end() && (*found == false || *found == "false");
@@ -113,7 +107,7 @@ MappedField FieldOf(const std::string& type, const Json& definition) {
   field.exact = !definition.contains("null_value") && !IsFalse(definition, "doc_values");
   if (field.form == Form::kMoment) {
     field.nanos = type == "date_nanos";
-    std::string format = TextOf(definition, "format");
+    std::string format = TextAt(definition, "format");
     if (format.empty()) format = field.nanos ? kNanosFormat : kDateFormat;
     field.dates = DateFormsOf(format).value_or(std::vector<DateForm>());
     if (field.dates.empty()) field.native_type += " (" + format + ")";
@@ -142,7 +136,7 @@ class Collector {
  private:
   void AddField(const std::string& path, const Json& definition) {
     for (std::string& target : TextsOf(definition, "copy_to")) copied_to_.insert(std::move(target));
-    std::string type = TextOf(definition, "type");
+    std::string type = TextAt(definition, "type");
     if (type.empty()) type = "object";
     // An alias, and what a script computes, stand in no document.
     if (type == "alias" || definition.contains("script")) return;

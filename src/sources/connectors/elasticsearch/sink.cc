@@ -49,8 +49,7 @@ Result<std::string> StateOf(Client& client, const std::string& id) {
   const auto answer = client.Ask("GET", DeliveryPath(id), nullptr, kDeliveries, {});
   if (!answer && answer.error().code == ErrorCode::kNotFound) return std::string();
   if (!answer) return std::unexpected(answer.error());
-  const Json& state = MemberOf(MemberOf(*answer, "_source"), "state");
-  return state.is_string() ? state.get<std::string>() : std::string();
+  return TextAt(MemberOf(*answer, "_source"), "state");
 }
 
 class Writer final : public SinkWriter {

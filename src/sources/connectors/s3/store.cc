@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
-#include <thread>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "sources/connectors/s3/failure.h"
 
 namespace aimass::connectors::s3 {
@@ -16,15 +15,6 @@ constexpr int kBrokenAttempts = 3;  // where the connection breaks
 constexpr std::int64_t kFirstWaitMs = 200;
 constexpr std::int64_t kLongestWaitMs = 20'000;
 constexpr std::string_view kPageKeys = "1000";
-
-Status Wait(std::int64_t ms, const CancelToken& cancel) {
-  for (const std::int64_t end = SteadyMs() + ms;;) {
-    RETURN_IF_ERROR(cancel.Check());
-    const std::int64_t left = end - SteadyMs();
-    if (left <= 0) return {};
-    std::this_thread::sleep_for(std::chrono::milliseconds(std::min<std::int64_t>(left, 100)));
-  }
-}
 
 // Of the attempt that comes now, from 1; longer where the store says so.
 std::int64_t WaitBefore(int attempt, std::string_view retry_after) {
