@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sources/connectors/mysql/decode.h"
+#include "sources/connectors/mysql/literal.h"
 #include "sources/database.h"
 #include "table/builder.h"
 
@@ -69,18 +70,6 @@ Result<Writer> WriterOf(mariadb::Connection& connection) {
   return writer;
 }
 
-// Whether the server still has the file.
-Status CheckHas(mariadb::Connection& connection, const BinlogPlace& place) {
-  const auto rows = connection.Select(
-      fmt::format("SELECT BINLOG_GTID_POS({}, 4)", connection.Quoted(place.file)));
-  if (rows && !rows->empty() && rows->front()[0]) return {};
-  if (!rows && rows.error().code != ErrorCode::kUnprocessable) return std::unexpected(rows.error());
-  return NoChanges(
-      Msg("the binary log no longer has the place where the last run ended: {}", place.file),
-      Msg("refresh the dataset with full; then collect more often, or have the server keep its "
-          "log longer (binlog_expire_logs_seconds)"));
-}
-
 // The keys' columns, as the table and its log have them.
 struct KeyColumn {
   FieldInfo field;
@@ -121,10 +110,6 @@ Result<std::vector<KeyColumn>> KeyColumnsOf(mariadb::Connection& connection, Cat
                        Msg("collect the table with mode full or incremental"));
     }
     key.push_back({.field = *field, .place = static_cast<std::size_t>(column - columns.begin())});
-  }
-  if (key.empty()) {
-    return NoChanges(Msg("'{}' has no primary key, by which changes are told", table),
-                     Msg("collect the table with mode full"));
   }
   return key;
 }
@@ -221,30 +206,6 @@ class LoggedKeys final : public ChangedKeys {
   std::vector<Value> values_;
 };
 
-void AppendKeyLiteral(std::string& out, const mariadb::Connection& connection,
-                      const ColumnView& column, std::size_t row) {
-  switch (column.type().kind) {
-    case TypeKind::kText:
-      out += connection.Quoted(column.Bytes(row));
-      return;
-    case TypeKind::kBinary:
-      out += "X'";
-      for (const char byte : column.Bytes(row))
-        fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(byte));
-      out += '\'';
-      return;
-    case TypeKind::kDate:
-    case TypeKind::kTimestamp:
-    case TypeKind::kTimestampTz:
-      out += '\'';
-      AppendPlain(out, column, row);
-      out += '\'';
-      return;
-    default:
-      return AppendPlain(out, column, row);
-  }
-}
-
 }  // namespace
 
 Result<ChangePosition> PositionOf(mariadb::Connection& connection, const BinlogPlace& snapshot) {
@@ -281,7 +242,6 @@ Result<std::unique_ptr<ChangedKeys>> KeysOfLog(mariadb::Connection& connection,
   const Writer then = Writer::Of(from.mark);
   if (At(begin) > At(until) || now.server != then.server || now.transactions < then.transactions)
     return BegunAnew();
-  RETURN_IF_ERROR(CheckHas(connection, begin));
   ASSIGN_OR_RETURN(Binlog log, Binlog::Open(options, {.database = catalog.database(),
                                                       .table = table,
                                                       .from = begin,
@@ -300,14 +260,14 @@ std::string KeyCondition(const mariadb::Connection& connection, const SourceKeys
   for (std::size_t row = keys.first; row < keys.first + keys.count; ++row) {
     if (one) {
       condition += condition.empty() ? "" : ",";
-      AppendKeyLiteral(condition, connection, keys.batch->column(0), row);
+      AppendLiteral(condition, connection, keys.batch->column(0), row);
       continue;
     }
     condition += condition.empty() ? "(" : " OR (";
     for (std::size_t i = 0; i < schema.columns.size(); ++i) {
       const std::string name = QuotedName(schema.columns[i].name);
       std::string literal;
-      AppendKeyLiteral(literal, connection, keys.batch->column(i), row);
+      AppendLiteral(literal, connection, keys.batch->column(i), row);
       condition += fmt::format("{}{} = {}", i > 0 ? " AND " : "", name, literal);
       if (exact(i)) condition += fmt::format(" AND BINARY {} = {}", name, literal);
     }

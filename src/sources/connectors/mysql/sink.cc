@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sources/connectors/mysql/catalog.h"
+#include "sources/connectors/mysql/literal.h"
 #include "sources/connectors/mysql/reader.h"
 
 namespace aimass::connectors::mysql {
@@ -205,39 +206,9 @@ class Writer final : public SinkWriter {
   void AppendRow(const Batch& batch, std::size_t row) {
     for (std::size_t i = 0; i < request_.schema.columns.size(); ++i) {
       statement_ += i == 0 ? "(" : ",";
-      AppendLiteral(batch.column(i), row);
+      AppendLiteral(statement_, connection_, batch.column(i), row);
     }
     statement_ += ')';
-  }
-
-  void AppendLiteral(const ColumnView& column, std::size_t row) {
-    if (column.IsNull(row)) {
-      statement_ += "NULL";
-      return;
-    }
-    switch (column.type().kind) {
-      case TypeKind::kText:
-        statement_ += connection_.Quoted(column.Bytes(row));
-        return;
-      case TypeKind::kBinary:
-        statement_ += "X'";
-        for (const char byte : column.Bytes(row))
-          fmt::format_to(std::back_inserter(statement_), "{:02x}",
-                         static_cast<unsigned char>(byte));
-        statement_ += '\'';
-        return;
-      case TypeKind::kFloat32:
-      case TypeKind::kFloat64:
-      case TypeKind::kDate:
-      case TypeKind::kTimestamp:
-      case TypeKind::kTimestampTz:
-        statement_ += '\'';
-        AppendPlain(statement_, column, row);
-        statement_ += '\'';
-        return;
-      default:  // not between quotes: a BIT would take a digit for its character
-        return AppendPlain(statement_, column, row);
-    }
   }
 
   mariadb::Connection& connection_;
